@@ -17,7 +17,7 @@ from directory.employees.keys import search_key
 from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.logins import store
-from directory.logins.decision import Accepted, Decision, Refused, decide
+from directory.logins.decision import Accepted, Decision, Flow, Refused, decide
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_text
 from shared.schemas import login
@@ -74,7 +74,7 @@ async def complete_login(database: Database, attempt: login.LoginAttempt) -> log
     )
 
 
-async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: store.Flow | None) -> Decision:
+async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None) -> Decision:
     first_time = await store.remember_assertion(
         tx, hashlib.sha256(attempt.assertion_id.encode()).digest(), attempt.expires_at
     )
@@ -103,7 +103,7 @@ def _object_id(attempt: login.LoginAttempt) -> UUID:
 
 
 async def _let_in(
-    tx: CompanyTx, attempt: login.LoginAttempt, decision: Accepted, flow: store.Flow | None, return_to: str
+    tx: CompanyTx, attempt: login.LoginAttempt, decision: Accepted, flow: Flow | None, return_to: str
 ) -> None:
     if decision.link:
         await store.link_object_id(tx, decision.employee_id, _object_id(attempt))
