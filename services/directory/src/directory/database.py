@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 import asyncpg
 from opentelemetry.trace import SpanKind
@@ -26,7 +26,7 @@ from shared.ids import CompanyId
 from shared.telemetry import context, metrics
 from shared.telemetry.tracing import current_span, internal_span
 
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"  # generic for type checkers only
 
 
 @dataclass(frozen=True, slots=True)
