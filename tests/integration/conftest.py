@@ -19,7 +19,7 @@ import pytest
 import directory
 from directory.database import Database
 from tests.support.clock import SettableClock
-from tests.support.employees import Company, Urls
+from tests.support.firm import Firm, Urls
 
 MIGRATIONS = Path(directory.__file__).parent / "migrations"
 
@@ -68,7 +68,7 @@ def postgres_port() -> Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-async def urls(postgres_port: int) -> Urls:
+async def firm_urls(postgres_port: int) -> Urls:
     server = f"127.0.0.1:{postgres_port}"
     admin = await asyncpg.connect(f"postgresql://postgres@{server}/postgres")
     await admin.execute("create role identity_owner login createrole")
@@ -88,21 +88,21 @@ async def urls(postgres_port: int) -> Urls:
 
 
 @pytest.fixture(scope="session")
-def clock() -> SettableClock:
+def firm_clock() -> SettableClock:
     return SettableClock()
 
 
 @pytest.fixture(scope="session")
-async def database(urls: Urls, clock: SettableClock) -> AsyncIterator[Database]:
-    async with Database(urls.app, clock=clock) as database:
+async def firm_database(firm_urls: Urls, firm_clock: SettableClock) -> AsyncIterator[Database]:
+    async with Database(firm_urls.app, clock=firm_clock) as database:
         yield database
 
 
 @pytest.fixture
-async def company(database: Database, urls: Urls) -> Company:
-    return await Company.founded(database, urls)
+async def firm(firm_database: Database, firm_urls: Urls) -> Firm:
+    return await Firm.founded(firm_database, firm_urls)
 
 
 @pytest.fixture
-async def other_company(database: Database, urls: Urls) -> Company:
-    return await Company.founded(database, urls)
+async def other_firm(firm_database: Database, firm_urls: Urls) -> Firm:
+    return await Firm.founded(firm_database, firm_urls)

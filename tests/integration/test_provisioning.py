@@ -1,10 +1,10 @@
 """Provisioning on real PostgreSQL: lifecycle, matching, managers, searches."""
 
-from tests.support.employees import Company, anna
+from tests.support.firm import Firm, anna
 
 
-async def test_a_created_employee_is_answered_as_sent_and_found_again(company: Company) -> None:
-    created = await company.provision(
+async def test_a_created_employee_is_answered_as_sent_and_found_again(firm: Firm) -> None:
+    created = await firm.provision(
         anna(
             external_id="anna-7", title="Smørrebrødsjomfru", department="Køkken", country="Danmark", email_primary=True
         )
@@ -13,23 +13,23 @@ async def test_a_created_employee_is_answered_as_sent_and_found_again(company: C
     assert created.outcome == "created"
     assert created.employee.state == "active"
     assert created.employee.version == 1
-    assert await company.get(created.employee) == created.employee
-    assert (await company.find(login_name="ANNA@Firma.DK")).employees == [created.employee]
-    assert await company.kinds(created.employee) == ["employee.created"]
+    assert await firm.get(created.employee) == created.employee
+    assert (await firm.find(login_name="ANNA@Firma.DK")).employees == [created.employee]
+    assert await firm.kinds(created.employee) == ["employee.created"]
 
 
-async def test_first_round(company: Company) -> None:
-    one = await company.create(login="bo@firma.dk")
-    got = await company.change(one, title="Chef", department="Salg")
+async def test_first_round(firm: Firm) -> None:
+    one = await firm.create(login="bo@firma.dk")
+    got = await firm.change(one, title="Chef", department="Salg")
     assert got.changed
     assert got.employee.version == 2
-    assert not (await company.change(one, title="Chef")).changed
-    off = await company.change(one, active=False)
+    assert not (await firm.change(one, title="Chef")).changed
+    off = await firm.change(one, active=False)
     assert off.employee.state == "suspended"
-    assert (await company.find(active=False)).total == 1
-    await company.remove(one)
-    assert (await company.find()).total == 0
-    assert await company.kinds(one) == [
+    assert (await firm.find(active=False)).total == 1
+    await firm.remove(one)
+    assert (await firm.find()).total == 0
+    assert await firm.kinds(one) == [
         "employee.created",
         "employee.changed",
         "employee.suspended",

@@ -3,31 +3,27 @@
 Read through `store`, decide in the pure modules, write, tell the history.
 """
 
-import hashlib
-import os
 from collections.abc import Awaitable, Callable
-from datetime import date
 from typing import Literal, TypeVar
-from uuid import UUID
 
 import asyncpg
-import msgspec
 from msgspec import UNSET, UnsetType
 
 from directory import metrics
 from directory.access import provisioning
 from directory.database import CompanyTx, Database
-from directory.employees import approvers, store
+from directory.employees import approvers, revisions, store
 from directory.employees.keys import check_values, search_key
-from directory.employees.lifecycle import Step, advance, local_date, not_found
+from directory.employees.lifecycle import not_found
+from directory.employees.managers import link_waiting_reports, release_reports, with_manager
 from directory.employees.matching import Adopt, Conflict, Create, NeedsConfirmation, Reactivate, plan, refusal
-from directory.employees.record import ATTRIBUTES, RELEASED, EmployeeRecord, differences
+from directory.employees.record import RELEASED, EmployeeRecord, differences
 from directory.employees.searches import search
 from directory.events.catalogue import EventKind
-from directory.events.store import record, record_many
+from directory.events.store import record
 from directory.logins.store import end_sessions
 from shared.errors import DomainError, ErrorCode
-from shared.ids import EmployeeId, employee_from_text, employee_text, entra_object_id, new_employee_id
+from shared.ids import EmployeeId, employee_from_text, entra_object_id
 from shared.schemas.employee import (
     Changed,
     ChangeEmployee,
@@ -58,8 +54,14 @@ _TAKEN = {
     "employees_object_id_taken": ErrorCode.external_id_taken,
 }
 
-AnswerT = TypeVar("AnswerT")
 Outcome = Literal["created", "adopted", "reactivated"]
+_OUTCOMES: dict[type, tuple[EventKind, Outcome]] = {
+    Create: (EventKind.employee_created, "created"),
+    Adopt: (EventKind.employee_adopted, "adopted"),
+    Reactivate: (EventKind.employee_reactivated, "reactivated"),
+}
+
+AnswerT = TypeVar("AnswerT")
 
 
 async def get_employee(database: Database, request: GetEmployee) -> Employee:
@@ -142,8 +144,9 @@ async def _provision(tx: CompanyTx, new: NewEmployee) -> Provisioned:
                 field="login_name",
             )
         case Create() | Adopt() | Reactivate():
-            before, after, kind, outcome = _planned(tx, new, planned)
-    after = await _with_manager(tx, before, after)
+            before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone)
+    kind, outcome = _OUTCOMES[type(planned)]
+    after = await with_manager(tx, before, after)
     if before is None:
         await store.insert(tx, after)
     else:
@@ -153,20 +156,15 @@ async def _provision(tx: CompanyTx, new: NewEmployee) -> Provisioned:
 
 
 async def _change(tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges) -> tuple[Changed, EventKind | None]:
-    mentioned = {name: value for name in ATTRIBUTES if (value := getattr(changes, name)) is not UNSET}
-    names = [mentioned.get("login_name"), mentioned.get("external_id")]
-    gates = approvers.gates(tx.company_id, names, [mentioned.get("manager_ref")])
+    names = [_sent(changes.login_name), _sent(changes.external_id)]
+    gates = approvers.gates(tx.company_id, names, [_sent(changes.manager_ref)])
     before = await store.lock(tx, employee_id, gates)
     if before is None:
         raise not_found()
-    after = msgspec.structs.replace(before, **mentioned, **_link_key(changes.external_id))
-    if changes.active is not UNSET:
-        step = Step.resume if changes.active else Step.suspend
-        after, _ = advance(after, step, local_date(tx.now, tx.company.time_zone))
-    after = await _with_manager(tx, before, after)
+    after = await with_manager(tx, before, revisions.changed(before, changes, tx.now, tx.company.time_zone))
     if not differences(before, after):
         return Changed(employee=before.seen_from_outside(), changed=False), None
-    after = _touched(tx, after)
+    after = revisions.governed_by_entra(after, tx.now)
     try:
         await store.update(tx, after)
     except asyncpg.UniqueViolationError as error:
@@ -174,6 +172,10 @@ async def _change(tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChang
     kind = _kind_of_change(before, after)
     await _settle(tx, kind, before, after)
     return Changed(employee=after.seen_from_outside(), changed=True), kind
+
+
+def _sent(value: str | None | UnsetType) -> str | None:
+    return None if value is UNSET else value
 
 
 def _kind_of_change(before: EmployeeRecord, after: EmployeeRecord) -> EventKind:
@@ -186,41 +188,13 @@ async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None:
     before = await store.lock_to_remove(tx, employee_id)
     if before is None:
         raise not_found()
-    after, _ = advance(before, Step.remove, local_date(tx.now, tx.company.time_zone))
-    after = msgspec.structs.replace(
-        after, released_sha256=_released(before), updated_at=tx.now, version=before.version + 1
-    )
+    after = revisions.departed(before, tx.now, tx.company.time_zone)
     await store.update(tx, after)
-    reports = await store.unlink_reports(tx, employee_id)
     await end_sessions(tx, employee_id)
     # The released names themselves must not be kept (S40).
     told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
     await record(tx, EventKind.employee_departed, employee_id=employee_id, changes=told)
-    lost = {"manager_id": {"before": employee_text(employee_id), "after": None}}
-    await record_many(tx, EventKind.employee_manager_lost, [(one, lost) for one in reports])
-    metrics.MANAGER_LINKS.labels("cleared").inc(len(reports))
-
-
-def _released(before: EmployeeRecord) -> bytes:
-    """A salt of 16 bytes and the salted SHA-256 of the login name's key: proves a name, tells none."""
-    salt = os.urandom(16)
-    return salt + hashlib.sha256(salt + (before.login_key or "").encode()).digest()
-
-
-async def _with_manager(tx: CompanyTx, before: EmployeeRecord | None, after: EmployeeRecord) -> EmployeeRecord:
-    """The manager whom the reference means now, if it is a new one; the link of an old one stays as it is."""
-    reference = after.manager_ref
-    if reference is None:
-        return msgspec.structs.replace(after, manager_id=None)
-    if before is not None and reference == before.manager_ref:
-        # A waiting reference may turn out to mean himself, once he bears that name.
-        manager_id = after.manager_id or approvers.resolve(reference, [after])
-        return msgspec.structs.replace(after, manager_id=manager_id)
-    found = await store.find_by_reference(tx, employee_from_text(reference), reference, search_key(reference))
-    others = [one for one in found if one.employee_id != after.employee_id]
-    manager_id = approvers.resolve(reference, [*others, after])
-    metrics.MANAGER_LINKS.labels("linked" if manager_id else "deferred").inc()
-    return msgspec.structs.replace(after, manager_id=manager_id)
+    await release_reports(tx, employee_id)
 
 
 async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None, after: EmployeeRecord) -> None:
@@ -228,13 +202,7 @@ async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None,
     if before is not None and _sessions_end(before, after):
         await end_sessions(tx, after.employee_id)
     await record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
-    if approvers.gains_names(before, after):
-        exact, login_key = approvers.answers_to(after)
-        keys = [search_key(one) for one in exact] + ([login_key] if login_key else [])
-        reports = await store.link_waiting_reports(tx, after.employee_id, exact, keys, login_key)
-        linked = {"manager_id": {"before": None, "after": employee_text(after.employee_id)}}
-        await record_many(tx, EventKind.employee_manager_linked, [(one, linked) for one in reports])
-        metrics.MANAGER_LINKS.labels("resolved").inc(len(reports))
+    await link_waiting_reports(tx, before, after)
 
 
 def _sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> bool:
@@ -273,53 +241,3 @@ def _id(text: str) -> EmployeeId:
     if found is None:
         raise not_found()
     return found
-
-
-def _planned(
-    tx: CompanyTx, new: NewEmployee, planned: Create | Adopt | Reactivate
-) -> tuple[EmployeeRecord | None, EmployeeRecord, EventKind, Outcome]:
-    """Who he was, who he becomes, and what that is called."""
-    today = local_date(tx.now, tx.company.time_zone)
-    match planned:
-        case Create():
-            record_ = _new_record(tx, new)
-            return None, _as_asked(record_, new, today), EventKind.employee_created, "created"
-        case Adopt(employee=before):
-            return before, _as_asked(_governed(tx, before, new), new, today), EventKind.employee_adopted, "adopted"
-        case Reactivate(employee=before):
-            after, _ = advance(_governed(tx, before, new), Step.resume, today)
-            return before, after, EventKind.employee_reactivated, "reactivated"
-
-
-def _new_record(tx: CompanyTx, new: NewEmployee) -> EmployeeRecord:
-    return EmployeeRecord(
-        employee_id=new_employee_id(),
-        state="active",
-        source="entra",
-        entra_object_id=entra_object_id(new.external_id),
-        created_at=tx.now,
-        updated_at=tx.now,
-        **{name: getattr(new, name) for name in ATTRIBUTES},
-    )
-
-
-def _governed(tx: CompanyTx, before: EmployeeRecord, new: NewEmployee) -> EmployeeRecord:
-    """Entra's values win; what the request does not carry stays, for Entra sends nothing for an empty value (S33)."""
-    sent = {name: value for name in ATTRIBUTES if (value := getattr(new, name)) is not None}
-    return _touched(tx, msgspec.structs.replace(before, **sent, **_link_key(new.external_id)))
-
-
-def _as_asked(record_: EmployeeRecord, new: NewEmployee, today: date) -> EmployeeRecord:
-    return record_ if new.active else advance(record_, Step.suspend, today)[0]
-
-
-def _touched(tx: CompanyTx, record_: EmployeeRecord) -> EmployeeRecord:
-    return msgspec.structs.replace(record_, source="entra", updated_at=tx.now, version=record_.version + 1)
-
-
-def _link_key(external_id: str | None | UnsetType) -> dict[str, UUID]:
-    """An object id in the external id becomes the link key, and replaces another: provisioning is the authority, and a
-    move to another Entra tenant arrives just so (S66, S67). Anything else leaves the link key alone: a changed mapping must
-    not break a linked login (decision D10)."""
-    object_id = entra_object_id(external_id) if isinstance(external_id, str) else None
-    return {"entra_object_id": object_id} if object_id else {}

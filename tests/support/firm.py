@@ -1,4 +1,4 @@
-"""A company of its own for a test, with the provisioning operations as short verbs."""
+"""A company in directory alone, without services around it: the provisioning operations as short verbs."""
 
 import os
 import uuid
@@ -15,8 +15,8 @@ from directory.employees import operations
 from directory.events import store as events
 from shared.ids import EmployeeId, employee_from_text
 from shared.schemas.employee import (
-    ChangeEmployee,
     Changed,
+    ChangeEmployee,
     Condition,
     Employee,
     EmployeeChanges,
@@ -51,7 +51,7 @@ def uuid_of(employee: Employee) -> EmployeeId:
 
 
 @dataclass
-class Company:
+class Firm:
     database: Database
     urls: Urls
     company_id: uuid.UUID
@@ -60,7 +60,7 @@ class Company:
     token_id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     @classmethod
-    async def founded(cls, database: Database, urls: Urls, *, time_zone: str = "Europe/Copenhagen") -> "Company":
+    async def founded(cls, database: Database, urls: Urls, *, time_zone: str = "Europe/Copenhagen") -> "Firm":
         company_id, token, name = uuid.uuid4(), os.urandom(32), f"firma-{uuid.uuid4().hex[:12]}"
         made = cls(database, urls, company_id, name, ScimCredential(token_sha256=token.hex(), company=name))
         await made.as_owner(
@@ -151,7 +151,8 @@ class Company:
         }  # fmt: skip
         places = ", ".join(f"${number}" for number in range(2, len(columns) + 2))
         await self.as_owner(
-            f"insert into employees (company_id, created_at, updated_at, {', '.join(columns)}) values ($1, now(), now(), {places})",
+            f"insert into employees (company_id, created_at, updated_at, {', '.join(columns)}) "  # noqa: S608
+            f"values ($1, now(), now(), {places})",
             self.company_id,
             *columns.values(),
         )
@@ -165,7 +166,7 @@ class Company:
         ):
             first = "now()" if table == "sessions" else "'/'"
             await self.as_owner(
-                f"insert into {table} (company_id, {key}, employee_id, name_id, {times}) "
+                f"insert into {table} (company_id, {key}, employee_id, name_id, {times}) "  # noqa: S608
                 f"values ($1, $2, $3, 'anna', {first}, now() + interval '1 hour')",
                 self.company_id,
                 os.urandom(32),
