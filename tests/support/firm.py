@@ -2,15 +2,15 @@
 
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
 import msgspec
 
-from directory.database import CompanyTx, Database
+from directory.database import Database
 from directory.employees import operations
 from directory.events import store as events
 from shared.ids import EmployeeId, employee_from_text
@@ -30,6 +30,19 @@ from shared.schemas.employee import (
     RemoveEmployee,
     ScimCredential,
 )
+
+_COMPANY = """
+    insert into companies (company_id, company, name, time_zone, language, follow_entra_managers, created_at, updated_at)
+    values ($1, $2, 'Firma', $3, 'da', true, now(), now())
+"""
+_CONNECTION = """
+    insert into connections
+        (company_id, tenant_id, app_id, entity_id, sso_enabled, login_url, issuer, signed, idp_initiated, group_check,
+         email_domains, provisioning_enabled, provisioning_strict, version, updated_at)
+    values ($1, $2, $3, $4, true, 'https://login.example', 'https://sts.example', 'assertion', 'true', 'off', '{}', true,
+            false, 1, now())
+"""
+_TOKEN = "insert into scim_tokens (company_id, token_id, token_sha256, created_at) values ($1, $2, $3, now())"
 
 
 @dataclass(frozen=True)
@@ -63,49 +76,30 @@ class Firm:
     async def founded(cls, database: Database, urls: Urls, *, time_zone: str = "Europe/Copenhagen") -> "Firm":
         company_id, token, name = uuid.uuid4(), os.urandom(32), f"firma-{uuid.uuid4().hex[:12]}"
         made = cls(database, urls, company_id, name, ScimCredential(token_sha256=token.hex(), company=name))
-        await made.as_owner(
-            """
-            insert into companies
-                (company_id, company, name, time_zone, language, follow_entra_managers, created_at, updated_at)
-            values ($1, $2, 'Firma', $3, 'da', true, now(), now())
-            """,
-            company_id,
-            name,
-            time_zone,
-        )
-        await made.as_owner(
-            """
-            insert into connections
-                (company_id, tenant_id, app_id, entity_id, sso_enabled, login_url, issuer, signed, idp_initiated, group_check,
-                 email_domains, provisioning_enabled, provisioning_strict, version, updated_at)
-            values ($1, $2, $3, $4, true, 'https://login.example', 'https://sts.example', 'assertion', 'true', 'off',
-                    '{}', true, false, 1, now())
-            """,
-            company_id,
-            uuid.uuid4(),
-            uuid.uuid4(),
-            f"https://www.bitabiz.com/{name}",
-        )
-        await made.as_owner(
-            "insert into scim_tokens (company_id, token_id, token_sha256, created_at) values ($1, $2, $3, now())",
-            company_id,
-            made.token_id,
-            token,
-        )
+        async with made.owner() as owner:
+            await owner.execute(_COMPANY, company_id, name, time_zone)
+            entity_id = f"https://www.bitabiz.com/{name}"
+            await owner.execute(_CONNECTION, company_id, uuid.uuid4(), uuid.uuid4(), entity_id)
+            await owner.execute(_TOKEN, company_id, made.token_id, token)
         return made
 
-    async def as_owner(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
-        """A statement of the tables' owner, inside this company."""
+    @asynccontextmanager
+    async def owner(self) -> AsyncIterator[asyncpg.Connection]:
+        """The tables' owner, in one transaction inside this company."""
         connection = await asyncpg.connect(self.urls.owner)
         try:
             async with connection.transaction():
                 await connection.execute("select set_config('app.company_id', $1, true)", str(self.company_id))
-                return await connection.fetch(sql, *arguments)
+                yield connection
         finally:
             await connection.close()
 
-    async def provision(self, new: NewEmployee | None = None, **values: Any) -> Provisioned:
-        request = ProvisionEmployee(credential=self.credential, employee=new or anna(**values))
+    async def as_owner(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        async with self.owner() as owner:
+            return await owner.fetch(sql, *arguments)
+
+    async def provision(self, **values: Any) -> Provisioned:
+        request = ProvisionEmployee(credential=self.credential, employee=anna(**values))
         return await operations.provision_employee(self.database, request)
 
     async def create(self, **values: Any) -> Employee:
@@ -126,7 +120,12 @@ class Firm:
             self.database, RemoveEmployee(credential=self.credential, employee_id=employee.id)
         )
 
-    async def find(self, *, offset: int = 0, limit: int = 100, **conditions: str | bool | None) -> EmployeePage:
+    async def find(self, *, offset: int = 0, limit: int = 100, **conditions: Any) -> EmployeePage:
+        return await self.search(conditions, offset=offset, limit=limit)
+
+    async def search(
+        self, conditions: Mapping[str, str | bool | None], *, offset: int = 0, limit: int = 100
+    ) -> EmployeePage:
         asked = [Condition(field=msgspec.convert(name, FilterField), value=value) for name, value in conditions.items()]
         request = FindEmployees(credential=self.credential, conditions=asked, offset=offset, limit=limit)
         return await operations.find_employees(self.database, request)
@@ -182,19 +181,3 @@ class Firm:
         )
         many: int = rows[0]["many"]
         return many
-
-
-@contextmanager
-def counted_statements(monkeypatch: Any) -> Iterator[list[str]]:
-    """The names of the statements that run inside; the door is not among them."""
-    seen: list[str] = []
-    for name in ("fetch", "fetchrow", "fetchval", "execute", "executemany"):
-        original = getattr(CompanyTx, name)
-
-        def counting(self: CompanyTx, question: Any, *rest: Any, _original: Any = original) -> Any:
-            seen.append(question.name)
-            return _original(self, question, *rest)
-
-        monkeypatch.setattr(CompanyTx, name, counting)
-    yield seen
-    monkeypatch.undo()

@@ -44,13 +44,20 @@ _LOCK = statement(
     """,  # noqa: S608
 )
 
+# With his reports, who are locked in the order of their ids like everybody else: bosses and reports may leave at once.
 _LOCK_TO_REMOVE = statement(
     "employees.lock_to_remove",
     f"""
+    with held as materialized (
+        select {COLUMNS}
+        from employees
+        where company_id = $1 and (employee_id = $2 or manager_id = $2) and state <> 'departed'
+        order by employee_id
+        for update
+    )
     select {COLUMNS}
-    from employees
-    where company_id = $1 and employee_id = $2 and state <> 'departed'
-    for update
+    from held
+    where employee_id = $2
     """,  # noqa: S608
 )
 
