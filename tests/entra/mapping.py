@@ -103,7 +103,7 @@ def create_body(values: dict[str, Value]) -> Json:
     """The body of POST /Users: both schemas always named, a meta and an empty roles list, booleans as booleans."""
     body: Json = {"schemas": [CORE, ENTERPRISE]}
     for target, value in values.items():
-        _place(body, target, value)
+        place(body, target, value)
     if "emails" in body:
         body["emails"][0]["primary"] = True
     name = body.get("name")
@@ -112,7 +112,8 @@ def create_body(values: dict[str, Value]) -> Json:
     return {**body, "meta": {"resourceType": "User"}, "roles": []}
 
 
-def _place(body: Json, target: str, value: Value) -> None:
+def place(body: Json, target: str, value: Value) -> None:
+    """Sets a target attribute in a resource, making the element or object it lives in."""
     if found := _VALUE_PATH.match(target):
         elements = body.setdefault(found["list"], [])
         for element in elements:

@@ -176,7 +176,12 @@ class PersonSync:
         maps_active = any(mapping.target == "active" for mapping in self._settings.mappings)
         changes: dict[str, Value] = {}
         if maps_active:
-            resource = await self._get(person, connection)
+            try:
+                resource = await self._get(person, connection)
+            except Failed as failure:
+                if forget and failure.code == "InvalidAnchor":
+                    del self._job.people[person.object_id]
+                raise
             values = mapped_values(person, self._settings.mappings, active=False)
             changes = differences(resource, {"active": values["active"]})
             if changes:
