@@ -5,6 +5,7 @@ Every change raises the tenant's revision, which the provisioning engine's water
 memberships survive the recycle bin.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -16,6 +17,10 @@ from tests.entra.certificates import new_certificate
 from tests.entra.people import Certificate, EnterpriseApp, Group, Person
 
 Clock = Callable[[], datetime]
+
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 cannot carry (section 2.2); a directory would not take it either."""
 
 
 def utc_now() -> datetime:
@@ -148,6 +153,7 @@ class Tenant:
     def _store(self, person: Person) -> Person:
         if not person.user_principal_name.strip():
             raise TenantError("userPrincipalName must not be empty")
+        _check_text(person)
         for other in self.people.values():
             same_name = other.user_principal_name.lower() == person.user_principal_name.lower()
             if same_name and other.object_id != person.object_id:
@@ -202,6 +208,7 @@ class Tenant:
             certificates=certificates,
             **settings,
         )
+        _check_text(app)
         self.apps[app_id] = app
         self.notify()
         return app
@@ -213,6 +220,7 @@ class Tenant:
             if identifier and other.app_id != app.app_id and other.identifier == identifier:
                 raise TenantError(f"the identifier {identifier} is used by {other.name} already")
         replaced = msgspec.structs.replace(self.apps[app.app_id], **changes)
+        _check_text(replaced)
         self.apps[app.app_id] = replaced
         self.notify()
         return replaced
@@ -251,3 +259,9 @@ class Tenant:
     def notify(self) -> None:
         for hook in self.changed:
             hook()
+
+
+def _check_text(value: msgspec.Struct) -> None:
+    for field, text in msgspec.structs.asdict(value).items():
+        if isinstance(text, str) and _UNPRINTABLE.search(text):
+            raise TenantError(f"{field} holds a character that cannot be stored")
