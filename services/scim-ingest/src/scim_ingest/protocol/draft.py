@@ -6,7 +6,7 @@ means the same wherever it stands. What we do not keep is noted in `ignored`, by
 
 from scim_ingest.protocol.attributes import ATTRIBUTES, Attribute, Complex, Multi
 from scim_ingest.protocol.errors import ScimError, invalid_value, mutability
-from scim_ingest.protocol.paths import Element, Extension, ReadOnly, Target, Unknown, read_path, shown
+from scim_ingest.protocol.paths import Element, Extension, ReadOnly, Target, Unknown, element_name, read_path, shown
 from scim_ingest.protocol.quirks import Value, manager_value, type_name, value_of
 
 _MAX_IGNORED = 20
@@ -123,7 +123,7 @@ class Draft:
                 raise invalid_value(f"{target.name} must be a list of objects; {type_name(element)} is in it.")
             kind = _kind_of(element)
             if kind not in target.elements or kind in taken:
-                self.ignore(f'{target.name}[type eq "{kind[:40]}"]')
+                self.ignore(element_name(target.name, kind))
                 continue
             taken.add(kind)
             self._put_subs(target.name, target.elements[kind], element)

@@ -61,7 +61,7 @@ class Unknown(msgspec.Struct, frozen=True):
 Target = Attribute | Complex | Multi | Element | Extension | ReadOnly | Unknown
 
 _NAME = re.compile(r"[A-Za-z$][A-Za-z0-9_$-]*\Z")
-_BRACKETS = re.compile(r"\[.*\]", re.DOTALL)
+_KIND = re.compile(r"[a-z0-9_-]{1,40}\Z")
 
 
 @lru_cache(maxsize=2048)
@@ -128,8 +128,8 @@ def _filtered(schema: str | None, path: str, rest: str) -> Target:
         if error.scim_type == "noTarget":
             raise
         raise no_target(f"The filter of '{shown(path)}' does not say which element is meant: {error.detail}") from None
-    if kind is None:
-        return Unknown(path if len(path) <= 100 else shown(path))
+    if kind not in node.elements:
+        return Unknown(element_name(node.name, kind) + (f".{sub}" if sub else ""))
     if not sub:
         return Element(node, kind)
     return node.elements[kind].get(sub.lower()) or Unknown(shown(path))
@@ -151,8 +151,8 @@ def _brackets(tokens: list[Token], path: str) -> tuple[list[Token], str]:
     return tokens[2:close], after[0][1][1:]
 
 
-def _element_kind(node: Multi, pairs: list[tuple[str, str | bool | None]], path: str) -> str | None:
-    """The element's type; None for a type that we do not keep.
+def _element_kind(node: Multi, pairs: list[tuple[str, str | bool | None]], path: str) -> str:
+    """The element's type, perhaps one that we do not keep.
 
     The element need not exist: Entra expects it to be made (quirks: element_made_when_missing). So only a filter that
     determines the element will do.
@@ -166,14 +166,20 @@ def _element_kind(node: Multi, pairs: list[tuple[str, str | bool | None]], path:
         if len(node.elements) == 1:
             return next(iter(node.elements))
         raise no_target(f'{node.name} keeps no primary; use {node.name}[type eq "{next(iter(node.elements))}"].')
-    kind = kinds.pop()
-    return kind if kind in node.elements else None
+    return kinds.pop()
 
 
 def shown(path: str) -> str:
     """The path for logs and error texts: without values, and short."""
-    path = _BRACKETS.sub("[…]", path)
+    opened, closed = path.find("["), path.rfind("]")
+    if opened >= 0:
+        path = path[:opened] + "[…]" + (path[closed + 1 :] if closed > opened else "")
     return path if len(path) <= 100 else path[:100] + "…"
+
+
+def element_name(name: str, kind: str) -> str:
+    """`emails[type eq "home"]`, as long as the type is a word; it is the sender's text, and might be anything."""
+    return f'{name}[type eq "{kind}"]' if _KIND.match(kind) else f"{name}[…]"
 
 
 def _not_a_path(path: str, cause: ScimError | None = None) -> ScimError:
