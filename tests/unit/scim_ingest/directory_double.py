@@ -48,7 +48,7 @@ class DirectoryDouble(DirectoryClient):
     async def provision_employee(self, request: schemas.ProvisionEmployee) -> schemas.Provisioned:
         employees = self._company("provision_employee", request.credential)
         values = asdict(request.employee)
-        state = "active" if values.pop("active") else "suspended"
+        state: schemas.EmployeeState = "active" if values.pop("active") else "suspended"
         _check_unique(employees, "", values)
         now = system_clock()
         made = schemas.Employee(

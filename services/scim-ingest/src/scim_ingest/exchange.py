@@ -175,9 +175,8 @@ async def json_body(request: Request, max_body_bytes: int, timeout_s: float) -> 
     try:
         return read_json(await read_body(request, max_body_bytes, timeout_s=timeout_s))
     except BodyTooLarge:
-        raise ScimError(
-            413, f"The body is larger than {max_body_bytes} bytes.", headers={"Connection": "close"}
-        ) from None
+        # The connection stays open: closing it under a sender who is still sending would take the answer from him.
+        raise ScimError(413, f"The body is larger than {max_body_bytes} bytes.") from None
     except BodyTooSlow:
         raise ScimError(408, "The body did not arrive in time.", headers={"Connection": "close"}) from None
 
