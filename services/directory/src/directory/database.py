@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import asyncpg
 from opentelemetry.trace import SpanKind
@@ -26,7 +26,8 @@ from shared.ids import CompanyId
 from shared.telemetry import context, metrics
 from shared.telemetry.tracing import current_span, internal_span
 
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+if TYPE_CHECKING:
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Company:
 class CompanyTx:
     """One transaction inside one company."""
 
-    def __init__(self, connection: Connection, company: Company, actor: Actor, now: datetime) -> None:
+    def __init__(self, connection: "Connection", company: Company, actor: Actor, now: datetime) -> None:
         self._connection = connection
         self.company = company
         self.company_id = company.company_id
@@ -225,7 +226,7 @@ class Database:
             await self._pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> "AsyncIterator[Connection]":
         """A connection without any company. For `CompanyScope`, the self-check and readiness only.
 
         Raises:
