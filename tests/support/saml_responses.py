@@ -68,9 +68,13 @@ class SigningKey:
         return hashlib.sha256(self.der).hexdigest()
 
 
-@functools.cache
 def signing_key(name: str = "contoso", bits: int = 2048) -> SigningKey:
     """Self-signed like Entra's; one per name and run."""
+    return _made_key(name, bits)
+
+
+@functools.cache
+def _made_key(name: str, bits: int) -> SigningKey:
     private = rsa.generate_private_key(public_exponent=65537, key_size=bits)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Microsoft Azure Federated SSO Certificate")])
     certificate = (
