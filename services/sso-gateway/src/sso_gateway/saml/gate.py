@@ -53,6 +53,7 @@ class SignedResponse:
     envelope: Envelope
     """The Response around it. Unsigned where only the Assertion is signed: good to refuse by, never to accept by."""
     signer: TrustedKey
+    algorithm: str
     proof: object = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -90,6 +91,7 @@ def signed_response(
         assertion_octets=innermost.octets,
         envelope=_envelope(parse_canonical(by_response.octets) if by_response else response),
         signer=innermost.signer,
+        algorithm=innermost.algorithm,
         proof=_PROOF,
     )
 

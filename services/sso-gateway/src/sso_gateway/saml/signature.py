@@ -44,6 +44,8 @@ class ProvenOctets:
 
     octets: bytes
     signer: TrustedKey
+    algorithm: str
+    """rsa-sha256, rsa-sha384 or rsa-sha512."""
 
 
 def proven_octets(element: etree._Element, signature: etree._Element, keys: Sequence[TrustedKey]) -> ProvenOctets:
@@ -66,7 +68,7 @@ def proven_octets(element: etree._Element, signature: etree._Element, keys: Sequ
         raise SamlRefusal(Reason.bad_signature, "the document as it was signed", "a document changed after signing")
     for key in keys:
         if _verifies(key, signature_octets, signed_info_octets, signature_hash):
-            return ProvenOctets(octets, key)
+            return ProvenOctets(octets, key, f"rsa-{signature_hash.name}")
     raise SamlRefusal(Reason.unknown_signer, _fingerprints(keys), claimed)
 
 
