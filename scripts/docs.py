@@ -8,6 +8,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import itertools
 import json
 import sys
 import textwrap
@@ -41,7 +42,7 @@ METRICS = {
 def settings_page() -> str:
     parts = [
         NOTE,
-        "# Settings\n\nEnvironment variables. `NAME_FILE` may name a file that holds the value, and is how secrets should come.\n",
+        "# Settings\n\nEnvironment variables. `NAME_FILE` may name a file that holds the value; secrets should come so.\n",
     ]
     for title, (module, name) in SETTINGS.items():
         kind = getattr(importlib.import_module(module), name)
@@ -60,11 +61,11 @@ def _field_docs(kind: type) -> dict[str, str]:
         if ancestor.__module__.startswith(("msgspec", "builtins")):
             continue
         body = ast.parse(textwrap.dedent(inspect.getsource(ancestor))).body[0]
-        assert isinstance(body, ast.ClassDef)
-        for line, following in zip(body.body, body.body[1:], strict=False):
-            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and isinstance(following, ast.Expr):
-                if isinstance(following.value, ast.Constant) and isinstance(following.value.value, str):
-                    found[line.target.id] = " ".join(following.value.value.split())
+        lines = body.body if isinstance(body, ast.ClassDef) else []
+        for line, following in itertools.pairwise(lines):
+            match line, following:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    found[name] = " ".join(text.split())
     return found
 
 
@@ -94,7 +95,8 @@ def _metric_rows() -> Iterator[tuple[str, str, str, str]]:
 
 def events_page() -> str:
     rows = "".join(f"| `{kind.value}` | {kind.meaning} |\n" for kind in EventKind)
-    return f"{NOTE}# History events\n\nOne is written with every change, in the same transaction.\n\n| kind | meaning |\n| --- | --- |\n{rows}"
+    intro = "# History events\n\nOne is written with every change, in the same transaction.\n"
+    return f"{NOTE}{intro}\n| kind | meaning |\n| --- | --- |\n{rows}"
 
 
 def errors_page() -> str:
@@ -107,7 +109,9 @@ def errors_page() -> str:
         "\n## Refusals of a login\n\nThe `reason` on the page, in the JSON answer, in logs and metrics.\n\n",
         "| reason | what it says | what helps |\n| --- | --- | --- |\n",
     ]
-    parts.extend(f"| `{reason}` | {text.title} | {text.remedy} |\n" for reason, text in sorted(reasons.refusals("en").items()))
+    parts.extend(
+        f"| `{reason}` | {text.title} | {text.remedy} |\n" for reason, text in sorted(reasons.refusals("en").items())
+    )
     return "".join(parts)
 
 

@@ -70,9 +70,7 @@ def test_only_database_py_makes_transactions() -> None:
     for path in files("directory"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         made = {
-            node.func.id
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         } & {"CompanyTx", "CompanyScope"}
         assert not made or path.name == "database.py", path
 
