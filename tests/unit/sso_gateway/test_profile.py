@@ -167,7 +167,7 @@ def test_two_answers_to_what_was_asked_are_an_unknown_request(response: str | No
         (Recipe(not_on_or_after=NOW + timedelta(hours=24)), None),
         (Recipe(not_on_or_after=NOW + timedelta(hours=25)), Reason.malformed_response),
         (Recipe(confirmation_not_on_or_after=NOW + timedelta(days=3650)), Reason.malformed_response),
-        (Recipe(not_on_or_after=NOW - 10 * MINUTE), Reason.malformed_response),
+        (Recipe(not_before=NOW, not_on_or_after=NOW), Reason.malformed_response),
     ],
 )
 def test_both_validity_windows_and_the_age_are_kept(recipe: Recipe, expected: Reason | None) -> None:

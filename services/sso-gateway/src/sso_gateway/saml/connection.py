@@ -2,7 +2,7 @@
 
     remembered, younger than the TTL   -> used
     otherwise                          -> fetched, once for everybody who waits for it
-    signed by a key that is unknown    -> fetched again at once, but at most every few seconds for a company
+    signed by a key that is unknown    -> fetched again at once; a second time only some seconds later, for that company
 
 so that a renewed certificate works with its first login, and garbage cannot make this service ask directory in a storm. Unknown
 companies are not remembered at all. The number of companies remembered is bounded; the longest unused goes first.
@@ -15,7 +15,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
@@ -40,6 +40,8 @@ class TrustedConnection:
     keys: tuple[TrustedKey, ...]
     expected: Expected
     fetched_at: float
+    refetched_at: float = float("-inf")
+    """When an unknown signer last made us ask."""
 
     @property
     def logout_url(self) -> str:
@@ -80,25 +82,28 @@ class Connections:
         return remembered
 
     async def refetched(self, known: TrustedConnection) -> TrustedConnection | None:
-        """The connection as it is now, if its certificates may have changed; None where it was fetched just now."""
-        if self._now() - known.fetched_at < REFETCH_INTERVAL_S:
-            return None
-        fresh = await self.refreshed(known)
-        return fresh if fresh.keys != known.keys else None
+        """The connection as it is now, if its certificates are others than the `known` ones.
 
-    async def refreshed(self, known: TrustedConnection) -> TrustedConnection:
-        """Somebody else may have fetched it meanwhile: then that one."""
-        remembered = self._remembered.get(known.connection.company)
-        if remembered is not None and self._now() - remembered.fetched_at < REFETCH_INTERVAL_S:
+        None where they are the same, or where an unknown signer made us ask a moment ago.
+        """
+        company = known.connection.company
+        remembered = self._remembered.get(company, known)
+        if remembered.keys != known.keys:
             return remembered
-        return await self._fetch(known.connection.company)
+        if self._now() - remembered.refetched_at < REFETCH_INTERVAL_S:
+            return None
+        # Written down before asking, so that those who come meanwhile do not ask too.
+        self._remembered[company] = replace(remembered, refetched_at=self._now())
+        fresh = await self._fetch(company)
+        return fresh if fresh.keys != known.keys else None
 
     def remember(self, connection: Connection) -> TrustedConnection:
         """Take in a connection that came with another answer of directory."""
         remembered = self._remembered.get(connection.company)
         unchanged = remembered is not None and remembered.connection == connection
         keys = remembered.keys if remembered is not None and unchanged else _keys(connection)
-        trusted = TrustedConnection(connection, keys, self._expected(connection), self._now())
+        refetched_at = remembered.refetched_at if remembered is not None else float("-inf")
+        trusted = TrustedConnection(connection, keys, self._expected(connection), self._now(), refetched_at)
         self._remembered[connection.company] = trusted
         self._remembered.move_to_end(connection.company)
         while len(self._remembered) > self._max_companies:

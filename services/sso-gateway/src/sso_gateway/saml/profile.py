@@ -174,11 +174,14 @@ def _check_request(envelope: Envelope, statement: Statement) -> None:
 
 def _check_times(envelope: Envelope, statement: Statement, now: datetime) -> datetime:
     """The earlier end of the two validity windows, once `now` lies in both."""
-    begin, end = _validity(statement)
+    begin, ends = _validity(statement)
+    end = min(ends)
     if now < begin - CLOCK_SKEW:
         raise SamlRefusal(Reason.not_yet_valid, f"valid at {_shown(now)}", f"valid from {_shown(begin)}")
     if now >= end + CLOCK_SKEW:
         raise SamlRefusal(Reason.expired, f"valid at {_shown(now)}", f"valid until {_shown(end)}")
+    if end <= begin or max(ends) - begin > MAX_LIFETIME:
+        raise malformed(f"a validity of at most {MAX_LIFETIME}", f"{_shown(begin)} to {_shown(max(ends))}")
     max_age = MAX_AGE if statement.in_response_to is not None else MAX_UNSOLICITED_AGE
     for issued_at in (statement.issued_at, instant(envelope.issue_instant, "IssueInstant")):
         if issued_at > now + MAX_FUTURE:
@@ -188,20 +191,15 @@ def _check_times(envelope: Envelope, statement: Statement, now: datetime) -> dat
     return end
 
 
-def _validity(statement: Statement) -> tuple[datetime, datetime]:
-    begin, end, confirmation_end = (
-        statement.not_before,
-        statement.not_on_or_after,
-        statement.confirmation_not_on_or_after,
-    )
+def _validity(statement: Statement) -> tuple[datetime, tuple[datetime, datetime]]:
+    begin, end = statement.not_before, statement.not_on_or_after
+    confirmation_end = statement.confirmation_not_on_or_after
     if begin is None or end is None:
         raise malformed("Conditions with NotBefore and NotOnOrAfter")
     if confirmation_end is None or statement.confirmation_not_before is not None:
         # Profiles section 4.1.4.2: NotOnOrAfter is required, NotBefore forbidden.
         raise malformed("SubjectConfirmationData with NotOnOrAfter and without NotBefore")
-    if end <= begin or max(end, confirmation_end) - begin > MAX_LIFETIME:
-        raise malformed(f"a validity of at most {MAX_LIFETIME}", f"{_shown(begin)} to {_shown(end)}")
-    return begin, min(end, confirmation_end)
+    return begin, (end, confirmation_end)
 
 
 def _check_name(statement: Statement) -> None:
