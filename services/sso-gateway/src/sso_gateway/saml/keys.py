@@ -20,6 +20,8 @@ MAX_KEY_BITS = 8192
 class TrustedKey:
     fingerprint: str
     """SHA-256 of the certificate's DER, lower-case hex: the name of the certificate everywhere."""
+    thumbprint: str
+    """SHA-1 of the same, upper case: what Entra's portal shows, for people to compare. Nothing is decided by it."""
     public_key: RSAPublicKey = field(repr=False, compare=False)
 
 
@@ -35,4 +37,8 @@ def trusted_key(der: bytes) -> TrustedKey:
         raise ValueError("the certificate's key is not RSA")
     if not MIN_KEY_BITS <= key.key_size <= MAX_KEY_BITS:
         raise ValueError(f"the certificate's RSA key has {key.key_size} bits, not {MIN_KEY_BITS} to {MAX_KEY_BITS}")
-    return TrustedKey(hashlib.sha256(der).hexdigest(), key)
+    return TrustedKey(hashlib.sha256(der).hexdigest(), thumbprint(der), key)
+
+
+def thumbprint(der: bytes) -> str:
+    return hashlib.sha1(der, usedforsecurity=False).hexdigest().upper()

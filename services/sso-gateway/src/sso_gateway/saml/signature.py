@@ -4,7 +4,7 @@
     Reference    "#" + ID of the parent, transforms exactly [enveloped-signature, exclusive C14N], sha256/512
 
 Everything is compared with this profile before any cryptography runs, so there is no transform engine and no KeyInfo engine to
-attack. KeyInfo decides nothing; only its certificate's fingerprint is shown to the administrator when the signer is unknown.
+attack. KeyInfo decides nothing; only its certificate's thumbprint is shown to the administrator when the signer is unknown.
 
 Source: XML Signature 1.1 sections 3.2 and 6.6.4, Exclusive XML Canonicalization 1.0.
 """
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from lxml import etree
 
 from sso_gateway.saml.errors import Reason, SamlRefusal, malformed
-from sso_gateway.saml.keys import TrustedKey
+from sso_gateway.saml.keys import TrustedKey, thumbprint
 from sso_gateway.saml.xml import XMLDSIG
 
 EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -59,7 +59,7 @@ def proven_octets(element: etree._Element, signature: etree._Element, keys: Sequ
     signed_info, signature_value = signature[0], signature[1]
     signature_hash, digest_name, digest_value = _read_signed_info(signed_info, str(element.get("ID")))
     signed_info_octets = _canonical(signed_info)
-    claimed = _claimed_fingerprint(signature)
+    claimed = _claimed_signer(signature)
     signature_octets = strict_base64(signature_value.text, "SignatureValue")
 
     _take_out(signature)
@@ -69,7 +69,7 @@ def proven_octets(element: etree._Element, signature: etree._Element, keys: Sequ
     for key in keys:
         if _verifies(key, signature_octets, signed_info_octets, signature_hash):
             return ProvenOctets(octets, key, f"rsa-{signature_hash.name}")
-    raise SamlRefusal(Reason.unknown_signer, _fingerprints(keys), claimed)
+    raise SamlRefusal(Reason.unknown_signer, _thumbprints(keys), claimed)
 
 
 def strict_base64(text: str | None, where: str) -> bytes:
@@ -129,17 +129,15 @@ def _verifies(key: TrustedKey, signature: bytes, signed: bytes, algorithm: hashe
     return True
 
 
-def _claimed_fingerprint(signature: etree._Element) -> str | None:
+def _claimed_signer(signature: etree._Element) -> str | None:
     certificate = signature.find(f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate")
     if certificate is None:
         return None
     try:
-        return f"certificate {hashlib.sha256(strict_base64(certificate.text, 'X509Certificate')).hexdigest()}"
+        return f"thumbprint {thumbprint(strict_base64(certificate.text, 'X509Certificate'))}"
     except SamlRefusal:
         return "an unreadable certificate"
 
 
-def _fingerprints(keys: Sequence[TrustedKey]) -> str:
-    return "a signature by " + (
-        " or ".join(f"certificate {key.fingerprint}" for key in keys) or "a certificate, none is stored"
-    )
+def _thumbprints(keys: Sequence[TrustedKey]) -> str:
+    return "thumbprint " + (" or ".join(key.thumbprint for key in keys) or "of a certificate, but none is stored")
