@@ -1,0 +1,72 @@
+"""The directory service: routes, pool, readiness."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from directory.access import provisioning
+from directory.database import Database
+from directory.employees.routes import routes as employee_routes
+from directory.logins.routes import routes as login_routes
+from directory.rpc import serve
+from directory.selfcheck import check
+from directory.settings import Settings
+from shared.clock import Clock, system_clock
+from shared.http.problem import Problem
+from shared.http.service import Service
+from shared.http.service_auth import CallerSecrets
+from shared.operations import CHECK_CREDENTIAL
+from shared.schemas.employee import CheckCredential, CompanyProvisioning
+
+
+def create_service(settings: Settings, *, clock: Clock = system_clock) -> Service:
+    """The service, ready to be started.
+
+    Starting refuses (`selfcheck.SelfCheckFailed`) unless the database enforces the isolation of companies.
+    """
+    database = Database(
+        settings.database_app_url, clock=clock, min_size=settings.database_pool_min, max_size=settings.database_pool_max
+    )
+    callers = CallerSecrets({"scim-ingest": settings.scim_ingest_secret, "sso-gateway": settings.sso_gateway_secret})
+
+    async def check_credential(request: CheckCredential) -> CompanyProvisioning:
+        async with provisioning(database, request.credential) as tx:
+            return CompanyProvisioning(company=tx.company.name, strict=bool(tx.company.provisioning_strict))
+
+    async def ready() -> str | None:
+        return None if await database.is_reachable() else "the database cannot be reached"
+
+    async def ready_route(request: Request) -> Response:
+        reason = await ready()
+        return PlainTextResponse(f"{reason or 'ready'}\n", status_code=503 if reason else 200)
+
+    @asynccontextmanager
+    async def resources() -> AsyncIterator[None]:
+        async with database:
+            async with database.connection() as connection:
+                await check(connection)
+            yield
+
+    return Service(
+        "directory",
+        settings,
+        routes=[
+            Route("/ready", ready_route),
+            serve(CHECK_CREDENTIAL, callers, check_credential),
+            *employee_routes(database, callers),
+            *login_routes(database, callers),
+        ],
+        resources=resources,
+        ready=ready,
+        fault_answer=_fault,
+        trust_caller=True,
+    )
+
+
+def _fault(request_id: str) -> Response:
+    body = Problem(code="internal", status=500, title="internal error", request_id=request_id)
+    return Response(msgspec.json.encode(body), status_code=500, media_type="application/problem+json")

@@ -1,0 +1,273 @@
+"""The only pool of database connections, and the only ways into a company.
+
+    Database  --enter_by_…-->  CompanyScope  --transaction()-->  CompanyTx  -->  store functions
+
+A scope is the right to act inside one company; it is made from a credential, a company's name or its id, and proves itself
+inside the transaction it opens: the same round trip that sets `app.company_id` says whose it is, or that it is nobody's.
+Store functions take a `CompanyTx` first and there is no other way to get one. Underneath, row-level security refuses
+whatever is not of that company (`selfcheck.py` insists on it before the service serves).
+"""
+
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import asyncpg
+from opentelemetry.trace import SpanKind
+
+from shared.clock import Clock
+from shared.errors import DomainError, ErrorCode
+from shared.ids import CompanyId
+from shared.telemetry import context, metrics
+from shared.telemetry.tracing import current_span, internal_span
+
+Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement with the name of the question it answers: span name and metric labels come from it."""
+
+    name: str
+    collection: str
+    sql: str
+
+    @property
+    def verb(self) -> str:
+        return self.sql.split(None, 1)[0].upper()
+
+
+def statement(name: str, sql: str) -> Statement:
+    """`statement("employees.find_for_login", "select …")`."""
+    collection, _, question = name.partition(".")
+    return Statement(question, collection, sql)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who made a change: an Entra connection (token id), a person (employee id), an operator, or the system itself."""
+
+    kind: Literal["entra", "person", "operator", "system"]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What the door said about the company that was entered."""
+
+    company_id: CompanyId
+    name: str
+    time_zone: str
+    provisioning_enabled: bool | None = None
+    provisioning_strict: bool | None = None
+    token_id: uuid.UUID | None = None
+
+
+class CompanyTx:
+    """One transaction inside one company."""
+
+    def __init__(self, connection: Connection, company: Company, actor: Actor, now: datetime) -> None:
+        self._connection = connection
+        self.company = company
+        self.company_id = company.company_id
+        self.actor = actor
+        self.now = now
+        """The moment of this transaction: one for all it writes."""
+
+    async def fetch(self, question: Statement, *arguments: object) -> list[asyncpg.Record]:
+        with _observed(question):
+            return await self._connection.fetch(question.sql, *arguments)
+
+    async def fetchrow(self, question: Statement, *arguments: object) -> asyncpg.Record | None:
+        with _observed(question):
+            return await self._connection.fetchrow(question.sql, *arguments)
+
+    async def fetchval(self, question: Statement, *arguments: object) -> Any:
+        with _observed(question):
+            return await self._connection.fetchval(question.sql, *arguments)
+
+    async def execute(self, question: Statement, *arguments: object) -> int:
+        """The number of rows touched."""
+        with _observed(question):
+            status = await self._connection.execute(question.sql, *arguments)
+        return int(status.rsplit(" ", 1)[-1]) if status[-1].isdigit() else 0
+
+    async def executemany(self, question: Statement, rows: Sequence[Sequence[object]]) -> None:
+        with _observed(question):
+            await self._connection.executemany(question.sql, rows)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What fails inside leaves the transaction usable."""
+        async with self._connection.transaction():
+            yield
+
+
+class _observed:  # noqa: N801  used as `with _observed(...)`
+    """Span and duration of one statement; the span only where somebody records."""
+
+    __slots__ = ("_question", "_span", "_started")
+
+    def __init__(self, question: Statement) -> None:
+        self._question = question
+        self._span: Any = None
+
+    def __enter__(self) -> None:
+        question = self._question
+        if current_span().is_recording():
+            self._span = internal_span(
+                f"{question.collection}.{question.name}",
+                SpanKind.CLIENT,
+                **{
+                    "db.system.name": "postgresql",
+                    "db.operation.name": question.verb,
+                    "db.collection.name": question.collection,
+                },
+            )
+            self._span.__enter__()
+        self._started = time.perf_counter()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        metrics.observe_statement(self._question.name, self._question.collection, time.perf_counter() - self._started)
+        if self._span is not None:
+            self._span.__exit__(kind, error, trace)
+
+
+_BY_SCIM_TOKEN = statement("registry.enter_by_scim_token", "select * from registry.enter_by_scim_token($1, $2)")
+_BY_NAME = statement("registry.enter_by_name", "select * from registry.enter_by_name($1)")
+_BY_ID = statement("registry.enter_by_id", "select * from registry.enter_by_id($1)")
+_FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1)")
+
+
+class CompanyScope:
+    """The right to act inside one company. Only `Database` makes these; only these open transactions."""
+
+    def __init__(self, database: "Database", door: Statement, keys: tuple[object, ...], refusal: DomainError) -> None:
+        self._database = database
+        self._door = door
+        self._keys = keys
+        self._refusal = refusal
+
+    @asynccontextmanager
+    async def transaction(self, actor: Actor | None = None) -> AsyncIterator[CompanyTx]:
+        """One transaction; committed at the end, rolled back by any exception.
+
+        Without an actor the acting credential is the actor (the SCIM token, or the system).
+
+        Raises:
+            DomainError: `unauthorized` or `not_found` when the credential or name is nobody's.
+        """
+        async with self._database.connection() as connection, connection.transaction():
+            with _observed(self._door):
+                row = await connection.fetchrow(self._door.sql, *self._keys)
+            if row is None:
+                raise self._refusal
+            company = _company(row)
+            context.company.set(company.name)
+            if (span := current_span()).is_recording():
+                span.set_attribute("identity.company.id", str(company.company_id))
+            yield CompanyTx(connection, company, actor or _acting(company), self._database.clock())
+
+
+def _company(row: asyncpg.Record) -> Company:
+    if "token_id" in row:
+        return Company(
+            CompanyId(row["company_id"]),
+            row["company"],
+            row["time_zone"],
+            row["provisioning_enabled"],
+            row["provisioning_strict"],
+            row["token_id"],
+        )
+    return Company(CompanyId(row["company_id"]), row["company"], row["time_zone"])
+
+
+def _acting(company: Company) -> Actor:
+    return Actor("entra", f"tok_{company.token_id.hex}") if company.token_id else Actor("system", "directory")
+
+
+class Database:
+    """The pool. `async with Database(…)`; nothing outside this module touches a connection."""
+
+    def __init__(
+        self, dsn: str, *, clock: Clock, min_size: int = 2, max_size: int = 10, command_timeout_s: float = 10.0
+    ) -> None:
+        self._dsn = dsn
+        self._min_size = min_size
+        self._max_size = max_size
+        self._command_timeout_s = command_timeout_s
+        self.clock = clock
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._pool = await asyncpg.create_pool(
+            self._dsn,
+            min_size=self._min_size,
+            max_size=self._max_size,
+            command_timeout=self._command_timeout_s,
+            max_inactive_connection_lifetime=300.0,
+            server_settings={"application_name": "directory", "jit": "off"},
+        )
+        metrics.DB_CONNECTIONS_MAX.set(self._max_size)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pool is not None:
+            await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection without any company. For `CompanyScope`, the self-check and readiness only.
+
+        Raises:
+            DomainError: `unavailable` when PostgreSQL cannot be reached or no connection comes free in time.
+        """
+        assert self._pool is not None, "open the database with `async with`"  # noqa: S101
+        started = time.perf_counter()
+        try:
+            connection = await self._pool.acquire(timeout=5.0)
+        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+            raise DomainError(ErrorCode.unavailable, "The database cannot be reached; try again.") from error
+        metrics.DB_CONNECTION_WAIT.observe(time.perf_counter() - started)
+        metrics.DB_CONNECTIONS.labels("used").inc()
+        try:
+            yield connection
+        finally:
+            metrics.DB_CONNECTIONS.labels("used").dec()
+            await self._pool.release(connection)
+
+    def scope_for_scim_token(self, token_sha256: bytes) -> CompanyScope:
+        refusal = DomainError(ErrorCode.unauthorized, "The token is not valid for this company.")
+        return CompanyScope(self, _BY_SCIM_TOKEN, (token_sha256, self.clock()), refusal)
+
+    def scope_for_name(self, company: str) -> CompanyScope:
+        refusal = DomainError(ErrorCode.not_found, "There is no such company.", field="company")
+        return CompanyScope(self, _BY_NAME, (company,), refusal)
+
+    def scope_for_id(self, company_id: uuid.UUID) -> CompanyScope:
+        refusal = DomainError(ErrorCode.not_found, "There is no such company.", field="company_id")
+        return CompanyScope(self, _BY_ID, (company_id,), refusal)
+
+    async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
+        """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""
+        async with self.connection() as connection, connection.transaction():
+            with _observed(_FOR_DOMAIN):
+                rows = await connection.fetch(_FOR_DOMAIN.sql, domain)
+        return [(row["company"], row["name"]) for row in rows]
+
+    async def is_reachable(self) -> bool:
+        try:
+            async with self.connection() as connection:
+                await connection.fetchval("select 1", timeout=2.0)
+        except (DomainError, OSError, TimeoutError, asyncpg.PostgresError):
+            return False
+        return True

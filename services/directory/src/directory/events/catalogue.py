@@ -1,0 +1,43 @@
+"""Every kind of event in the history, once: name and meaning. `docs/events.md` is generated from it.
+
+Names are past tense and never change their meaning, for history outlives every version of the code.
+"""
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """Kinds of history events; the value stands in the database."""
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> "EventKind":
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.meaning = meaning
+        return member
+
+    company_created = "company.created", "An operator set the company up"
+    company_updated = "company.updated", "Settings of the company or its connection changed"
+    certificate_added = "certificate.added", "One more signing certificate is trusted"
+    certificate_removed = "certificate.removed", "A signing certificate is no longer trusted"
+    scim_token_issued = "scim_token.issued", "A SCIM token was issued"
+    scim_token_revoked = "scim_token.revoked", "A SCIM token was revoked; it is refused from this moment"
+    employee_created = "employee.created", "A person unknown so far came into being"
+    employee_adopted = "employee.adopted", "A person imported from CSV is now governed by Entra"
+    employee_reactivated = (
+        "employee.reactivated",
+        "A create request met a suspended employee and brought him back, with history",
+    )
+    employee_changed = "employee.changed", "Master data changed"
+    employee_suspended = (
+        "employee.suspended",
+        "Soft delete: no access, login name and e-mail stay taken; sessions ended",
+    )
+    employee_resumed = "employee.resumed", "Active again after a suspension; the termination date is cleared"
+    employee_departed = "employee.departed", "Hard delete: login name and e-mail released; sessions ended"
+    employee_manager_linked = "employee.manager_linked", "A manager who was waited for appeared and is linked now"
+    employee_manager_lost = "employee.manager_lost", "The manager departed; the employee waits for another one"
+    employee_linked = "employee.linked", "The first login tied the Entra object id to the employee"
+    session_opened = "session.opened", "Somebody signed in"
+    session_ended = "session.ended", "A session was ended by its owner"

@@ -1,0 +1,149 @@
+"""May this person sign in; if not, why.
+
+Pure: the proven assertion, the flow it answers, the company's policy and the people it could mean go in; a decision comes
+out. Who is it (decision D10): the employee with this Entra object id; failing that, for the first login only, the one who is
+linked to nobody yet and whose login name or e-mail the assertion names. Never one of two, never somebody linked to another
+object id. A login never creates an employee.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.ids import EmployeeId
+from shared.schemas.login import LoginAttempt
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A login that we started and that has not been answered yet."""
+
+    browser_sha256: bytes
+    return_to: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What a login needs to know of an employee."""
+
+    employee_id: EmployeeId
+    state: str
+    login_key: str | None
+    email_key: str | None
+    object_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPolicy:
+    """What the company demands of a login."""
+
+    sso_enabled: bool
+    idp_initiated: str
+    group_check: str
+    group_id: UUID | None
+    group_name: str | None
+    tenant_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    employee_id: EmployeeId
+    link: bool
+    """The object id is to be tied to the employee: his first login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    reason: str
+    """One of the interfaces' list."""
+    employee_id: EmployeeId | None = None
+    details: tuple[tuple[str, str], ...] = ()
+    """What was wanted and what came, for the trace; shown to nobody outside the company."""
+
+
+Decision = Accepted | Refused
+
+
+def decide(
+    attempt: LoginAttempt,
+    flow: Flow | None,
+    *,
+    first_time: bool,
+    policy: LoginPolicy,
+    people: Sequence[Person],
+    name_keys: frozenset[str],
+    mail_keys: frozenset[str],
+    now: datetime,
+) -> Decision:
+    """Decide on one attempt.
+
+    `first_time`: the assertion had not been seen before. `name_keys`: normalised NameID and name claim; `mail_keys`: that
+    of the e-mail claim. `people`: everybody whom one of these, or the object id, could mean.
+    """
+    refusal = _circumstances(attempt, flow, first_time=first_time, policy=policy, now=now)
+    if refusal is not None:
+        return refusal
+    found = _who(attempt, people, name_keys, mail_keys)
+    if isinstance(found, Refused):
+        return found
+    person, link = found
+    if person.state != "active":
+        return Refused(person.state, person.employee_id)
+    group = _group(attempt, policy)
+    if group is not None:
+        return Refused(group, person.employee_id)
+    return Accepted(person.employee_id, link)
+
+
+def _circumstances(
+    attempt: LoginAttempt, flow: Flow | None, *, first_time: bool, policy: LoginPolicy, now: datetime
+) -> Refused | None:
+    if not policy.sso_enabled:
+        return Refused("sso_off")
+    if attempt.expires_at <= now:
+        return Refused("expired")
+    if attempt.tenant_id != str(policy.tenant_id):
+        return Refused("wrong_tenant")
+    if not first_time:
+        return Refused("replayed")
+    if attempt.in_response_to is None:
+        # "bounce" never comes this far: the gateway starts a login of our own instead.
+        return None if policy.idp_initiated == "true" else Refused("idp_initiated_off")
+    return None if flow is not None else Refused("unknown_request")
+
+
+def _who(
+    attempt: LoginAttempt, people: Sequence[Person], name_keys: frozenset[str], mail_keys: frozenset[str]
+) -> tuple[Person, bool] | Refused:
+    object_id = UUID(attempt.object_id)
+    linked = [person for person in people if person.object_id == object_id]
+    present = [person for person in linked if person.state != "departed"]
+    if present:
+        return present[0], False
+    keys = name_keys | mail_keys
+    named = [person for person in people if person.login_key in keys or person.email_key in keys]
+    if not named:
+        if linked:
+            return Refused("departed", linked[-1].employee_id)
+        return Refused("no_such_employee", details=(("looked_for", "login name or e-mail of the assertion"),))
+    if len(named) > 1:
+        # The NameID is one person's login name and the e-mail is another's: neither may win (S89).
+        return Refused("matches_username_not_email", details=(("employees", str(len(named))),))
+    person = named[0]
+    if person.object_id is not None:
+        return Refused("no_such_employee", details=(("linked_to", "another Entra object id"),))
+    return person, True
+
+
+def _group(attempt: LoginAttempt, policy: LoginPolicy) -> str | None:
+    if policy.group_check == "off":
+        return None
+    if attempt.groups is None:
+        if attempt.groups_overage:
+            return "groups_overage"
+        return None if policy.group_check == "when_sent" else "not_in_company_group"
+    wanted = {str(policy.group_id) if policy.group_id else "", (policy.group_name or "").casefold()} - {""}
+    sent = {group.casefold() for group in attempt.groups}
+    return None if wanted & sent else "not_in_company_group"

@@ -1,0 +1,240 @@
+"""The operations of a login: begin, complete, open; read and end a session. Each is one transaction.
+
+A refusal of `complete_login` commits what must stay even then: the flow is used up, the assertion is remembered, the trace
+is written.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from directory import metrics
+from directory.access import scope_for_login, scope_for_session, sha256_from_text
+from directory.companies.store import read_connection
+from directory.database import Actor, CompanyScope, CompanyTx, Database
+from directory.employees.keys import search_key
+from directory.events.catalogue import EventKind
+from directory.events.store import record
+from directory.logins import store
+from directory.logins.decision import Accepted, Decision, Flow, Refused, decide
+from shared.errors import DomainError, ErrorCode
+from shared.ids import EmployeeId, employee_text
+from shared.schemas import login
+from shared.telemetry.logs import EventLog
+
+log = EventLog("directory")
+
+
+async def get_connection(database: Database, request: login.GetConnection) -> login.Connection:
+    async with scope_for_login(database, request.company).transaction() as tx:
+        return await read_connection(tx)
+
+
+async def find_companies(database: Database, request: login.FindCompanies) -> login.CompaniesFound:
+    """By the domain alone: nothing of the answer depends on whether the person exists."""
+    domain = request.email.rpartition("@")[2].strip().casefold()
+    found = await database.companies_for_domain(domain) if domain else []
+    choices = [login.CompanyChoice(company=company, company_name=name) for company, name in sorted(found)]
+    return login.CompaniesFound(companies=choices)
+
+
+async def begin_login(database: Database, request: login.BeginLogin) -> login.BegunLogin:
+    """Raises DomainError `not_allowed` where the company has SSO switched off."""
+    flow_id = f"_{secrets.token_hex(16)}"
+    async with scope_for_login(database, request.company).transaction() as tx:
+        connection = await read_connection(tx)
+        if not connection.sso_enabled:
+            raise DomainError(ErrorCode.not_allowed, "Single sign-on is switched off for this company.")
+        await store.insert_flow(
+            tx,
+            flow_id,
+            browser_sha256=sha256_from_text(request.browser_sha256),
+            return_to=request.return_to,
+            expires_at=tx.now + timedelta(seconds=request.ttl_s),
+        )
+    return login.BegunLogin(flow_id=flow_id, connection=connection)
+
+
+async def complete_login(database: Database, attempt: login.LoginAttempt) -> login.LoginOutcome:
+    """Decide on a proven assertion, and leave a ticket if the person may come in."""
+    async with scope_for_login(database, attempt.company).transaction() as tx:
+        flow = await store.consume_flow(tx, attempt.in_response_to) if attempt.in_response_to else None
+        decision = await _decided(tx, attempt, flow)
+        metrics.LOGIN_DECISIONS.labels(decision.reason if isinstance(decision, Refused) else "accepted").inc()
+        if isinstance(decision, Refused):
+            await store.insert_trace(tx, attempt, decision.reason, decision.employee_id, dict(decision.details))
+            log.info("login_refused", reason=decision.reason, employee=_text(decision.employee_id))
+            return login.LoginOutcome(accepted=False, reason=decision.reason)
+        return_to = flow.return_to if flow else attempt.relay_path or "/"
+        await _let_in(tx, attempt, decision, flow, return_to)
+    log.info("login_accepted", employee=employee_text(decision.employee_id), linked=decision.link)
+    return login.LoginOutcome(
+        accepted=True, employee_id=employee_text(decision.employee_id), return_to=return_to, linked=decision.link
+    )
+
+
+async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None) -> Decision:
+    first_time = await store.remember_assertion(
+        tx, hashlib.sha256(attempt.assertion_id.encode()).digest(), attempt.expires_at
+    )
+    name_keys = frozenset(search_key(text) for text in (attempt.name_id, attempt.name_claim) if text)
+    mail_keys = frozenset({search_key(attempt.email_claim)}) if attempt.email_claim else frozenset()
+    object_id = _object_id(attempt)
+    people = await store.find_for_login(tx, object_id, sorted(name_keys | mail_keys))
+    policy = await store.login_policy(tx)
+    return decide(
+        attempt,
+        flow,
+        first_time=first_time,
+        policy=policy,
+        people=people,
+        name_keys=name_keys,
+        mail_keys=mail_keys,
+        now=tx.now,
+    )
+
+
+def _object_id(attempt: login.LoginAttempt) -> UUID:
+    try:
+        return UUID(attempt.object_id)
+    except ValueError:
+        raise DomainError(ErrorCode.invalid_request, "object_id must be a GUID.", field="object_id") from None
+
+
+async def _let_in(
+    tx: CompanyTx, attempt: login.LoginAttempt, decision: Accepted, flow: Flow | None, return_to: str
+) -> None:
+    if decision.link:
+        await store.link_object_id(tx, decision.employee_id, _object_id(attempt))
+        changes = {"entra_object_id": {"before": None, "after": attempt.object_id}}
+        await record(tx, EventKind.employee_linked, employee_id=decision.employee_id, changes=changes)
+    await store.certificate_signed(tx, attempt.signer_fingerprint)
+    await store.insert_ticket(
+        tx,
+        attempt,
+        decision.employee_id,
+        ticket_sha256=sha256_from_text(attempt.ticket_sha256),
+        browser_sha256=flow.browser_sha256 if flow else None,
+        return_to=return_to,
+        expires_at=tx.now + timedelta(seconds=attempt.ticket_ttl_s),
+    )
+    await store.insert_trace(tx, attempt, "accepted", decision.employee_id, {})
+
+
+async def open_session(database: Database, request: login.OpenSession) -> login.OpenedSession:
+    """Redeem a ticket, once, in the browser that began the login.
+
+    A browser that holds another person's live session keeps it and the ticket stays good: one browser, one person (S88).
+    The same person's former session ends: session ids change with every login.
+    """
+    current = await _owner_of(database, request.current_session)
+    try:
+        async with _scope_of(database, request.company_id).transaction() as tx:
+            return await _redeem(tx, request, current)
+    except _TicketStays as refused:
+        return refused.outcome
+
+
+class _TicketStays(Exception):
+    """Rolls the redemption back and answers all the same."""
+
+    def __init__(self, outcome: login.OpenedSession) -> None:
+        self.outcome = outcome
+
+
+async def _redeem(
+    tx: CompanyTx, request: login.OpenSession, current: "tuple[str, EmployeeId] | None"
+) -> login.OpenedSession:
+    ticket_sha256 = sha256_from_text(request.ticket_sha256)
+    employee_id = await store.ticket_owner(tx, ticket_sha256)
+    # The person is locked before the ticket: the order in which a suspension locks them.
+    state = await store.lock_person(tx, employee_id) if employee_id else None
+    ticket = await store.consume_ticket(tx, ticket_sha256)
+    if employee_id is None or ticket is None or ticket["expires_at"] <= tx.now:
+        return login.OpenedSession(opened=False, reason="expired")
+    if ticket["browser_sha256"] is not None and not _same_browser(request, ticket["browser_sha256"]):
+        return login.OpenedSession(opened=False, reason="other_browser")
+    if state != "active":
+        return login.OpenedSession(opened=False, reason=state or "no_such_employee")
+    if current is not None and current != (str(tx.company_id), employee_id):
+        raise _TicketStays(
+            login.OpenedSession(opened=False, reason="other_person_signed_in", return_to=ticket["return_to"])
+        )
+    if request.current_session is not None and current is not None:
+        await store.end_session(tx, sha256_from_text(request.current_session.session_sha256))
+    expires_at = tx.now + timedelta(seconds=request.session_ttl_s)
+    await store.insert_session(tx, sha256_from_text(request.session_sha256), ticket, expires_at)
+    tx.actor = Actor("person", employee_text(employee_id))
+    await record(tx, EventKind.session_opened, employee_id=employee_id)
+    log.info("session_opened", employee=employee_text(employee_id))
+    return login.OpenedSession(opened=True, return_to=ticket["return_to"], expires_at=expires_at)
+
+
+def _same_browser(request: login.OpenSession, expected: bytes) -> bool:
+    return request.browser_sha256 is not None and secrets.compare_digest(
+        sha256_from_text(request.browser_sha256), expected
+    )
+
+
+async def _owner_of(database: Database, session: login.SessionCredential | None) -> "tuple[str, EmployeeId] | None":
+    """Company and employee of a live session; None where there is none."""
+    if session is None:
+        return None
+    try:
+        async with scope_for_session(database, session).transaction() as tx:
+            owner = await store.session_owner(tx, sha256_from_text(session.session_sha256))
+            return (str(tx.company_id), owner) if owner else None
+    except DomainError as error:
+        if error.code in {ErrorCode.not_found, ErrorCode.unauthorized}:
+            return None
+        raise
+
+
+def _scope_of(database: Database, company_id: str) -> CompanyScope:
+    try:
+        return database.scope_for_id(UUID(company_id))
+    except ValueError:
+        raise DomainError(ErrorCode.invalid_request, "company_id must be a UUID.", field="company_id") from None
+
+
+async def read_session(database: Database, request: login.ReadSession) -> login.SignedIn:
+    """Raises DomainError `unauthorized` for a session that is not (any more)."""
+    gone = DomainError(ErrorCode.unauthorized, "There is no such session.")
+    try:
+        async with scope_for_session(database, request.session).transaction() as tx:
+            row = await store.read_session(tx, sha256_from_text(request.session.session_sha256))
+            company = tx.company.name
+    except DomainError as error:
+        raise gone if error.code is ErrorCode.not_found else error from None
+    if row is None:
+        raise gone
+    return login.SignedIn(
+        company=company,
+        employee_id=employee_text(row["employee_id"]),
+        login_name=row["login_name"],
+        email=row["email"],
+        given_name=row["given_name"],
+        family_name=row["family_name"],
+        roles=sorted({*row["roles"], *(("approver",) if row["has_reports"] else ())}),
+        signed_in_at=row["signed_in_at"],
+        expires_at=row["expires_at"],
+    )
+
+
+async def end_session(database: Database, request: login.EndSession) -> login.EndedSession:
+    try:
+        async with scope_for_session(database, request.session).transaction() as tx:
+            owner = await store.end_session(tx, sha256_from_text(request.session.session_sha256))
+            if owner is not None:
+                tx.actor = Actor("person", employee_text(owner))
+                await record(tx, EventKind.session_ended, employee_id=owner)
+    except DomainError as error:
+        if error.code not in {ErrorCode.not_found, ErrorCode.unauthorized}:
+            raise
+        owner = None
+    return login.EndedSession(ended=owner is not None)
+
+
+def _text(employee_id: EmployeeId | None) -> str | None:
+    return employee_text(employee_id) if employee_id else None

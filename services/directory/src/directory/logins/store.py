@@ -1,0 +1,300 @@
+"""Logins under way and sessions, in SQL. Every secret is a SHA-256 here."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from directory.database import CompanyTx, statement
+from directory.logins.decision import Flow, LoginPolicy, Person
+from shared.ids import EmployeeId, new_uuid7
+from shared.schemas.login import LoginAttempt
+from shared.telemetry.tracing import current_trace_id
+
+_INSERT_FLOW = statement(
+    "login_flows.insert",
+    """
+    insert into login_flows (company_id, flow_id, browser_sha256, return_to, created_at, expires_at)
+    values ($1, $2, $3, $4, $5, $6)
+    """,
+)
+
+_CONSUME_FLOW = statement(
+    "login_flows.consume",
+    """
+    delete from login_flows
+    where company_id = $1 and flow_id = $2
+    returning browser_sha256, return_to, expires_at
+    """,
+)
+
+_REMEMBER_ASSERTION = statement(
+    "seen_assertions.remember",
+    """
+    insert into seen_assertions (company_id, assertion_sha256, expires_at)
+    values ($1, $2, $3)
+    on conflict (company_id, assertion_sha256) do nothing
+    """,
+)
+
+_POLICY = statement(
+    "connections.login_policy",
+    """
+    select sso_enabled, idp_initiated, group_check, group_id, group_name, tenant_id
+    from connections
+    where company_id = $1
+    """,
+)
+
+# Locked, so that a suspension and a login of the same person happen one after the other.
+_FIND_FOR_LOGIN = statement(
+    "employees.find_for_login",
+    """
+    select employee_id, state, login_key, email_key, entra_object_id
+    from employees
+    where company_id = $1 and (entra_object_id = $2 or login_key = any($3::text[]) or email_key = any($3::text[]))
+    order by employee_id
+    for update
+    """,
+)
+
+_LINK_OBJECT_ID = statement(
+    "employees.link_object_id",
+    """
+    update employees
+    set entra_object_id = $3, updated_at = $4, version = version + 1
+    where company_id = $1 and employee_id = $2
+    """,
+)
+
+_CERTIFICATE_SIGNED = statement(
+    "certificates.signed",
+    """
+    update certificates
+    set last_signed_at = $3
+    where company_id = $1 and fingerprint = $2 and (last_signed_at is null or last_signed_at < $3 - interval '1 minute')
+    """,
+)
+
+_INSERT_TICKET = statement(
+    "login_tickets.insert",
+    """
+    insert into login_tickets
+        (company_id, ticket_sha256, employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    """,
+)
+
+_TICKET_OWNER = statement(
+    "login_tickets.owner",
+    "select employee_id from login_tickets where company_id = $1 and ticket_sha256 = $2",
+)
+
+_CONSUME_TICKET = statement(
+    "login_tickets.consume",
+    """
+    delete from login_tickets
+    where company_id = $1 and ticket_sha256 = $2
+    returning employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at
+    """,
+)
+
+_INSERT_SESSION = statement(
+    "sessions.insert",
+    """
+    insert into sessions
+        (company_id, session_sha256, employee_id, name_id, name_id_format, session_index, signed_in_at, expires_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)
+    """,
+)
+
+_READ_SESSION = statement(
+    "sessions.read",
+    """
+    select s.employee_id, s.signed_in_at, s.expires_at, e.login_name, e.email, e.given_name, e.family_name, e.roles,
+        exists (
+            select 1 from employees r
+            where r.company_id = $1 and r.manager_id = e.employee_id and r.state = 'active'
+        ) as has_reports
+    from sessions s
+    join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id
+    where s.company_id = $1 and s.session_sha256 = $2 and s.expires_at > $3 and e.state = 'active'
+    """,
+)
+
+_SESSION_OWNER = statement(
+    "sessions.owner",
+    "select employee_id from sessions where company_id = $1 and session_sha256 = $2 and expires_at > $3",
+)
+
+_END_SESSION = statement(
+    "sessions.end",
+    "delete from sessions where company_id = $1 and session_sha256 = $2 returning employee_id",
+)
+
+_END_SESSIONS = statement(
+    "sessions.end_of_employee",
+    """
+    with tickets as (delete from login_tickets where company_id = $1 and employee_id = $2)
+    delete from sessions where company_id = $1 and employee_id = $2
+    """,
+)
+
+_NOTIFY = statement("sessions.notify_ended", "select pg_notify('sessions_ended', $1)")
+
+_LOCK_PERSON = statement(
+    "employees.lock_for_session",
+    "select state from employees where company_id = $1 and employee_id = $2 for update",
+)
+
+_INSERT_TRACE = statement(
+    "login_traces.insert",
+    """
+    insert into login_traces
+        (company_id, login_trace_id, at, trace_id, outcome, employee_id, idp_initiated, signer_fingerprint, details)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
+    """,
+)
+
+
+async def insert_flow(
+    tx: CompanyTx, flow_id: str, *, browser_sha256: bytes, return_to: str, expires_at: datetime
+) -> None:
+    await tx.execute(_INSERT_FLOW, tx.company_id, flow_id, browser_sha256, return_to, tx.now, expires_at)
+
+
+async def consume_flow(tx: CompanyTx, flow_id: str) -> Flow | None:
+    """The flow, which is gone with this; None for one that never was, is used, or is over."""
+    row = await tx.fetchrow(_CONSUME_FLOW, tx.company_id, flow_id)
+    if row is None or row["expires_at"] <= tx.now:
+        return None
+    return Flow(row["browser_sha256"], row["return_to"], row["expires_at"])
+
+
+async def remember_assertion(tx: CompanyTx, assertion_sha256: bytes, expires_at: datetime) -> bool:
+    """False: this assertion has been seen before. Decided by a unique index, so also between processes."""
+    return await tx.execute(_REMEMBER_ASSERTION, tx.company_id, assertion_sha256, expires_at) == 1
+
+
+async def login_policy(tx: CompanyTx) -> LoginPolicy:
+    row = await tx.fetchrow(_POLICY, tx.company_id)
+    assert row is not None  # noqa: S101  a company has a connection from its first moment
+    return LoginPolicy(**dict(row))
+
+
+async def find_for_login(tx: CompanyTx, object_id: UUID, keys: list[str]) -> list[Person]:
+    """Everybody whom the assertion could mean, locked, also those who have departed."""
+    rows = await tx.fetch(_FIND_FOR_LOGIN, tx.company_id, object_id, keys)
+    return [
+        Person(EmployeeId(row["employee_id"]), row["state"], row["login_key"], row["email_key"], row["entra_object_id"])
+        for row in rows
+    ]
+
+
+async def link_object_id(tx: CompanyTx, employee_id: EmployeeId, object_id: UUID) -> None:
+    await tx.execute(_LINK_OBJECT_ID, tx.company_id, employee_id, object_id, tx.now)
+
+
+async def certificate_signed(tx: CompanyTx, fingerprint: str) -> None:
+    """Remember, to the minute, which certificate is in use."""
+    await tx.execute(_CERTIFICATE_SIGNED, tx.company_id, fingerprint, tx.now)
+
+
+async def insert_ticket(
+    tx: CompanyTx,
+    attempt: LoginAttempt,
+    employee_id: EmployeeId,
+    *,
+    ticket_sha256: bytes,
+    browser_sha256: bytes | None,
+    return_to: str,
+    expires_at: datetime,
+) -> None:
+    await tx.execute(
+        _INSERT_TICKET,
+        tx.company_id,
+        ticket_sha256,
+        employee_id,
+        browser_sha256,
+        return_to,
+        attempt.name_id,
+        attempt.name_id_format,
+        attempt.session_index,
+        expires_at,
+    )
+
+
+async def consume_ticket(tx: CompanyTx, ticket_sha256: bytes) -> asyncpg.Record | None:
+    """The ticket's row, which is gone with this; also where it has expired."""
+    return await tx.fetchrow(_CONSUME_TICKET, tx.company_id, ticket_sha256)
+
+
+async def ticket_owner(tx: CompanyTx, ticket_sha256: bytes) -> EmployeeId | None:
+    owner = await tx.fetchval(_TICKET_OWNER, tx.company_id, ticket_sha256)
+    return EmployeeId(owner) if owner is not None else None
+
+
+async def lock_person(tx: CompanyTx, employee_id: EmployeeId) -> str | None:
+    """His state, held until the transaction ends, so that no suspension slips in between."""
+    state: str | None = await tx.fetchval(_LOCK_PERSON, tx.company_id, employee_id)
+    return state
+
+
+async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.Record, expires_at: datetime) -> None:
+    await tx.execute(
+        _INSERT_SESSION,
+        tx.company_id,
+        session_sha256,
+        ticket["employee_id"],
+        ticket["name_id"],
+        ticket["name_id_format"],
+        ticket["session_index"],
+        tx.now,
+        expires_at,
+    )
+
+
+async def read_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record | None:
+    """The session with its owner, if it is live and he is active."""
+    return await tx.fetchrow(_READ_SESSION, tx.company_id, session_sha256, tx.now)
+
+
+async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:
+    owner = await tx.fetchval(_SESSION_OWNER, tx.company_id, session_sha256, tx.now)
+    return EmployeeId(owner) if owner is not None else None
+
+
+async def end_session(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:
+    """Whose session was ended; None if there was none."""
+    owner = await tx.fetchval(_END_SESSION, tx.company_id, session_sha256)
+    return EmployeeId(owner) if owner is not None else None
+
+
+async def end_sessions(tx: CompanyTx, employee_id: EmployeeId) -> int:
+    """End all sessions and pending tickets of an employee, and tell every listener; returns the number of sessions.
+
+    For the transaction that suspends him or lets him go (decision D11).
+    """
+    ended = await tx.execute(_END_SESSIONS, tx.company_id, employee_id)
+    if ended:
+        await tx.fetchval(_NOTIFY, f"{tx.company_id}/{employee_id}")
+    return ended
+
+
+async def insert_trace(
+    tx: CompanyTx, attempt: LoginAttempt, outcome: str, employee_id: EmployeeId | None, details: dict[str, Any]
+) -> None:
+    await tx.execute(
+        _INSERT_TRACE,
+        tx.company_id,
+        new_uuid7(),
+        tx.now,
+        current_trace_id(),
+        outcome,
+        employee_id,
+        attempt.in_response_to is None,
+        attempt.signer_fingerprint,
+        msgspec.json.encode(details).decode(),
+    )

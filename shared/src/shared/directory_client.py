@@ -1,0 +1,142 @@
+"""The one client of directory's internal API: a typed coroutine per operation.
+
+Refusals come back as the `DomainError` that directory raised. When directory cannot be reached or answers nonsense, that is
+`DomainError(unavailable)`: the edges answer 503 and nothing is half done, for each operation is one transaction over there.
+"""
+
+from types import TracebackType
+from typing import Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from shared.errors import DomainError, ErrorCode
+from shared.http.problem import read_problem
+from shared.operations import (
+    BEGIN_LOGIN,
+    CHANGE_EMPLOYEE,
+    CHECK_CREDENTIAL,
+    COMPLETE_LOGIN,
+    END_SESSION,
+    FIND_COMPANIES,
+    FIND_EMPLOYEES,
+    GET_CONNECTION,
+    GET_EMPLOYEE,
+    OPEN_SESSION,
+    PROVISION_EMPLOYEE,
+    READ_SESSION,
+    REMOVE_EMPLOYEE,
+    Operation,
+)
+from shared.schemas import Schema, employee, login
+from shared.telemetry import metrics
+from shared.telemetry.tracing import client_span
+
+RequestT = TypeVar("RequestT", bound=Schema)
+AnswerT = TypeVar("AnswerT", bound=Schema)
+
+_encoder = msgspec.json.Encoder()
+
+
+class DirectoryClient:
+    """Opened once per process (`async with`), used by every request.
+
+    `timeout_s` bounds each call as a whole. Nothing is retried here: Entra and browsers retry, and know when.
+    """
+
+    def __init__(self, url: str, secret: str, *, timeout_s: float = 15.0, connections: int = 100) -> None:
+        self._url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=3.0)
+        self._connections = connections
+        self._decoders: dict[str, msgspec.json.Decoder[Schema]] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=60.0)
+        self._session = aiohttp.ClientSession(
+            connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def is_ready(self) -> bool:
+        """Whether directory answers at all; for the edges' readiness."""
+        assert self._session is not None  # noqa: S101
+        try:
+            async with self._session.get(f"{self._url}/ready", timeout=aiohttp.ClientTimeout(total=2.0)) as answer:
+                return answer.status == 200
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def _call(self, operation: Operation[RequestT, AnswerT], request: RequestT) -> AnswerT:
+        assert self._session is not None, "open the client with `async with`"  # noqa: S101
+        with client_span(f"directory {operation.name}") as headers, metrics.http_client_call(operation.name) as call:
+            try:
+                async with self._session.post(
+                    self._url + operation.path, data=_encoder.encode(request), headers={**self._headers, **headers}
+                ) as answer:
+                    body = await answer.read()
+                    call.status = answer.status
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise DomainError(ErrorCode.unavailable, "The directory cannot be reached; try again.") from error
+            if answer.status != 200:
+                raise read_problem(answer.status, body)
+            return self._decode(operation, body)
+
+    def _decode(self, operation: Operation[RequestT, AnswerT], body: bytes) -> AnswerT:
+        decoder = self._decoders.get(operation.path)
+        if decoder is None:
+            decoder = self._decoders[operation.path] = msgspec.json.Decoder(operation.answer)
+        try:
+            return decoder.decode(body)  # type: ignore[return-value]
+        except msgspec.DecodeError as error:
+            raise DomainError(ErrorCode.unavailable, "The directory gave an answer that does not fit.") from error
+
+    # Provisioning: called by scim-ingest with the hash of the token it was given.
+
+    async def check_credential(self, request: employee.CheckCredential) -> employee.CompanyProvisioning:
+        return await self._call(CHECK_CREDENTIAL, request)
+
+    async def provision_employee(self, request: employee.ProvisionEmployee) -> employee.Provisioned:
+        return await self._call(PROVISION_EMPLOYEE, request)
+
+    async def get_employee(self, request: employee.GetEmployee) -> employee.Employee:
+        return await self._call(GET_EMPLOYEE, request)
+
+    async def find_employees(self, request: employee.FindEmployees) -> employee.EmployeePage:
+        return await self._call(FIND_EMPLOYEES, request)
+
+    async def change_employee(self, request: employee.ChangeEmployee) -> employee.Changed:
+        return await self._call(CHANGE_EMPLOYEE, request)
+
+    async def remove_employee(self, request: employee.RemoveEmployee) -> employee.Removed:
+        return await self._call(REMOVE_EMPLOYEE, request)
+
+    # Logins: called by sso-gateway.
+
+    async def get_connection(self, request: login.GetConnection) -> login.Connection:
+        return await self._call(GET_CONNECTION, request)
+
+    async def find_companies(self, request: login.FindCompanies) -> login.CompaniesFound:
+        return await self._call(FIND_COMPANIES, request)
+
+    async def begin_login(self, request: login.BeginLogin) -> login.BegunLogin:
+        return await self._call(BEGIN_LOGIN, request)
+
+    async def complete_login(self, request: login.LoginAttempt) -> login.LoginOutcome:
+        return await self._call(COMPLETE_LOGIN, request)
+
+    async def open_session(self, request: login.OpenSession) -> login.OpenedSession:
+        return await self._call(OPEN_SESSION, request)
+
+    async def read_session(self, request: login.ReadSession) -> login.SignedIn:
+        return await self._call(READ_SESSION, request)
+
+    async def end_session(self, request: login.EndSession) -> login.EndedSession:
+        return await self._call(END_SESSION, request)

@@ -1,0 +1,1 @@
+"""The HTTP side that the three services have in common."""

@@ -1,0 +1,56 @@
+"""Identifiers, and the text form in which they leave the database.
+
+An employee is `emp_` and the 32 hexadecimal digits of a UUIDv7: opaque, stable for ever, never reused, and in the order of
+creation, so that lists page stably. Companies have two: the name people chose (`contoso`, in URLs) and the UUID inside.
+"""
+
+import os
+import re
+import time
+import uuid
+from typing import NewType
+
+CompanyId = NewType("CompanyId", uuid.UUID)
+EmployeeId = NewType("EmployeeId", uuid.UUID)
+TokenId = NewType("TokenId", uuid.UUID)
+
+_EMPLOYEE = re.compile(r"emp_([0-9a-f]{32})\Z")
+_TOKEN = re.compile(r"tok_([0-9a-f]{32})\Z")
+_GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
+
+
+def new_uuid7() -> uuid.UUID:
+    """A UUID whose first 48 bits are milliseconds since 1970 (RFC 9562 section 5.7)."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)
+
+
+def new_employee_id() -> EmployeeId:
+    return EmployeeId(new_uuid7())
+
+
+def employee_text(employee_id: uuid.UUID) -> str:
+    return f"emp_{employee_id.hex}"
+
+
+def employee_from_text(text: str) -> EmployeeId | None:
+    """None for whatever is not an employee's id: an id that cannot exist and one that does not are the same answer."""
+    found = _EMPLOYEE.match(text)
+    return EmployeeId(uuid.UUID(hex=found[1])) if found else None
+
+
+def token_text(token_id: uuid.UUID) -> str:
+    return f"tok_{token_id.hex}"
+
+
+def token_from_text(text: str) -> TokenId | None:
+    found = _TOKEN.match(text)
+    return TokenId(uuid.UUID(hex=found[1])) if found else None
+
+
+def entra_object_id(text: str | None) -> uuid.UUID | None:
+    """The Entra object id in an `externalId`, where it looks like one (decision D1); None otherwise."""
+    return uuid.UUID(text) if text is not None and _GUID.match(text) else None

@@ -1,0 +1,151 @@
+"""Every internal operation of directory, declared once.
+
+The declaration decodes the request in directory, types the coroutine in `DirectoryClient` and generates
+`docs/openapi.json`. Each is `POST {path}` with one JSON body and one JSON answer, problem+json when refused.
+"""
+
+from collections.abc import Iterator
+from typing import Generic, Literal, TypeVar
+
+from shared.errors import ErrorCode
+from shared.schemas import Schema, employee, login
+
+Caller = Literal["scim-ingest", "sso-gateway"]
+RequestT = TypeVar("RequestT", bound=Schema)
+AnswerT = TypeVar("AnswerT", bound=Schema)
+
+_REGISTRY: "list[Operation[Schema, Schema]]" = []
+
+
+class Operation(Generic[RequestT, AnswerT]):
+    """One verb of directory: who may call it, what goes in, what comes out, which refusals are expected."""
+
+    def __init__(
+        self,
+        path: str,
+        request: type[RequestT],
+        answer: type[AnswerT],
+        *,
+        caller: Caller,
+        summary: str,
+        refusals: tuple[ErrorCode, ...] = (),
+    ) -> None:
+        self.path = path
+        self.request = request
+        self.answer = answer
+        self.caller = caller
+        self.summary = summary
+        self.refusals = refusals
+        self.name = path.rsplit("/", 1)[-1]
+        _REGISTRY.append(self)  # type: ignore[arg-type]
+
+
+def operations() -> "Iterator[Operation[Schema, Schema]]":
+    return iter(_REGISTRY)
+
+
+_TOKEN_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)
+_TAKEN = (ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken)
+
+CHECK_CREDENTIAL = Operation(
+    "/provisioning/check_credential",
+    employee.CheckCredential,
+    employee.CompanyProvisioning,
+    caller="scim-ingest",
+    summary="Whether a SCIM token belongs to the company in the path",
+    refusals=_TOKEN_REFUSALS,
+)
+PROVISION_EMPLOYEE = Operation(
+    "/provisioning/provision_employee",
+    employee.ProvisionEmployee,
+    employee.Provisioned,
+    caller="scim-ingest",
+    summary="Create, adopt or reactivate an employee (decision D1)",
+    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.needs_confirmation),
+)
+GET_EMPLOYEE = Operation(
+    "/provisioning/get_employee",
+    employee.GetEmployee,
+    employee.Employee,
+    caller="scim-ingest",
+    summary="One employee who has not departed",
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
+)
+FIND_EMPLOYEES = Operation(
+    "/provisioning/find_employees",
+    employee.FindEmployees,
+    employee.EmployeePage,
+    caller="scim-ingest",
+    summary="Employees that meet every condition, in the order of their creation",
+    refusals=_TOKEN_REFUSALS,
+)
+CHANGE_EMPLOYEE = Operation(
+    "/provisioning/change_employee",
+    employee.ChangeEmployee,
+    employee.Changed,
+    caller="scim-ingest",
+    summary="Change, suspend or resume an employee, all or nothing",
+    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.not_found),
+)
+REMOVE_EMPLOYEE = Operation(
+    "/provisioning/remove_employee",
+    employee.RemoveEmployee,
+    employee.Removed,
+    caller="scim-ingest",
+    summary="Hard delete: end of employment today, login name and e-mail released",
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
+)
+
+GET_CONNECTION = Operation(
+    "/logins/get_connection",
+    login.GetConnection,
+    login.Connection,
+    caller="sso-gateway",
+    summary="How a company signs on",
+    refusals=(ErrorCode.not_found,),
+)
+FIND_COMPANIES = Operation(
+    "/logins/find_companies",
+    login.FindCompanies,
+    login.CompaniesFound,
+    caller="sso-gateway",
+    summary="The companies that claim an address' domain",
+)
+BEGIN_LOGIN = Operation(
+    "/logins/begin_login",
+    login.BeginLogin,
+    login.BegunLogin,
+    caller="sso-gateway",
+    summary="Remember that a browser was sent to Entra",
+    refusals=(ErrorCode.not_found, ErrorCode.not_allowed),
+)
+COMPLETE_LOGIN = Operation(
+    "/logins/complete_login",
+    login.LoginAttempt,
+    login.LoginOutcome,
+    caller="sso-gateway",
+    summary="Decide on a verified assertion; accepted ones leave a ticket",
+    refusals=(ErrorCode.not_found,),
+)
+OPEN_SESSION = Operation(
+    "/logins/open_session",
+    login.OpenSession,
+    login.OpenedSession,
+    caller="sso-gateway",
+    summary="Redeem a ticket once, for a session in the browser that began the login",
+)
+READ_SESSION = Operation(
+    "/logins/read_session",
+    login.ReadSession,
+    login.SignedIn,
+    caller="sso-gateway",
+    summary="Whose session it is",
+    refusals=(ErrorCode.unauthorized,),
+)
+END_SESSION = Operation(
+    "/logins/end_session",
+    login.EndSession,
+    login.EndedSession,
+    caller="sso-gateway",
+    summary="End one session",
+)

@@ -1,0 +1,164 @@
+"""Logins: what sso-gateway asks and what directory answers.
+
+A login is three operations: begin (we sent someone to Entra), complete (a verified assertion came back: decide, hand out a
+ticket), open (the browser brings the ticket: session). An IdP-initiated login lacks the first.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from shared.schemas import Schema
+
+SignedMode = Literal["assertion", "response", "both"]
+IdpInitiated = Literal["true", "false", "bounce"]
+GroupCheck = Literal["off", "when_sent", "required"]
+
+
+class TrustedCertificate(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    fingerprint: str
+    """SHA-256 of the DER form, 64 hexadecimal digits."""
+    der_base64: str
+    not_after: datetime
+
+
+class Connection(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a company signs on: its Entra app, and whom it trusts."""
+
+    company: str
+    company_id: str
+    """UUID text."""
+    company_name: str
+    language: Literal["da", "en"]
+    entity_id: str
+    """Our name towards this company's Entra app (Identifier), the only audience accepted."""
+    tenant_id: str
+    app_id: str
+    sso_enabled: bool
+    login_url: str
+    issuer: str
+    signed: SignedMode
+    idp_initiated: IdpInitiated
+    certificates: list[TrustedCertificate]
+    version: int
+
+
+class GetConnection(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    company: str
+
+
+class FindCompanies(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which companies claim the domain of this address? Says nothing about the person."""
+
+    email: str
+
+
+class CompanyChoice(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    company: str
+    company_name: str
+
+
+class CompaniesFound(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    companies: list[CompanyChoice]
+
+
+class BeginLogin(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    company: str
+    browser_sha256: str
+    """Hash of the secret in this browser's login cookie, 64 hexadecimal digits."""
+    return_to: str
+    """A path of ours, already checked by the gateway."""
+    ttl_s: int
+
+
+class BegunLogin(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    flow_id: str
+    """Also the AuthnRequest's ID: `_` and 32 hexadecimal digits."""
+    connection: Connection
+
+
+class LoginAttempt(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the gateway proved about an assertion; nothing unproven is in it."""
+
+    company: str
+    ticket_sha256: str
+    ticket_ttl_s: int
+    in_response_to: str | None
+    """The flow it answers; None for IdP-initiated."""
+    relay_path: str | None = None
+    """Where an IdP-initiated login wants to go; a checked path of ours."""
+    assertion_id: str
+    expires_at: datetime
+    """Until when the assertion could be presented again (its NotOnOrAfter and the clock difference allowed)."""
+    tenant_id: str
+    object_id: str
+    name_id: str
+    name_id_format: str | None = None
+    session_index: str | None = None
+    email_claim: str | None = None
+    name_claim: str | None = None
+    groups: list[str] | None = None
+    """None: the claim was not sent."""
+    groups_overage: bool = False
+    signer_fingerprint: str
+
+
+class LoginOutcome(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Either accepted, with the employee, or refused with a reason of the interfaces' list."""
+
+    accepted: bool
+    reason: str | None = None
+    employee_id: str | None = None
+    return_to: str | None = None
+    linked: bool = False
+    """True when this login tied the Entra object id to the employee for the first time."""
+
+
+class OpenSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    company_id: str
+    ticket_sha256: str
+    browser_sha256: str | None
+    """Of the login cookie; None when the browser brought none."""
+    current_session: "SessionCredential | None"
+    """The session that this browser has already, if any."""
+    session_sha256: str
+    session_ttl_s: int
+
+
+class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    opened: bool
+    reason: str | None = None
+    """`other_browser`, `other_person_signed_in`, `expired` …"""
+    return_to: str = "/"
+    expires_at: datetime | None = None
+
+
+class SessionCredential(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    company_id: str
+    session_sha256: str
+
+
+class ReadSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    session: SessionCredential
+
+
+class SignedIn(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose session it is: the body of `GET /session`."""
+
+    company: str
+    employee_id: str
+    login_name: str
+    email: str
+    given_name: str
+    family_name: str
+    roles: list[str]
+    signed_in_at: datetime
+    expires_at: datetime
+
+
+class EndSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    session: SessionCredential
+
+
+class EndedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    ended: bool
+    """False: there was none (any more)."""

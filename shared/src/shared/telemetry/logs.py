@@ -1,0 +1,93 @@
+"""Log events: a name in the past tense and fields, one JSON object a line.
+
+No personal data beyond ids: never names, addresses, tokens, bodies or assertions.
+"""
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+import msgspec
+
+from shared.telemetry import context
+from shared.telemetry.tracing import current_trace_id
+
+_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+class EventLog:
+    """`log.info("employee_suspended", employee="emp_…")`."""
+
+    def __init__(self, service: str) -> None:
+        self._logger = logging.getLogger(service)
+
+    def debug(self, event: str, **fields: object) -> None:
+        self._write(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: object) -> None:
+        self._write(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        self._write(logging.WARNING, event, fields)
+
+    def error(self, event: str, *, exc_info: bool = False, **fields: object) -> None:
+        self._write(logging.ERROR, event, fields, exc_info=exc_info)
+
+    def _write(self, level: int, event: str, fields: dict[str, object], *, exc_info: bool = False) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, event, extra={"fields": fields}, exc_info=exc_info)
+
+
+class JsonFormatter(logging.Formatter):
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "service": self._service,
+            "event": record.getMessage(),
+            **_context_fields(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _encoder.encode(line).decode("utf-8", "replace")
+
+
+class TextFormatter(logging.Formatter):
+    """For people in front of `make run`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        fields = {**_context_fields(), **getattr(record, "fields", {})}
+        fields.pop("trace_id", None)
+        text = f"{moment} {record.levelname:<7} {record.getMessage()}"
+        if fields:
+            text += "  " + " ".join(f"{name}={value}" for name, value in fields.items())
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return text
+
+
+def _context_fields() -> dict[str, object]:
+    found: dict[str, object] = {}
+    if request_id := context.request_id.get():
+        found["request_id"] = request_id
+    if trace_id := current_trace_id():
+        found["trace_id"] = trace_id
+    if company := context.company.get():
+        found["company"] = company
+    return found
+
+
+def configure_logs(service: str, *, level: str, log_format: str) -> None:
+    """Send everything, also what libraries log, to standard error in one format."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(TextFormatter() if log_format == "text" else JsonFormatter(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger(service).setLevel(level.upper())
