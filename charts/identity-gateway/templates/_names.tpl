@@ -29,9 +29,9 @@ app.kubernetes.io/component: {{ .component }}
 {{- toYaml (merge $own .root.Values.commonLabels) -}}
 {{- end -}}
 
-{{/* The values of a component: migrate runs directory's image. */}}
+{{/* migrate and operator run directory's image. */}}
 {{- define "gateway.image" -}}
-{{- $image := (index .root.Values (ternary "directory" .component (eq .component "migrate"))).image -}}
+{{- $image := (index .root.Values (ternary "directory" .component (has .component (list "migrate" "operator")))).image -}}
 {{- $path := printf "%s/%s" (trimSuffix "/" .root.Values.image.registry) $image.repository -}}
 {{- if $image.digest -}}
 {{ $path }}@{{ $image.digest }}

@@ -5,12 +5,12 @@ image: {{ include "gateway.image" . | quote }}
 imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 {{ include "gateway.containerSecurity" . }}
 env:
-  {{- include "gateway.env" . | nindent 2 }}
+  {{- include "gateway.env" . | trim | nindent 2 }}
 volumeMounts:
-  - name: secrets
+  - name: {{ .component }}-secrets
     mountPath: /run/secrets/identity-gateway
     readOnly: true
-  - name: tmp
+  - name: {{ .component }}-tmp
     mountPath: /tmp
 {{- end -}}
 
@@ -32,18 +32,26 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumes:
-  - name: secrets
+  {{- $containers := list .component }}
+  {{- if and (eq .component "directory") .root.Values.directory.operatorCommands }}
+  {{- $containers = append $containers "operator" }}
+  {{- end }}
+  {{- range $containers }}
+  - name: {{ . }}-secrets
     projected:
       defaultMode: 0440
       sources:
-        {{- range $file, $secret := include "gateway.secrets" . | fromYaml }}
+        {{- range $file, $secret := include "gateway.secrets" (dict "root" $.root "component" .) | fromYaml }}
         - secret:
             name: {{ $secret.existingSecret | quote }}
             items:
               - key: {{ $secret.key | quote }}
                 path: {{ $file }}
         {{- end }}
-  - name: tmp
+  {{- end }}
+  {{- range $containers }}
+  - name: {{ . }}-tmp
     emptyDir:
       sizeLimit: 64Mi
+  {{- end }}
 {{- end -}}
