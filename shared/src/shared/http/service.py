@@ -23,7 +23,7 @@ from starlette.types import ASGIApp
 from shared import VERSION
 from shared.http.middleware import FaultAnswer, RequestMiddleware
 from shared.settings import CommonSettings
-from shared.telemetry import metrics
+from shared.telemetry import context, metrics
 from shared.telemetry.logs import EventLog, configure_logs
 from shared.telemetry.tracing import configure_tracing, shutdown_tracing
 
@@ -58,7 +58,11 @@ class Service:
         self._resources = resources
         self._ready = ready
         self._stopping = False
-        main = Starlette(routes=list(routes), exception_handlers=exception_handlers or {})
+
+        async def fault(request: Request, error: Exception) -> Response:
+            return fault_answer(context.request_id.get())
+
+        main = Starlette(routes=list(routes), exception_handlers={**(exception_handlers or {}), Exception: fault})
         self.app: ASGIApp = RequestMiddleware(
             main, service=name, log=self.log, fault_answer=fault_answer, trust_caller=trust_caller, routes=list(routes)
         )

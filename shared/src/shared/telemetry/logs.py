@@ -5,6 +5,7 @@ No personal data beyond ids: never names, addresses, tokens, bodies or assertion
 
 import logging
 import sys
+import traceback
 from datetime import UTC, datetime
 
 import msgspec
@@ -53,7 +54,7 @@ class JsonFormatter(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = _without_messages(record.exc_info[1])
         return _encoder.encode(line).decode("utf-8", "replace")
 
 
@@ -68,8 +69,20 @@ class TextFormatter(logging.Formatter):
         if fields:
             text += "  " + " ".join(f"{name}={value}" for name, value in fields.items())
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
+            text += "\n" + _without_messages(record.exc_info[1])
         return text
+
+
+def _without_messages(error: BaseException | None) -> str:
+    """Types and places of an exception and its causes. Messages quote values (PostgreSQL's name the duplicate key)."""
+    parts: list[str] = []
+    while error is not None:
+        places = (
+            f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        )
+        parts.append("\n".join((f"{type(error).__module__}.{type(error).__qualname__}", *places)))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\ncaused by ".join(parts)
 
 
 def _context_fields() -> dict[str, object]:

@@ -1,0 +1,225 @@
+"""The three services, real ones on real sockets, in the test's event loop, over real PostgreSQL.
+
+What a test may look at beside the services' own answers: an operator's commands, rows of one company, history, counters.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import msgspec
+
+from directory.app import create_service as create_directory
+from directory.companies import operations as companies
+from directory.database import Database, statement
+from directory.settings import DatabaseSettings
+from directory.settings import Settings as DirectorySettings
+from scim_ingest.app import create_service as create_scim
+from scim_ingest.settings import Settings as ScimSettings
+from shared.clock import system_clock
+from shared.http.service import Service
+from shared.ids import employee_from_text
+from shared.telemetry import metrics
+from sso_gateway.app import create_service as create_gateway
+from sso_gateway.settings import Settings as GatewaySettings
+
+SCIM_SECRET = secrets.token_urlsafe(24)
+GATEWAY_SECRET = secrets.token_urlsafe(24)
+
+
+@dataclass
+class Count:
+    """Internal calls and SQL statements between entering and leaving `Stack.counting`."""
+
+    calls: dict[str, int] = field(default_factory=dict)
+    statements: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Stack:
+    """Where the services listen, and the doors behind them."""
+
+    owner_url: str
+    app_url: str
+    directory: Service
+    scim: Service
+    gateway: Service
+    database: Database
+    """As the application's role."""
+
+    @property
+    def sso_url(self) -> str:
+        return f"http://127.0.0.1:{self.gateway.port}"
+
+    @property
+    def scim_url(self) -> str:
+        return f"http://127.0.0.1:{self.scim.port}"
+
+    @property
+    def directory_url(self) -> str:
+        return f"http://127.0.0.1:{self.directory.port}"
+
+    @property
+    def operator(self) -> DatabaseSettings:
+        """What an operator's command would read."""
+        return DatabaseSettings(
+            database_url=self.owner_url,
+            database_app_url=self.app_url,
+            sso_public_url=self.sso_url,
+            scim_public_url=self.scim_url,
+        )
+
+    async def apply(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        """`directory company apply --json`."""
+        text = msgspec.json.encode(manifest).decode()
+        return await companies.apply_command(self.operator, text)
+
+    async def show(self, company: str) -> dict[str, Any]:
+        """`directory company show --json`."""
+        return await companies.show_command(self.operator, company)
+
+    async def employee_row(self, company: str, employee_id: str) -> dict[str, Any]:
+        async with self.database.scope_for_name(company).transaction() as tx:
+            row = await tx.fetchrow(_EMPLOYEE, tx.company_id, employee_from_text(employee_id))
+        assert row is not None
+        return dict(row)
+
+    async def history(self, company: str, employee_id: str) -> list[str]:
+        """Kinds of an employee's events, oldest first."""
+        async with self.database.scope_for_name(company).transaction() as tx:
+            rows = await tx.fetch(_HISTORY, tx.company_id, employee_from_text(employee_id))
+        return [row["kind"] for row in rows]
+
+    @asynccontextmanager
+    async def counting(self) -> AsyncIterator[Count]:
+        """How many internal calls and SQL statements happen inside, by name."""
+        count = Count()
+        calls, statements = dict(_samples(metrics.HTTP_CLIENT_DURATION)), dict(_samples(metrics.DB_OPERATION_DURATION))
+        yield count
+        count.calls = _difference(calls, dict(_samples(metrics.HTTP_CLIENT_DURATION)))
+        count.statements = _difference(statements, dict(_samples(metrics.DB_OPERATION_DURATION)))
+
+
+_EMPLOYEE = statement("employees.test_row", "select * from employees where company_id = $1 and employee_id = $2")
+_HISTORY = statement(
+    "events.test_kinds", "select kind from events where company_id = $1 and employee_id = $2 order by event_id"
+)
+
+
+def _samples(histogram: metrics.Histogram) -> Iterator[tuple[str, int]]:
+    found: dict[str, int] = {}
+    for family in histogram.collect():
+        for sample in family.samples:
+            if sample.name.endswith("_count"):
+                name = sample.labels.get("operation") or sample.labels["db_operation_name"]
+                found[name] = found.get(name, 0) + int(sample.value)
+    yield from found.items()
+
+
+def _difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    return {name: value - before.get(name, 0) for name, value in after.items() if value != before.get(name, 0)}
+
+
+@asynccontextmanager
+async def running_stack(owner_url: str, app_url: str) -> AsyncIterator[Stack]:
+    """Migrated database in, three services out."""
+    local = {"host": "127.0.0.1", "port": 0, "ops_port": 0, "shutdown_grace_s": 5}
+    directory = create_directory(
+        msgspec.convert(
+            {
+                **local,
+                "database_app_url": app_url,
+                "scim_ingest_secret": SCIM_SECRET,
+                "sso_gateway_secret": GATEWAY_SECRET,
+            },
+            DirectorySettings,
+        )
+    )
+    await directory.start()
+    directory_url = f"http://127.0.0.1:{directory.port}"
+    scim_port, sso_port = _free_port(), _free_port()
+    scim = create_scim(_scim_settings(directory_url, scim_port))
+    gateway = create_gateway(_gateway_settings(directory_url, sso_port))
+    try:
+        await scim.start()
+        await gateway.start()
+        async with Database(app_url, clock=system_clock, min_size=1, max_size=4) as database:
+            yield Stack(owner_url, app_url, directory, scim, gateway, database)
+    finally:
+        for service in (gateway, scim, directory):
+            await service.stop()
+
+
+def _scim_settings(directory_url: str, port: int) -> ScimSettings:
+    return msgspec.convert(
+        {
+            "host": "127.0.0.1",
+            "port": port,
+            "ops_port": 0,
+            "shutdown_grace_s": 5,
+            "directory_url": directory_url,
+            "directory_secret": SCIM_SECRET,
+            "public_url": f"http://127.0.0.1:{port}",
+        },
+        ScimSettings,
+    )
+
+
+def _gateway_settings(directory_url: str, port: int, public_url: str = "") -> GatewaySettings:
+    return msgspec.convert(
+        {
+            "host": "127.0.0.1",
+            "port": port,
+            "ops_port": 0,
+            "shutdown_grace_s": 5,
+            "directory_url": directory_url,
+            "directory_secret": GATEWAY_SECRET,
+            "public_url": public_url or f"http://127.0.0.1:{port}",
+        },
+        GatewaySettings,
+    )
+
+
+def _free_port() -> int:
+    import socket
+
+    # Public addresses must be known before the service listens; the port is free again a moment before it is taken.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def second_gateway(stack: Stack) -> AsyncIterator[str]:
+    """One more sso-gateway over the same directory, as a second pod would be; its address."""
+    port = _free_port()
+    gateway = create_gateway(_gateway_settings(stack.directory_url, port, public_url=stack.sso_url))
+    await gateway.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await gateway.stop()
+
+
+async def create_database(server_url: str, name: str, template: str | None = None) -> str:
+    """A database on the test's server; its owner's address."""
+    connection = await asyncpg.connect(server_url)
+    try:
+        clause = f' TEMPLATE "{template}"' if template else ""
+        await connection.execute(f'CREATE DATABASE "{name}"{clause}')
+    finally:
+        await connection.close()
+    return with_database(server_url, name)
+
+
+def with_database(url: str, name: str, *, user: str | None = None) -> str:
+    """The same server, another database (and user)."""
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if user is not None:
+        netloc = f"{user}@{netloc.rpartition('@')[2]}"
+    return parts._replace(path=f"/{name}", netloc=netloc).geturl()
