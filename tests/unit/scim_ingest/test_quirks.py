@@ -24,8 +24,7 @@ def changes(*operations: Any) -> dict[str, Any]:
 
 
 def put(path: str | None, value: Any, verb: str = "Replace") -> dict[str, Any]:
-    found = changes({"op": verb, "value": value, **({"path": path} if path else {})})
-    return found
+    return changes({"op": verb, "value": value, **({"path": path} if path else {})})
 
 
 def operation_in_capitals() -> None:
