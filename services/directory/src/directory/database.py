@@ -144,6 +144,14 @@ class _observed:  # noqa: N801  used as `with _observed(...)`
 _BY_SCIM_TOKEN = statement("registry.enter_by_scim_token", "select * from registry.enter_by_scim_token($1, $2)")
 _BY_NAME = statement("registry.enter_by_name", "select * from registry.enter_by_name($1)")
 _BY_ID = statement("registry.enter_by_id", "select * from registry.enter_by_id($1)")
+_NEW = statement(
+    "registry.enter_new",
+    """
+    select $1::uuid as company_id, $2::text as company, $3::text as time_zone,
+        set_config('app.company_id', $1::uuid::text, true) as entered
+    """,
+)
+_NAMES = statement("registry.companies", "select company from registry.companies order by company")
 _FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1)")
 
 
@@ -257,6 +265,16 @@ class Database:
     def scope_for_id(self, company_id: uuid.UUID) -> CompanyScope:
         refusal = DomainError(ErrorCode.not_found, "There is no such company.", field="company_id")
         return CompanyScope(self, _BY_ID, (company_id,), refusal)
+
+    def scope_for_new(self, company_id: uuid.UUID, company: str, time_zone: str) -> CompanyScope:
+        """The scope in which a company comes into being. Of use to the owner's role only: no other may insert companies."""
+        refusal = DomainError(ErrorCode.unavailable, "The scope could not be entered.")
+        return CompanyScope(self, _NEW, (company_id, company, time_zone), refusal)
+
+    async def company_names(self) -> list[str]:
+        """Every company; for the owner's role only, which alone can read the registry."""
+        async with self.connection() as connection:
+            return [row["company"] for row in await connection.fetch(_NAMES.sql)]
 
     async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""
