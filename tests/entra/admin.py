@@ -1,6 +1,6 @@
 """The JSON administration API, for the demo's set-up and for tests. Nothing here runs a cycle unless asked to."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -29,7 +29,9 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     logout_url: str | UnsetType = UNSET
     relay_state: str | UnsetType = UNSET
     sign: SigningOption | UnsetType = UNSET
+    signature_algorithm: Literal["sha256", "sha1"] | UnsetType = UNSET
     name_id_source: str | UnsetType = UNSET
+    name_id_format: str | UnsetType = UNSET
     groups_claim: bool | UnsetType = UNSET
     assignment_required: bool | UnsetType = UNSET
     tenant_url: str | UnsetType = UNSET
@@ -65,6 +67,8 @@ class PersonEdit(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forb
     telephone_number: str | UnsetType | None = UNSET
     country: str | UnsetType | None = UNSET
     employee_id: str | UnsetType | None = UNSET
+    user_type: Literal["member", "guest"] | UnsetType = UNSET
+    identity_provider: str | UnsetType | None = UNSET
     account_enabled: bool | UnsetType = UNSET
 
 
@@ -137,7 +141,7 @@ async def cycle(request: Request) -> Response:
 
 
 async def restart(request: Request) -> Response:
-    return _json(await simulator(request).engine.restart(_app(request)))
+    return _json(await simulator(request).restart(_app(request)))
 
 
 async def on_demand(request: Request) -> Response:

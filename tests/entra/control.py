@@ -180,7 +180,7 @@ async def act(request: Request) -> Response:
         if name == "on-demand":
             return await _on_demand(simulator_, app, form, began)
         if name == "restart":
-            simulator_.last_cycle[app.app_id] = await simulator_.engine.restart(app)
+            await simulator_.restart(app)
             return _back(simulator_, app, "The watermark was cleared and a new initial cycle ran.", began)
         if name not in _ACTIONS:
             raise TenantError(f"no action is {name!r}")

@@ -28,7 +28,8 @@ class Listener:
     async def start(self) -> None:
         """Raises: OSError, when the port is taken."""
         family = socket.AF_INET6 if ":" in self._config.host else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
+        # The protocol is named because asyncio sets TCP_NODELAY only on sockets that name it; 40 ms a request.
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((self._config.host, self._config.port))

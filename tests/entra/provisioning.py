@@ -91,15 +91,15 @@ class ProvisioningEngine:
                     await self._attempt(sync, object_id, outcomes, failures)
                 for object_id in list(sync.read):
                     await self._attempt_manager(sync, object_id, outcomes, failures)
+                job.quarantine, job.watermark = None, revision
                 if app.provisioning.provision_groups:
                     await sync_group(self.tenant, app, client, compliant=_speaks_compliant(app))
-                job.quarantine, job.watermark = None, revision
             except Quarantined as reason:
                 job.quarantine = str(reason)
             except Failed as failure:  # the group; tried again in every cycle
                 failures[app.group_id] = _failure(app.group_id, app.name, failure)
             self._remember(job, outcomes, failures)
-            counts = Counter(outcomes.values())
+            counts = Counter(outcomes.values()) | Counter({"failed": len(failures)})
             return CycleResult(
                 initial=initial,
                 **dict(counts),

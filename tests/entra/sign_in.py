@@ -36,7 +36,8 @@ from tests.entra.web import NO_STORE, page, read_form, simulator
 async def saml_endpoint(request: Request) -> Response:
     simulator_, form = simulator(request), dict(request.query_params)
     if request.method == "POST":
-        form |= {"binding": "post"} | await read_form(request)
+        posted = await read_form(request)
+        form |= ({"binding": "post"} if "SAMLRequest" in posted else {}) | posted
     message = form.get("SAMLRequest", "")
     _check_tenant(request)
     if not message:

@@ -8,7 +8,7 @@ import msgspec
 from tests.entra.certificates import private_key, signing_certificate
 from tests.entra.people import EnterpriseApp, Person
 from tests.entra.provisioning import CycleResult, ProvisioningEngine
-from tests.entra.saml import pairwise_id, recipe_for
+from tests.entra.saml import ResponseRecipe, pairwise_id, recipe_for
 from tests.entra.saml_requests import logout_request, signed_redirect
 from tests.entra.tenant import Tenant
 
@@ -50,7 +50,12 @@ class Simulator:
         self.last_cycle[app.app_id] = result
         return result
 
-    def sign_in(self, app: EnterpriseApp, person: Person, in_response_to: str | None, **changes: Any) -> Any:
+    async def restart(self, app: EnterpriseApp) -> CycleResult:
+        result = await self.engine.restart(app)
+        self.last_cycle[app.app_id] = result
+        return result
+
+    def sign_in(self, app: EnterpriseApp, person: Person, in_response_to: str | None, **changes: Any) -> ResponseRecipe:
         """The recipe of a response for this person, noted as a session."""
         now = self.tenant.clock()
         recipe = recipe_for(self.tenant, app, person, now=now, in_response_to=in_response_to)
