@@ -193,9 +193,11 @@ async def test_e016_a_role_is_no_privilege_and_what_is_mandatory_stays_so(entra:
 async def test_e018_a_second_user_of_that_name_is_a_conflict(adele: Sender) -> None:
     refused(await adele.send("E018"), 409, "uniqueness")
     await adele.http.patch(f"/Users/{adele.user['id']}", json=ENTRIES["E021"]["body"])
-    # Suspended, the name is still taken: by the same person, who may come back, never by a second one.
+    # Suspended, the name is still hers: a create with it brings her back, it makes no second person (decision D1).
     answer = await adele.send("E018")
-    assert answer.status_code in (201, 409)
+    assert answer.status_code == 201
+    assert answer.json()["id"] == adele.user["id"]
+    assert answer.json()["active"] is True
     found = (await adele.http.get("/Users", params={"filter": 'userName eq "adele.vance@contoso.com"'})).json()
     assert found["totalResults"] == 1
 
