@@ -131,7 +131,9 @@ def _launch(binaries: Binaries, folder: Path, *, namespaces: bool) -> Launch:
     if namespaces and _works(_masked()):
         return Launch(binaries.bin, data, _masked(), None)
     if os.geteuid() != 0:
-        raise PostgresFailed("This user has no name (no passwd entry) and may not create user namespaces; set DATABASE_URL.")
+        raise PostgresFailed(
+            "This user has no name (no passwd entry) and may not create user namespaces; set DATABASE_URL."
+        )
     return _as_nobody(binaries, folder)
 
 
@@ -145,7 +147,7 @@ def _has_name(uid: int) -> bool:
 
 def _works(before_exec: BeforeExec) -> bool:
     try:
-        return subprocess.run(["/bin/true"], preexec_fn=before_exec).returncode == 0  # noqa: PLW1509
+        return subprocess.run(["/bin/true"], preexec_fn=before_exec).returncode == 0
     except (OSError, subprocess.SubprocessError):
         return False
 
@@ -163,7 +165,7 @@ def _masked() -> BeforeExec:
         if _libc.unshare(CLONE_NEWUSER) != 0:
             raise OSError(ctypes.get_errno(), "unshare")
         for name, text in maps:
-            with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123  little as possible between fork and exec
+            with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
         _die_with_parent()
 
@@ -218,8 +220,13 @@ def _initdb(binaries: Binaries, launch: Launch, log: Path) -> None:
     ]
     # A folder that an interrupted initdb left has no PG_VERSION, or is not empty: begin again.
     shutil.rmtree(launch.data, ignore_errors=True)
-    done = subprocess.run(  # noqa: PLW1509
-        command, capture_output=True, text=True, preexec_fn=launch.before_exec, env=_environment(), start_new_session=True
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        preexec_fn=launch.before_exec,
+        env=_environment(),
+        start_new_session=True,
     )
     if done.returncode != 0:
         log.write_text(done.stdout + done.stderr)
@@ -242,7 +249,7 @@ def _server(launch: Launch, sockets: Path, log: Path, *, tcp_port: int | None, d
     command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with log.open("ab") as output:
         # A session of its own, so that Ctrl-C reaches the services first.
-        process = subprocess.Popen(  # noqa: PLW1509
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -15,17 +15,18 @@ from tests.unit.scim_ingest.directory_double import DirectoryDouble
 PUBLIC_URL = "https://scim.example.dk"
 TOKEN = "idgw_token-of-firma"
 
+ANNA: dict[str, Any] = {
+    "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+    "userName": "anna@firma.dk",
+    "name": {"givenName": "Anna", "familyName": "Holm"},
+    "emails": [{"type": "work", "value": "anna@firma.dk", "primary": True}],
+}
 
-@pytest.fixture
-def directory() -> DirectoryDouble:
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def served() -> AsyncIterator[tuple[Service, DirectoryDouble]]:
+    """One service for all tests; it keeps nothing between requests."""
     double = DirectoryDouble()
-    double.add_company("firma", TOKEN)
-    double.add_company("other", "idgw_token-of-other")
-    return double
-
-
-@pytest_asyncio.fixture
-async def service(directory: DirectoryDouble) -> AsyncIterator[Service]:
     service = create_service(
         Settings(
             host="127.0.0.1",
@@ -36,11 +37,25 @@ async def service(directory: DirectoryDouble) -> AsyncIterator[Service]:
             max_body_bytes=64 * 1024,
             body_timeout_s=0.3,
         ),
-        directory=directory,
+        directory=double,
     )
     await service.start()
-    yield service
+    yield service, double
     await service.stop()
+
+
+@pytest.fixture
+def directory(served: tuple[Service, DirectoryDouble]) -> DirectoryDouble:
+    double = served[1]
+    double.forget()
+    double.add_company("firma", TOKEN)
+    double.add_company("other", "idgw_token-of-other")
+    return double
+
+
+@pytest.fixture
+def service(served: tuple[Service, DirectoryDouble], directory: DirectoryDouble) -> Service:
+    return served[0]
 
 
 @pytest_asyncio.fixture
@@ -49,13 +64,6 @@ async def http(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(
         base_url=f"http://127.0.0.1:{service.port}/scim/v2/firma",
         headers={"Authorization": f"Bearer {TOKEN}"},
+        verify=False,
     ) as client:
         yield client
-
-
-ANNA: dict[str, Any] = {
-    "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-    "userName": "anna@firma.dk",
-    "name": {"givenName": "Anna", "familyName": "Holm"},
-    "emails": [{"type": "work", "value": "anna@firma.dk", "primary": True}],
-}

@@ -19,6 +19,9 @@ from shared.tokens import sha256
 class DirectoryDouble(DirectoryClient):
     def __init__(self) -> None:
         super().__init__("http://directory.invalid", "no secret needed here")
+        self.forget()
+
+    def forget(self) -> None:
         self.tokens: dict[str, str] = {}
         self.employees: dict[str, dict[str, schemas.Employee]] = {}
         self.calls: list[str] = []

@@ -72,7 +72,9 @@ async def test_the_scheme_counts_without_case(service: Service) -> None:
     assert answer.status_code == 200
 
 
-async def test_the_token_reaches_directory_only_as_its_hash(service: Service, directory: DirectoryDouble) -> None:
+async def test_the_token_reaches_directory_only_as_its_hash(
+    service: Service, directory: DirectoryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[Any] = []
     find = directory.find_employees
 
@@ -80,7 +82,7 @@ async def test_the_token_reaches_directory_only_as_its_hash(service: Service, di
         seen.append(request)
         return await find(request)
 
-    directory.find_employees = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(directory, "find_employees", watched)
     await ask(service, "/scim/v2/firma/Users")
     assert TOKEN not in repr(seen)
     assert len(seen[0].credential.token_sha256) == 64

@@ -134,6 +134,12 @@ def test_null_is_absent() -> None:
     assert read_new_employee({**MINIMAL, "phoneNumbers": []}).employee.work_phone is None
 
 
+def test_null_under_one_spelling_does_not_cover_a_value_under_another() -> None:
+    body = {**MINIMAL, URN: {"department": "D", "manager": "emp_2"}, "department": None, "manager": None}
+    employee = read_new_employee(body).employee
+    assert (employee.department, employee.manager_ref) == ("D", "emp_2")
+
+
 def test_a_put_clears_what_it_does_not_mention_but_not_active() -> None:
     changes = asdict(read_replacement({**MINIMAL, "id": "emp_1"}, "emp_1").changes)
     assert changes["active"] is UNSET

@@ -209,7 +209,9 @@ async def test_a_page_that_is_no_number_is_refused(http: httpx2.AsyncClient, que
     assert_refused(await http.get(f"/Users?{query}"), 400, "invalidValue")
 
 
-async def test_a_page_is_never_larger_than_published(http: httpx2.AsyncClient, directory: DirectoryDouble) -> None:
+async def test_a_page_is_never_larger_than_published(
+    http: httpx2.AsyncClient, directory: DirectoryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
     limits: list[int] = []
     find = directory.find_employees
 
@@ -217,7 +219,7 @@ async def test_a_page_is_never_larger_than_published(http: httpx2.AsyncClient, d
         limits.append(request.limit)
         return await find(request)
 
-    directory.find_employees = watched  # type: ignore[method-assign]
+    monkeypatch.setattr(directory, "find_employees", watched)
     await http.get("/Users?count=5000")
     await http.get("/Users")
     published = (await http.get("/ServiceProviderConfig")).json()["filter"]["maxResults"]

@@ -16,6 +16,7 @@ from scim_ingest.credential import company_of
 from scim_ingest.exchange import Answer, Endpoint, check_accept, endpoint, parameters_of, refuse, respond, route
 from scim_ingest.metrics import Operation
 from scim_ingest.protocol.attributes import (
+    ACTIVE,
     CORE,
     DESCRIPTIONS,
     ENTERPRISE,
@@ -162,9 +163,9 @@ def _attributes(urn: str) -> list[Document]:
 
 def _node_document(node: Node) -> Document:
     if isinstance(node, Simple):
-        return _value_document(node.attribute, node.attribute.name, required=node.attribute.mandatory)
+        return _value_document(node.attribute, node.attribute.name)
     rows = list(node.subs.values()) if isinstance(node, Complex) else _first_element(node)
-    subs = [_value_document(row, row.sub or "", required=row.mandatory) for row in rows]
+    subs = [_value_document(row, row.sub or "") for row in rows]
     if isinstance(node, Multi):
         subs.append(_type_document(node))
     if node.name == "manager":
@@ -187,13 +188,14 @@ def _first_element(node: Multi) -> list[Attribute]:
     return list(next(iter(node.elements.values())).values())
 
 
-def _value_document(row: Attribute, name: str, *, required: bool) -> Document:
+def _value_document(row: Attribute, name: str) -> Document:
     return {
         "name": name,
         "type": row.kind,
         "multiValued": False,
         "description": row.text,
-        "required": required,
+        # `active` is mandatory in the mapping and cannot be cleared; a create without it counts as true (A28).
+        "required": row.mandatory or row is ACTIVE,
         "caseExact": row.case_exact,
         "mutability": "readWrite",
         "returned": "default",

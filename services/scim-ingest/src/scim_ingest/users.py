@@ -119,7 +119,7 @@ class Users:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
         done = await self._change_or_deactivate(credential, employee_id, compiled)
         self._note("employee_changed", request, done.employee, compiled.ignored, changed=done.changed)
-        return self._changed(done, compiled.changes, credential, projection)
+        return self._changed(done, compiled.changes, credential, projection, is_patch=True)
 
     async def replace(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
@@ -129,7 +129,7 @@ class Users:
             ChangeEmployee(credential=credential, employee_id=employee_id, changes=replacement.changes)
         )
         self._note("employee_changed", request, done.employee, replacement.ignored, changed=done.changed)
-        return self._changed(done, replacement.changes, credential, projection)
+        return self._changed(done, replacement.changes, credential, projection, is_patch=False)
 
     async def delete(self, request: Request, credential: ScimCredential) -> Answer:
         employee_id: str = request.path_params["id"]
@@ -159,12 +159,19 @@ class Users:
         return done
 
     def _changed(
-        self, done: Changed, changes: EmployeeChanges, credential: ScimCredential, projection: Projection
+        self,
+        done: Changed,
+        changes: EmployeeChanges,
+        credential: ScimCredential,
+        projection: Projection,
+        *,
+        is_patch: bool,
     ) -> Answer:
         result: Result = "unchanged"
         if done.changed:
             result = "deactivated" if changes.active is False else "updated"
-            _count_changes(changes)
+            # A PUT says None of everything it does not mention: that counts as nothing.
+            _count_changes(changes, cleared=is_patch)
         return self._user(done.employee, credential, projection, 200, result)
 
     def _user(
@@ -202,8 +209,8 @@ def _projection_of(parameters: dict[str, str]) -> Projection:
     return read_projection(parameters.get("attributes"), parameters.get("excludedattributes"))
 
 
-def _count_changes(changes: msgspec.Struct) -> None:
+def _count_changes(changes: msgspec.Struct, *, cleared: bool = False) -> None:
     for field in changes.__struct_fields__:
         value = getattr(changes, field)
-        if value is not UNSET and value is not None:
+        if value is not UNSET and (cleared or value is not None):
             metrics.ATTRIBUTE_CHANGES.labels(metrics.ATTRIBUTE_LABELS.get(field, "other")).inc()

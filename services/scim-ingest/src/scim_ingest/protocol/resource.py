@@ -36,7 +36,7 @@ class Replacement(msgspec.Struct, frozen=True):
 def read_new_employee(body: object) -> Description:
     """Raises ScimError: 400 naming every mandatory attribute that is missing (S23)."""
     draft = _read_body(body, None)
-    # Null and absent are the same (RFC 7643 section 2.5); absent `active` counts as true (A28).
+    # Absent `active` counts as true (A28).
     given = {field: value for field, value in draft.values.items() if value is not None}
     return Description(NewEmployee(**given), draft.ignored)  # type: ignore[arg-type]
 
@@ -53,7 +53,8 @@ def _read_body(body: object, employee_id: str | None) -> Draft:
     if not isinstance(body, dict):
         raise invalid_syntax(f"The body must be an object; {type_name(body)} came.")
     draft = Draft(employee_id)
-    draft.put_all(body, replace=True)
+    # Null is absent (RFC 7643 section 2.5), so it never covers a value under another spelling of the name.
+    draft.put_all({key: value for key, value in body.items() if value is not None}, replace=True)
     missing = [attribute.path for attribute in MANDATORY if is_blank(draft.values.get(attribute.field))]
     if missing:
         raise invalid_value(f"Mandatory and missing: {', '.join(missing)}.")
