@@ -20,20 +20,6 @@ from tests.entra.simulator import LastAction, Simulator
 from tests.entra.tenant import TenantError
 from tests.entra.web import page, read_form, simulator
 
-EDITABLE = (
-    ("given_name", "First name"),
-    ("surname", "Last name"),
-    ("display_name", "Display name"),
-    ("user_principal_name", "User principal name"),
-    ("mail", "Mail"),
-    ("job_title", "Job title"),
-    ("department", "Department"),
-    ("mobile", "Mobile phone"),
-    ("telephone_number", "Office phone"),
-    ("country", "Country"),
-    ("employee_id", "Employee id"),
-)
-_MUST_HAVE = {"display_name", "user_principal_name"}
 Form = dict[str, str]
 
 
@@ -135,7 +121,9 @@ async def _purge(simulator_: Simulator, app: EnterpriseApp, form: Form) -> str:
     return f"{simulator_.tenant.purge(form['person']).display_name} was deleted permanently."
 
 
-async def _nothing(simulator_: Simulator, app: EnterpriseApp, form: Form) -> str:
+async def _cycle(simulator_: Simulator, app: EnterpriseApp, form: Form) -> str:
+    if not app.provisioning.tenant_url:
+        raise TenantError("Set the app up first: it has no Tenant URL.")
     return "An incremental cycle ran."
 
 
@@ -163,7 +151,7 @@ _ACTIONS: dict[str, Callable[[Simulator, EnterpriseApp, Form], Awaitable[str]]] 
     "delete": _delete,
     "restore": _restore,
     "purge": _purge,
-    "cycle": _nothing,
+    "cycle": _cycle,
     "dialect": _dialect,
     "new-certificate": _new_certificate,
     "activate": _activate,
@@ -181,18 +169,18 @@ async def act(request: Request) -> Response:
             return await _on_demand(simulator_, app, form, began)
         if name == "restart":
             await simulator_.restart(app)
-            return _back(simulator_, app, "The watermark was cleared and a new initial cycle ran.", began)
+            return back(simulator_, app, "The watermark was cleared and a new initial cycle ran.", began)
         if name not in _ACTIONS:
             raise TenantError(f"no action is {name!r}")
         done = await _ACTIONS[name](simulator_, app, form)
     except TenantError as error:
-        return _back(simulator_, app, str(error), began, good=False)
+        return back(simulator_, app, str(error), began, good=False)
     if name not in _WITHOUT_CYCLE:
-        await _provision_everywhere(simulator_, app, form["person"])
-    return _back(simulator_, app, done, began)
+        await provision_everywhere(simulator_, app, form["person"])
+    return back(simulator_, app, done, began)
 
 
-async def _provision_everywhere(simulator_: Simulator, app: EnterpriseApp, object_id: str) -> None:
+async def provision_everywhere(simulator_: Simulator, app: EnterpriseApp, object_id: str) -> None:
     """A change of a person concerns every app that knows the person, not only the one whose page was open."""
     tenant = simulator_.tenant
     for other in list(tenant.apps.values()):
@@ -205,10 +193,10 @@ async def _on_demand(simulator_: Simulator, app: EnterpriseApp, form: Form, bega
     person = simulator_.tenant.person(form["person"])
     result = await simulator_.engine.provision_on_demand(app, person)
     text = f"Provision on demand: {person.display_name} was {result.outcome}. {result.detail}".strip()
-    return _back(simulator_, app, text, began, good=result.outcome != "failed")
+    return back(simulator_, app, text, began, good=result.outcome != "failed")
 
 
-def _back(simulator_: Simulator, app: EnterpriseApp, text: str, since: int, *, good: bool = True) -> Response:
+def back(simulator_: Simulator, app: EnterpriseApp, text: str, since: int, *, good: bool = True) -> Response:
     simulator_.last_action[app.app_id] = LastAction(text=text, since=since, good=good)
     return RedirectResponse("/?" + urlencode({"app": app.app_id}), 303)
 
@@ -221,40 +209,6 @@ def _group(simulator_: Simulator, app: EnterpriseApp) -> str:
     return simulator_.tenant.groups[app.group_id].display_name
 
 
-async def person_form(request: Request) -> Response:
-    simulator_, key = simulator(request), request.path_params["object_id"]
-    app = simulator_.tenant.app(request.query_params.get("app", ""))
-    person = None if key == "new" else simulator_.tenant.person(key)
-    others = [p for p in simulator_.tenant.people.values() if p.deleted_at is None and p is not person]
-    return page("person.html", tenant=simulator_.tenant, app=app, person=person, others=others, fields=EDITABLE)
-
-
-async def save_person(request: Request) -> Response:
-    simulator_, form = simulator(request), await read_form(request)
-    tenant, key = simulator_.tenant, request.path_params["object_id"]
-    app, began = tenant.app(form.get("app", "")), simulator_.engine.log.last_number
-    attributes: dict[str, Any] = {
-        field: form[field].strip() or ("" if field in _MUST_HAVE else None) for field, _ in EDITABLE if field in form
-    }
-    attributes["manager"] = form.get("manager") or None
-    try:
-        if key == "new":
-            name = attributes.pop("user_principal_name", "")
-            display_name = attributes.pop("display_name", "") or _display_name(attributes) or name
-            person = tenant.add_person(name, display_name, **attributes)
-            tenant.assign(app, person.object_id)
-        else:
-            person = tenant.edit_person(key, **attributes)
-    except TenantError as error:
-        return _back(simulator_, app, str(error), began, good=False)
-    await _provision_everywhere(simulator_, app, person.object_id)
-    return _back(simulator_, app, f"{person.display_name} was saved.", began)
-
-
-def _display_name(attributes: dict[str, Any]) -> str:
-    return " ".join(attributes[name] for name in ("given_name", "surname") if attributes.get(name))
-
-
 def summary(cycle: CycleResult) -> str:
     """The counts that are not zero, in words."""
     names = ("created", "updated", "disabled", "deleted", "unchanged", "failed", "skipped")
@@ -264,6 +218,4 @@ def summary(cycle: CycleResult) -> str:
 ROUTES = [
     Route("/", overview),
     Route("/control", act, methods=["POST"]),
-    Route("/people/{object_id}", person_form, methods=["GET"]),
-    Route("/people/{object_id}", save_person, methods=["POST"]),
 ]

@@ -6,7 +6,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from tests.entra import admin, control, sign_in
+from tests.entra import admin, control, forms, sign_in
 from tests.entra.listener import Listener
 from tests.entra.provisioning import ProvisioningEngine
 from tests.entra.saml_requests import SignInRefused
@@ -18,7 +18,7 @@ from tests.entra.web import EXCEPTION_HANDLERS, SameSiteOnly
 
 def web_app(simulator: Simulator) -> Starlette:
     app = Starlette(
-        routes=[*control.ROUTES, *admin.ROUTES, *sign_in.ROUTES],
+        routes=[*control.ROUTES, *forms.ROUTES, *admin.ROUTES, *sign_in.ROUTES],
         middleware=[Middleware(SameSiteOnly)],
         exception_handlers={**EXCEPTION_HANDLERS, SignInRefused: sign_in.on_refused},
     )

@@ -257,7 +257,7 @@ async def test_every_button_works_and_every_page_opens(browser: Browser) -> None
         assert (await browser.open(pressed.headers["Location"])).status == 200
         assert browser.server.simulator.last_action[app_id].good, browser.server.simulator.last_action[app_id]
     assert ANDERS not in browser.server.tenant.people
-    for path in ("/people/new", f"/people/{HANNE}"):
+    for path in ("/people/new", f"/people/{HANNE}", f"/apps/{app_id}"):
         assert (await browser.open(f"{path}?app={app_id}")).status == 200
 
 
@@ -271,6 +271,20 @@ async def test_a_person_is_edited_and_created_on_the_page(browser: Browser) -> N
     assert browser.scim.user("ny@contoso.com")["displayName"] == "Ny Ven"
     assert "&lt;b&gt;Arkitekt&lt;/b&gt;" in shown.text
     assert "<b>Arkitekt" not in shown.text
+
+
+async def test_an_app_is_set_up_by_hand_and_the_connection_tested(browser: Browser) -> None:
+    tenant = browser.server.tenant
+    app_id, url = tenant.app(FABRIKAM).app_id, tenant.app(CONTOSO).provisioning.tenant_url
+    pasted = {"identifier": "https://www.bitabiz.com/fabrikam", "reply_url": ACS, "sign": "both", "token": "t0ken"}
+
+    for tenant_url, sentence in ((url, "The connection works"), ("http://127.0.0.1:1", "does not work: Timeout")):
+        saved = await browser.open(f"/apps/{app_id}", **pasted, tenant_url=tenant_url)
+        shown = await browser.open(saved.headers["Location"])
+        assert sentence in shown.text
+        assert "t0ken" not in shown.text
+
+    assert (tenant.app(FABRIKAM).identifier, tenant.app(FABRIKAM).sign) == (pasted["identifier"], "both")
 
 
 async def test_the_administration_api_runs_a_company_through_its_life(browser: Browser) -> None:
