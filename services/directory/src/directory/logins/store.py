@@ -75,7 +75,8 @@ _CERTIFICATE_SIGNED = statement(
     """
     update certificates
     set last_signed_at = $3
-    where company_id = $1 and fingerprint = $2 and (last_signed_at is null or last_signed_at < $3::timestamptz - interval '1 minute')
+    where company_id = $1 and fingerprint = $2
+        and (last_signed_at is null or last_signed_at < $3::timestamptz - interval '1 minute')
     """,
 )
 
