@@ -1,8 +1,8 @@
 """Responses in files: drop one into `good/`, or into `bad/<reason>/`, and it is a test.
 
-`name.xml` comes to a company that requires a signed assertion, `name.response.xml` and `name.both.xml` to one that requires the
-other modes. All are read at `NOW`, by the company of `tests/support/saml_responses.py`. It trusts `trusted.pem`, whose private key
-is gone.
+`name.xml` comes to a company that requires a signed assertion, `name.response.xml` and `name.both.xml` to one that requires
+the other modes. All are read at `NOW`, by the company of `tests/support/saml_responses.py`. It trusts `trusted.pem`, whose
+private key is gone.
 """
 
 import ssl
