@@ -9,12 +9,18 @@ from tests.unit.directory.employee_records import employee
 BOSS = employee("Boss@firma.dk", external_id="boss-1")
 
 
-@pytest.mark.parametrize("reference", [employee_text(BOSS.employee_id), "boss-1", "boss@FIRMA.dk"])
+@pytest.mark.parametrize(
+    "reference", [employee_text(BOSS.employee_id), "boss-1", "boss@FIRMA.dk"], ids=["id", "external id", "login name"]
+)
 def test_a_manager_answers_to_id_external_id_and_login_name(reference: str) -> None:
     assert resolve(reference, [employee("x@firma.dk"), BOSS]) == BOSS.employee_id
 
 
-@pytest.mark.parametrize("reference", ["BOSS-1", "boss", "emp_123", "", employee_text(BOSS.employee_id).upper()])
+@pytest.mark.parametrize(
+    "reference",
+    ["BOSS-1", "boss", "emp_123", "", employee_text(BOSS.employee_id).upper()],
+    ids=["external id in another case", "part of a name", "no id", "nothing", "id in capitals"],
+)
 def test_nobody_answers_to_anything_else(reference: str) -> None:
     assert resolve(reference, [BOSS]) is None
 

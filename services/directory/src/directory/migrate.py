@@ -180,7 +180,14 @@ async def ensure_app_role(connection: "asyncpg.Connection[asyncpg.Record]", app_
         raise MigrationError(f"Role {role} is a superuser or bypasses row security; give the application another one.")
     member = await connection.fetchval("select pg_has_role($1, 'identity_app', 'member')", role)
     if not member:
-        await connection.execute(f'grant identity_app to "{role}"')
+        try:
+            await connection.execute(f'grant identity_app to "{role}"')
+        except asyncpg.InsufficientPrivilegeError:
+            # The role belongs to the cluster and somebody else's database made it.
+            raise MigrationError(
+                f"The owner may not make {role} a member of identity_app; "
+                f'an administrator of the server can: GRANT identity_app TO "{role}".'
+            ) from None
 
 
 async def _create_role(connection: "asyncpg.Connection[asyncpg.Record]", role: str, password: str) -> None:
