@@ -175,7 +175,7 @@ def _masked() -> BeforeExec:
 def _as_nobody(binaries: Binaries, folder: Path) -> Launch:
     """A private copy that `nobody` owns; beside the system's temporary files, for our own folder may be closed to him."""
     nobody = pwd.getpwnam(NOBODY)
-    home = Path("/var/tmp") / f"idgw-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}"  # noqa: S108
+    home = Path("/var/tmp") / f"idgw-{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]}"
     home.mkdir(mode=0o700, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid not in (0, nobody.pw_uid):
         raise PostgresFailed(f"{home} belongs to somebody else; remove it.")

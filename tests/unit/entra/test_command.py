@@ -23,7 +23,7 @@ async def address(process: asyncio.subprocess.Process) -> str:
 
 async def apps(url: str) -> Any:
     def fetch() -> Any:
-        with urllib.request.urlopen(f"{url}admin/apps", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"{url}admin/apps", timeout=5) as answer:
             return json.load(answer)
 
     return await asyncio.to_thread(fetch)
