@@ -1,7 +1,6 @@
 """Child processes that end with us, however we end, and whose lines are told apart in one terminal."""
 
 import contextlib
-import ctypes
 import os
 import queue
 import signal
@@ -11,16 +10,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
 STOP_S = 15.0
-
-_libc = ctypes.CDLL(None)
 _COLOURS = {"sso-gateway": 36, "scim-ingest": 35, "directory": 33, "entra": 32}
 
 
-def _die_with_parent() -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+_WATCHED = [sys.executable, "-I", "-S", str(Path(__file__).with_name("become.py")), "self", "TERM"]
 
 
 class Children:
@@ -34,14 +30,13 @@ class Children:
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop them in order.
         process = subprocess.Popen(
-            command,
+            [*_WATCHED, *command],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            preexec_fn=_die_with_parent,
             start_new_session=True,
         )
         self._running.append((name, process))

@@ -10,7 +10,6 @@ The server listens on a socket in a folder that only its starter can enter, and 
 """
 
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import importlib.util
@@ -20,21 +19,16 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 NOBODY = "nobody"
-CLONE_NEWUSER = 0x10000000
-PR_SET_PDEATHSIG = 1
 START_S = 30.0
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-BeforeExec = Callable[[], None]
 
 
 class PostgresFailed(Exception):
@@ -55,7 +49,7 @@ class Launch:
 
     bin: Path
     data: Path
-    before_exec: BeforeExec
+    becoming: list[str]
     owner: int | None
     """Uid that must own the socket folder, where it is not our own."""
 
@@ -127,9 +121,9 @@ def _only_one(path: Path) -> Iterator[None]:
 def _launch(binaries: Binaries, folder: Path, *, namespaces: bool) -> Launch:
     data = folder / f"pg{binaries.major}"
     if os.geteuid() != 0 and _has_name(os.geteuid()):
-        return Launch(binaries.bin, data, _die_with_parent, None)
-    if namespaces and _works(_masked()):
-        return Launch(binaries.bin, data, _masked(), None)
+        return Launch(binaries.bin, data, _becoming("self"), None)
+    if namespaces and _works("masked"):
+        return Launch(binaries.bin, data, _becoming("masked"), None)
     if os.geteuid() != 0:
         raise PostgresFailed(
             "This user has no name (no passwd entry) and may not create user namespaces; set DATABASE_URL."
@@ -145,31 +139,13 @@ def _has_name(uid: int) -> bool:
     return True
 
 
-def _works(before_exec: BeforeExec) -> bool:
-    try:
-        return subprocess.run(["/bin/true"], preexec_fn=before_exec).returncode == 0
-    except (OSError, subprocess.SubprocessError):
-        return False
+def _becoming(who: str) -> list[str]:
+    """The beginning of a command line that is run by `who` and ends with us."""
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("become.py")), who, "INT"]
 
 
-def _die_with_parent() -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-
-
-def _masked() -> BeforeExec:
-    """In the child: a user namespace in which we are `nobody`, and the same files are ours."""
-    uid, gid, nobody = os.geteuid(), os.getegid(), pwd.getpwnam(NOBODY)
-    maps = (("setgroups", "deny"), ("uid_map", f"{nobody.pw_uid} {uid} 1"), ("gid_map", f"{nobody.pw_gid} {gid} 1"))
-
-    def before_exec() -> None:
-        if _libc.unshare(CLONE_NEWUSER) != 0:
-            raise OSError(ctypes.get_errno(), "unshare")
-        for name, text in maps:
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
-        _die_with_parent()
-
-    return before_exec
+def _works(who: str) -> bool:
+    return subprocess.run([*_becoming(who), "/bin/true"], capture_output=True).returncode == 0
 
 
 def _as_nobody(binaries: Binaries, folder: Path) -> Launch:
@@ -193,14 +169,7 @@ def _as_nobody(binaries: Binaries, folder: Path) -> Launch:
     for path in (home, *home.rglob("*")):
         os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
 
-    def before_exec() -> None:
-        os.setgroups([])
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
-        os.chdir("/")
-        _die_with_parent()  # last: changing the user forgets it
-
-    return Launch(bin_folder, home / f"pg{binaries.major}", before_exec, nobody.pw_uid)
+    return Launch(bin_folder, home / f"pg{binaries.major}", _becoming("nobody"), nobody.pw_uid)
 
 
 def _environment() -> dict[str, str]:
@@ -211,6 +180,7 @@ def _initdb(binaries: Binaries, launch: Launch, log: Path) -> None:
     # `lower` must fold Danish letters on every version; the builtin provider does it without any installed locale.
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     command = [
+        *launch.becoming,
         str(launch.bin / "initdb"),
         f"--pgdata={launch.data}",
         "--username=postgres",
@@ -220,14 +190,7 @@ def _initdb(binaries: Binaries, launch: Launch, log: Path) -> None:
     ]
     # A folder that an interrupted initdb left has no PG_VERSION, or is not empty: begin again.
     shutil.rmtree(launch.data, ignore_errors=True)
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        preexec_fn=launch.before_exec,
-        env=_environment(),
-        start_new_session=True,
-    )
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), start_new_session=True)
     if done.returncode != 0:
         log.write_text(done.stdout + done.stderr)
         shutil.rmtree(launch.data, ignore_errors=True)
@@ -245,7 +208,7 @@ def _server(launch: Launch, sockets: Path, log: Path, *, tcp_port: int | None, d
         "max_connections": "200",
         "log_min_messages": "warning",
     }
-    command = [str(launch.bin / "postgres"), "-D", str(launch.data)]
+    command = [*launch.becoming, str(launch.bin / "postgres"), "-D", str(launch.data)]
     command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     with log.open("ab") as output:
         # A session of its own, so that Ctrl-C reaches the services first.
@@ -254,7 +217,6 @@ def _server(launch: Launch, sockets: Path, log: Path, *, tcp_port: int | None, d
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            preexec_fn=launch.before_exec,
             env=_environment(),
             start_new_session=True,
         )
