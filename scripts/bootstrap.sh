@@ -52,8 +52,13 @@ if [ -z "$python" ]; then
 fi
 
 say "bootstrap: installing into .venv with $("$python" --version 2>&1)"
-rm -rf .venv
-if "$python" -m venv .venv >/dev/null 2>&1 && .venv/bin/python -m pip --version >/dev/null 2>&1; then
+# An environment that works is brought up to date; one that is broken, moved or of another Python is made anew.
+usable() {
+    [ "$(cat .venv/.made 2>/dev/null)" = "$PWD $("$python" --version 2>&1)" ] && .venv/bin/python -c '' 2>/dev/null
+}
+if usable && uv=$(ls .venv/bin/uv .tools/uv/bin/uv 2>/dev/null | head -n 1) && [ -n "$uv" ]; then
+    :
+elif rm -rf .venv && "$python" -m venv .venv >/dev/null 2>&1 && .venv/bin/python -m pip --version >/dev/null 2>&1; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$UV"
     uv=.venv/bin/uv
 elif "$python" -m pip --version >/dev/null 2>&1; then
@@ -67,6 +72,7 @@ else
     exit 1
 fi
 
+printf '%s' "$PWD $("$python" --version 2>&1)" > .venv/.made
 export VIRTUAL_ENV="$PWD/.venv"
 "$uv" pip install --quiet --require-hashes -r requirements.lock
 "$uv" pip install --quiet --no-deps -e shared -e services/directory -e services/scim-ingest -e services/sso-gateway
