@@ -174,7 +174,12 @@ def test_any_value_survives_the_quotes(value: str) -> None:
 @pytest.mark.parametrize("piece", ['"', "\\", '"\\', "(", "[", 'a eq "b" and ', " ", "x", '"" ', "emails["])
 def test_the_longest_filters_take_no_time(piece: str) -> None:
     text = (piece * 4096)[:4096]
+    # The fastest of three: the collector or another thread may fall into one of them.
+    assert min(_seconds(text) for _ in range(3)) < 0.05
+
+
+def _seconds(text: str) -> float:
     begun = time.process_time()
     with contextlib.suppress(ScimError):
         parse_filter(text)
-    assert time.process_time() - begun < 0.05
+    return time.process_time() - begun

@@ -99,12 +99,18 @@ def test_any_path_is_read_or_refused(path: str) -> None:
 
 @pytest.mark.parametrize("piece", ["[", "]", '"', "\\", ".", "a.", ":", 'emails[type eq "work"]', "urn:"])
 def test_the_longest_paths_take_no_time(piece: str) -> None:
-    begun = time.process_time()
     with pytest.raises(ScimError):
         read_path((piece * 100_000)[:100_000])
-    with contextlib.suppress(ScimError):
-        read_path((piece * 512)[:512])
-    assert time.process_time() - begun < 0.05
+    # The fastest of three: the collector or another thread may fall into one of them. Each path is a new one to the cache.
+    assert min(_path_seconds(piece, length) for length in (510, 511, 512)) < 0.05
+
+
+def _path_seconds(piece: str, length: int) -> float:
+    begun = time.process_time()
+    for path in ((piece * length)[:length], (piece * 100_000)[: 100_000 + length]):
+        with contextlib.suppress(ScimError):
+            read_path(path)
+    return time.process_time() - begun
 
 
 def test_a_patch_of_usual_size_compiles_in_microseconds() -> None:
