@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,8 @@ import asyncpg
 import msgspec
 
 from directory.app import create_service as create_directory
-from directory.companies import operations as companies
+from directory.cli import company as company_command
+from directory.companies.manifest import read_manifest
 from directory.database import Database, statement
 from directory.settings import DatabaseSettings
 from directory.settings import Settings as DirectorySettings
@@ -75,12 +77,12 @@ class Stack:
 
     async def apply(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """`directory company apply --json`."""
-        text = msgspec.json.encode(manifest).decode()
-        return await companies.apply_command(self.operator, text)
+        checked = read_manifest(msgspec.json.encode(manifest), datetime.now(UTC))
+        return await company_command.apply(self.operator, checked)
 
     async def show(self, company: str) -> dict[str, Any]:
         """`directory company show --json`."""
-        return await companies.show_command(self.operator, company)
+        return await company_command.show(self.operator, company)
 
     async def employee_row(self, company: str, employee_id: str) -> dict[str, Any]:
         async with self.database.scope_for_name(company).transaction() as tx:

@@ -25,6 +25,7 @@ POLICY = LoginPolicy(
     group_id=GROUP,
     group_name="BitaBIZ Contoso",
     tenant_id=TENANT,
+    signer_trusted=True,
 )
 FLOW = Flow(browser_sha256=b"b" * 32, return_to="/", expires_at=NOW + timedelta(minutes=5))
 ATTEMPT = LoginAttempt(
@@ -135,6 +136,7 @@ def test_a_new_person_with_a_departed_ones_object_id_is_the_new_person() -> None
     ("changes", "expected"),
     [
         ({"policy": policy(sso_enabled=False)}, "sso_off"),
+        ({"policy": policy(signer_trusted=False)}, "unknown_signer"),
         ({"first_time": False}, "replayed"),
         ({"flow": None}, "unknown_request"),
         ({"attempt": attempt(tenant_id=str(uuid4()))}, "wrong_tenant"),

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import asyncpg
 from opentelemetry.trace import SpanKind
@@ -26,7 +26,8 @@ from shared.ids import CompanyId
 from shared.telemetry import context, metrics
 from shared.telemetry.tracing import current_span, internal_span
 
-Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+if TYPE_CHECKING:
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Company:
 class CompanyTx:
     """One transaction inside one company."""
 
-    def __init__(self, connection: Connection, company: Company, actor: Actor, now: datetime) -> None:
+    def __init__(self, connection: "Connection", company: Company, actor: Actor, now: datetime) -> None:
         self._connection = connection
         self.company = company
         self.company_id = company.company_id
@@ -143,6 +144,14 @@ class _observed:  # noqa: N801  used as `with _observed(...)`
 _BY_SCIM_TOKEN = statement("registry.enter_by_scim_token", "select * from registry.enter_by_scim_token($1, $2)")
 _BY_NAME = statement("registry.enter_by_name", "select * from registry.enter_by_name($1)")
 _BY_ID = statement("registry.enter_by_id", "select * from registry.enter_by_id($1)")
+_NEW = statement(
+    "registry.enter_new",
+    """
+    select $1::uuid as company_id, $2::text as company, $3::text as time_zone,
+        set_config('app.company_id', $1::uuid::text, true) as entered
+    """,
+)
+_NAMES = statement("registry.companies", "select company from registry.companies order by company")
 _FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1)")
 
 
@@ -225,7 +234,7 @@ class Database:
             await self._pool.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> "AsyncIterator[Connection]":
         """A connection without any company. For `CompanyScope`, the self-check and readiness only.
 
         Raises:
@@ -256,6 +265,16 @@ class Database:
     def scope_for_id(self, company_id: uuid.UUID) -> CompanyScope:
         refusal = DomainError(ErrorCode.not_found, "There is no such company.", field="company_id")
         return CompanyScope(self, _BY_ID, (company_id,), refusal)
+
+    def scope_for_new(self, company_id: uuid.UUID, company: str, time_zone: str) -> CompanyScope:
+        """The scope in which a company comes into being. Of use to the owner's role only: no other may insert companies."""
+        refusal = DomainError(ErrorCode.unavailable, "The scope could not be entered.")
+        return CompanyScope(self, _NEW, (company_id, company, time_zone), refusal)
+
+    async def company_names(self) -> list[str]:
+        """Every company; for the owner's role only, which alone can read the registry."""
+        async with self.connection() as connection:
+            return [row["company"] for row in await connection.fetch(_NAMES.sql)]
 
     async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""

@@ -7,4 +7,14 @@ LOGIN_DECISIONS = Counter(
     "Verified assertions decided on: accepted, or the reason of the refusal",
     ["decision"],
 )
+WRITES = Counter(
+    "directory_writes_total",
+    "Changes asked for and committed; unchanged: everything was so already and nothing was written",
+    ["entity", "result"],
+)
+MANAGER_LINKS = Counter(
+    "directory_manager_links_total",
+    "Manager references: linked at once, deferred until the manager appears, resolved then, cleared by a departure",
+    ["result"],
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

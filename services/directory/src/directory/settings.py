@@ -1,9 +1,11 @@
 """Environment of directory: the serving process and the operator's commands."""
 
+import msgspec
+
 from shared.settings import CommonSettings
 
 
-class DatabaseSettings(CommonSettings, frozen=True, kw_only=True):
+class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What `directory migrate`, `directory company …` and `directory sweep` read."""
 
     database_url: str

@@ -65,6 +65,8 @@ class TextFormatter(logging.Formatter):
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         fields = {**_context_fields(), **getattr(record, "fields", {})}
         fields.pop("trace_id", None)
+        if "request_id" in fields:
+            fields["request_id"] = str(fields["request_id"])[:8]
         text = f"{moment} {record.levelname:<7} {record.getMessage()}"
         if fields:
             text += "  " + " ".join(f"{name}={value}" for name, value in fields.items())

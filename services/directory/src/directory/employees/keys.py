@@ -1,8 +1,57 @@
-"""Comparison keys of login names and e-mail addresses (decision D2): without case, after Unicode NFC. Pure."""
+"""Comparison keys of login names and e-mail addresses (decision D2), and what a value must be to be stored. Pure.
+
+Values stand in the database exactly as they were sent (D7); keys stand beside them and decide what is the same: without
+case, after Unicode NFC.
+"""
 
 import unicodedata
+
+from shared.errors import DomainError, ErrorCode
+from shared.schemas.employee import EmployeeChanges, NewEmployee
+
+MANDATORY = frozenset({"login_name", "email", "given_name", "family_name"})
+"""S23; never empty, never cleared."""
+
+MAX_CHARACTERS = {"login_name": 320, "email": 320, "external_id": 512, "manager_ref": 512}
+"""320 is the longest e-mail address (RFC 5321: 64 + 1 + 255)."""
+MAX_CHARACTERS_OTHERWISE = 1024
+
+INDEXED = frozenset(MAX_CHARACTERS)
+MAX_INDEXED_BYTES = 2048
+"""A B-tree entry holds at most 2704 bytes, and one character may take four."""
 
 
 def search_key(text: str) -> str:
     """The form in which two spellings of a login name or address are the same. Nothing is stripped."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+
+
+def check_values(values: NewEmployee | EmployeeChanges) -> None:
+    """Raises DomainError `invalid_value`, naming the field, at the first value that cannot be stored."""
+    for name in values.__struct_fields__:
+        value = getattr(values, name)
+        if isinstance(value, str):
+            _check_text(name, value)
+        elif value is None and name in MANDATORY:
+            raise _refused(name, "is mandatory and cannot be cleared")
+
+
+def is_storable(text: str) -> bool:
+    """PostgreSQL stores no NUL, and UTF-8 has no lone surrogates; control characters have no place in master data."""
+    return not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+
+
+def _check_text(name: str, text: str) -> None:
+    if name in MANDATORY and not text.strip():
+        raise _refused(name, "must not be empty")
+    longest = MAX_CHARACTERS.get(name, MAX_CHARACTERS_OTHERWISE)
+    if len(text) > longest:
+        raise _refused(name, f"must be at most {longest} characters long, and is {len(text)}")
+    if not is_storable(text):
+        raise _refused(name, "must not contain control characters or halves of surrogate pairs")
+    if name in INDEXED and max(len(text.encode()), len(search_key(text).encode())) > MAX_INDEXED_BYTES:
+        raise _refused(name, f"must be at most {MAX_INDEXED_BYTES} bytes long")
+
+
+def _refused(name: str, rule: str) -> DomainError:
+    return DomainError(ErrorCode.invalid_value, f"{name} {rule}.", field=name)

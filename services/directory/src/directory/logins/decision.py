@@ -45,6 +45,8 @@ class LoginPolicy:
     group_id: UUID | None
     group_name: str | None
     tenant_id: UUID
+    signer_trusted: bool
+    """The certificate that signed is trusted now; the gateway may have remembered it from before its removal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ def _circumstances(
 ) -> Refused | None:
     if not policy.sso_enabled:
         return Refused("sso_off")
+    if not policy.signer_trusted:
+        return Refused("unknown_signer")
     if attempt.expires_at <= now:
         return Refused("expired")
     if attempt.tenant_id != str(policy.tenant_id):

@@ -42,7 +42,8 @@ _REMEMBER_ASSERTION = statement(
 _POLICY = statement(
     "connections.login_policy",
     """
-    select sso_enabled, idp_initiated, group_check, group_id, group_name, tenant_id
+    select sso_enabled, idp_initiated, group_check, group_id, group_name, tenant_id,
+        exists (select from certificates where company_id = $1 and fingerprint = $2) as signer_trusted
     from connections
     where company_id = $1
     """,
@@ -74,7 +75,8 @@ _CERTIFICATE_SIGNED = statement(
     """
     update certificates
     set last_signed_at = $3
-    where company_id = $1 and fingerprint = $2 and (last_signed_at is null or last_signed_at < $3 - interval '1 minute')
+    where company_id = $1 and fingerprint = $2
+        and (last_signed_at is null or last_signed_at < $3::timestamptz - interval '1 minute')
     """,
 )
 
@@ -178,8 +180,8 @@ async def remember_assertion(tx: CompanyTx, assertion_sha256: bytes, expires_at:
     return await tx.execute(_REMEMBER_ASSERTION, tx.company_id, assertion_sha256, expires_at) == 1
 
 
-async def login_policy(tx: CompanyTx) -> LoginPolicy:
-    row = await tx.fetchrow(_POLICY, tx.company_id)
+async def login_policy(tx: CompanyTx, signer_fingerprint: str) -> LoginPolicy:
+    row = await tx.fetchrow(_POLICY, tx.company_id, signer_fingerprint)
     assert row is not None  # noqa: S101  a company has a connection from its first moment
     return LoginPolicy(**dict(row))
 

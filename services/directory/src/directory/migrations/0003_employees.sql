@@ -26,6 +26,7 @@ CREATE TABLE employees (
     country text,
     roles text[] NOT NULL DEFAULT '{}',
     manager_ref text,
+    manager_key text,
     manager_id uuid,
     termination_date date,
     created_at timestamptz NOT NULL,
@@ -42,6 +43,7 @@ CREATE TABLE employees (
     CONSTRAINT employees_present_named CHECK (
         state = 'departed' OR (login_name IS NOT NULL AND login_key IS NOT NULL AND email IS NOT NULL AND email_key IS NOT NULL)
     ),
+    CONSTRAINT employees_manager_key CHECK ((manager_ref IS NULL) = (manager_key IS NULL)),
     CONSTRAINT employees_end CHECK ((state = 'active') = (termination_date IS NULL))
 );
 
@@ -49,8 +51,7 @@ CREATE UNIQUE INDEX employees_external_id_taken ON employees (company_id, extern
 CREATE UNIQUE INDEX employees_object_id_taken ON employees (company_id, entra_object_id) WHERE state <> 'departed';
 CREATE INDEX employees_by_object_id ON employees (company_id, entra_object_id);
 CREATE INDEX employees_by_manager ON employees (company_id, manager_id);
-CREATE INDEX employees_waiting_for_manager ON employees (company_id, manager_ref)
-    WHERE manager_id IS NULL AND manager_ref IS NOT NULL;
+CREATE INDEX employees_by_manager_key ON employees (company_id, manager_key) WHERE manager_key IS NOT NULL;
 
 COMMENT ON COLUMN employees.released_sha256 IS 'After a departure: salted hash of the released login name, for audit (S40)';
 COMMENT ON COLUMN employees.entra_object_id IS 'The link key (decisions D1, D10): from externalId or learnt at the first login';

@@ -1,0 +1,1 @@
+"""The operator's command: `directory serve|migrate|sweep|company …`."""

@@ -1,0 +1,149 @@
+"""The commands' answers, set for people."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+
+def applied(answer: dict[str, Any]) -> str:
+    company, sso, provisioning = answer["company"], answer["sso"], answer["provisioning"]
+    if answer["created"]:
+        head = f"{company} is on board."
+    elif answer["changed"]:
+        head = f"{company} changed: {', '.join(answer['changed'])}."
+    else:
+        head = f"{company} was like this already; nothing changed."
+    parts = [
+        head,
+        "",
+        "In Entra: Enterprise app, Single sign-on, SAML, Basic SAML Configuration",
+        _columns(
+            [
+                ("Identifier (Entity ID)", sso["identifier"]),
+                ("Reply URL (Assertion Consumer Service URL)", sso["reply_url"]),
+                ("Sign on URL", sso["sign_on_url"]),
+                ("Logout URL", sso["logout_url"]),
+            ]
+        ),
+        "",
+        "In Entra: Enterprise app, Provisioning, Admin Credentials",
+        _columns(
+            [
+                ("Tenant URL", provisioning["tenant_url"]),
+                (
+                    "Secret Token",
+                    provisioning.get("token") or f"unchanged; one more: directory company scim-token {company}",
+                ),
+            ]
+        ),
+    ]
+    if "token" in provisioning:
+        parts += ["", "The secret token is shown this once; only its hash is kept."]
+    return "\n".join(parts)
+
+
+def issued(answer: dict[str, Any]) -> str:
+    provisioning = answer["provisioning"]
+    return "\n".join(
+        [
+            _columns(
+                [
+                    ("Tenant URL", provisioning["tenant_url"]),
+                    ("Secret Token", provisioning["token"]),
+                    ("Token id", provisioning["token_id"]),
+                    ("Expires", _moment(provisioning["expires_at"])),
+                ]
+            ),
+            "",
+            "The secret token is shown this once. Older tokens stay valid until they are revoked:",
+            f"  directory company scim-token {answer['company']} --revoke TOKEN_ID",
+        ]
+    )
+
+
+def differences(answer: dict[str, Any]) -> str:
+    if not answer["changes"]:
+        return f"{answer['company']} is like this already; apply would change nothing."
+    lines = [f"apply would change {answer['company']}:"]
+    for field, change in answer["changes"].items():
+        lines.append(f"  {field}: {_value(change['before'])} -> {_value(change['after'])}")
+    return "\n".join(lines)
+
+
+def shown(answer: dict[str, Any]) -> str:
+    sso, provisioning, employees = answer["sso"], answer["provisioning"], answer["employees"]
+    lines = [
+        _columns(
+            [
+                ("Company", f"{answer['company']} ({answer['name']})"),
+                ("Time zone, language", f"{answer['time_zone']}, {answer['language']}"),
+                ("Entra tenant, app", f"{answer['entra']['tenant_id']}, {answer['entra']['app_id']}"),
+                ("Group", f"{_value(answer['entra']['group_name'])} ({_value(answer['entra']['group_id'])})"),
+                ("Sign-on", _switch(sso["enabled"])),
+                ("  Identifier", sso["identifier"]),
+                ("  Reply URL", sso["reply_url"]),
+                ("Provisioning", _switch(provisioning["enabled"])),
+                ("  Tenant URL", provisioning["tenant_url"]),
+                ("Employees", ", ".join(f"{count} {state}" for state, count in employees.items())),
+            ]
+        ),
+        "",
+        _table(
+            ("Certificate", "valid until", "last signed"),
+            (
+                (entry["fingerprint"][:16] + "…", _moment(entry["not_after"]), _moment(entry["last_signed_at"]))
+                for entry in sso["certificates"]
+            ),
+        ),
+        "",
+        _table(
+            ("SCIM token", "issued", "last used", "expires", "revoked"),
+            (
+                (
+                    entry["token_id"],
+                    *(_moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+                )
+                for entry in provisioning["tokens"]
+            ),
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def listed(answer: dict[str, Any]) -> str:
+    if not answer["companies"]:
+        return "No company yet. Set one up: directory company apply -f company.yaml"
+    return _table(
+        ("Company", "name", "sign-on", "provisioning", "since"),
+        (
+            (row["company"], row["name"], _switch(row["sso"]), _switch(row["provisioning"]), _moment(row["created_at"]))
+            for row in answer["companies"]
+        ),
+    )
+
+
+def _columns(rows: list[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    table = [head, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+    )
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M") if moment else "–"
+
+
+def _switch(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(entry)[:16] for entry in value) or "–"
+    return "–" if value is None else str(value)

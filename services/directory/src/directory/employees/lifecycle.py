@@ -1,0 +1,87 @@
+"""The life of an employee: active, suspended, departed. Pure; the table is the rule.
+
+    from               step       to          login name  termination date  sessions
+    -                  provision  active      set         none              -
+    active             suspend    suspended   kept        today             ended
+    suspended          resume     active      kept        cleared           -
+    active             remove     departed    released    today             ended
+    suspended          remove     departed    released    kept              ended
+    departed           anything   refused: not found
+
+The first inactivation sets the termination date and a later departure keeps it (decision D4). Somebody who is already where
+the step leads stays as he is: disabling an inactive user must succeed. A person created with `active: false` comes into
+being and is suspended in the same breath: he never had access, and his termination date is today.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from directory.employees.record import EmployeeRecord
+from shared.errors import DomainError, ErrorCode
+from shared.schemas.employee import EmployeeState
+
+
+class Step(StrEnum):
+    provision = "provision"
+    suspend = "suspend"
+    resume = "resume"
+    remove = "remove"
+
+
+class TerminationDate(StrEnum):
+    none = "none"
+    today = "today"
+    kept = "kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    to: EmployeeState
+    termination_date: TerminationDate
+    releases_names: bool = False
+    ends_sessions: bool = False
+
+
+TABLE: dict[tuple[EmployeeState | None, Step], Transition] = {
+    (None, Step.provision): Transition("active", TerminationDate.none),
+    ("active", Step.suspend): Transition("suspended", TerminationDate.today, ends_sessions=True),
+    ("suspended", Step.resume): Transition("active", TerminationDate.none),
+    ("active", Step.remove): Transition("departed", TerminationDate.today, releases_names=True, ends_sessions=True),
+    ("suspended", Step.remove): Transition("departed", TerminationDate.kept, releases_names=True, ends_sessions=True),
+}
+
+
+def transition(state: EmployeeState | None, step: Step) -> Transition | None:
+    """What the step does to somebody in this state; None when he is there already.
+
+    Raises:
+        DomainError: `not_found` for whoever has departed, whatever the step (decision D3).
+    """
+    if state == "departed":
+        raise not_found()
+    return TABLE.get((state, step))
+
+
+def advance(record: EmployeeRecord, step: Step, today: date) -> tuple[EmployeeRecord, Transition | None]:
+    """The employee after the step, and the transition he made, if he made one."""
+    made = transition(record.state, step)
+    if made is None:
+        return record, None
+    end = {TerminationDate.none: None, TerminationDate.today: today, TerminationDate.kept: record.termination_date}
+    after = msgspec.structs.replace(record, state=made.to, termination_date=end[made.termination_date])
+    if made.releases_names:
+        after = msgspec.structs.replace(after, login_name=None, email=None, external_id=None)
+    return after, made
+
+
+def local_date(now: datetime, time_zone: str) -> date:
+    """The company's date (decision D14)."""
+    return now.astimezone(ZoneInfo(time_zone)).date()
+
+
+def not_found() -> DomainError:
+    return DomainError(ErrorCode.not_found, "There is no such employee.", field="employee_id")

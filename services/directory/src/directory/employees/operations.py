@@ -1,0 +1,243 @@
+"""What provisioning does to employees: one transaction each, in which everything happens or nothing.
+
+Read through `store`, decide in the pure modules, write, tell the history.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeVar
+
+import asyncpg
+from msgspec import UNSET, UnsetType
+
+from directory import metrics
+from directory.access import provisioning
+from directory.database import CompanyTx, Database
+from directory.employees import approvers, revisions, store
+from directory.employees.keys import check_values, search_key
+from directory.employees.lifecycle import not_found
+from directory.employees.managers import link_waiting_reports, release_reports, with_manager
+from directory.employees.matching import Adopt, Conflict, Create, NeedsConfirmation, Reactivate, plan, refusal
+from directory.employees.record import RELEASED, EmployeeRecord, differences
+from directory.employees.searches import search
+from directory.events.catalogue import EventKind
+from directory.events.store import record
+from directory.logins.store import end_sessions
+from shared.errors import DomainError, ErrorCode
+from shared.ids import EmployeeId, employee_from_text, entra_object_id
+from shared.schemas.employee import (
+    Changed,
+    ChangeEmployee,
+    Employee,
+    EmployeeChanges,
+    EmployeePage,
+    FindEmployees,
+    GetEmployee,
+    NewEmployee,
+    Provisioned,
+    ProvisionEmployee,
+    Removed,
+    RemoveEmployee,
+)
+from shared.telemetry.logs import EventLog
+
+log = EventLog("directory")
+
+ATTEMPTS = 4
+"""How often a transaction is tried that lost against a simultaneous one."""
+
+MAX_LIMIT = 1000
+
+_TAKEN = {
+    "employees_login_taken": ErrorCode.login_taken,
+    "employees_email_taken": ErrorCode.email_taken,
+    "employees_external_id_taken": ErrorCode.external_id_taken,
+    "employees_object_id_taken": ErrorCode.external_id_taken,
+}
+
+Outcome = Literal["created", "adopted", "reactivated"]
+_OUTCOMES: dict[type, tuple[EventKind, Outcome]] = {
+    Create: (EventKind.employee_created, "created"),
+    Adopt: (EventKind.employee_adopted, "adopted"),
+    Reactivate: (EventKind.employee_reactivated, "reactivated"),
+}
+
+AnswerT = TypeVar("AnswerT")
+
+
+async def get_employee(database: Database, request: GetEmployee) -> Employee:
+    async with provisioning(database, request.credential) as tx:
+        found = await store.get(tx, _id(request.employee_id))
+    if found is None:
+        raise not_found()
+    return found.seen_from_outside()
+
+
+async def find_employees(database: Database, request: FindEmployees) -> EmployeePage:
+    if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
+        raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
+    offset = min(request.offset, 2**31)
+    async with provisioning(database, request.credential) as tx:
+        total, found = await search(tx, request.conditions, offset, request.limit)
+    return EmployeePage(total=total, employees=[one.seen_from_outside() for one in found])
+
+
+async def provision_employee(database: Database, request: ProvisionEmployee) -> Provisioned:
+    """Create, adopt or reactivate; see `matching`."""
+    check_values(request.employee)
+
+    async def attempt() -> Provisioned:
+        async with provisioning(database, request.credential) as tx:
+            return await _provision(tx, request.employee)
+
+    provisioned = await _repeated(attempt, request.employee)
+    metrics.WRITES.labels("employee", provisioned.outcome).inc()
+    event = f"employee_{provisioned.outcome}"
+    log.info(event, employee=provisioned.employee.id)
+    return provisioned
+
+
+async def change_employee(database: Database, request: ChangeEmployee) -> Changed:
+    check_values(request.changes)
+    employee_id = _id(request.employee_id)
+
+    async def attempt() -> tuple[Changed, EventKind | None]:
+        async with provisioning(database, request.credential) as tx:
+            return await _change(tx, employee_id, request.changes)
+
+    changed, kind = await _repeated(attempt, None)
+    result = kind.value.removeprefix("employee.") if kind else "unchanged"
+    metrics.WRITES.labels("employee", result).inc()
+    if kind is not None:
+        event = f"employee_{result}"
+        log.info(event, employee=request.employee_id)
+    return changed
+
+
+async def remove_employee(database: Database, request: RemoveEmployee) -> Removed:
+    """Hard delete (S37 to S42): the names are free at once, the record stays for payroll."""
+    employee_id = _id(request.employee_id)
+
+    async def attempt() -> None:
+        async with provisioning(database, request.credential) as tx:
+            await _remove(tx, employee_id)
+
+    await _repeated(attempt, None)
+    metrics.WRITES.labels("employee", "departed").inc()
+    log.info("employee_departed", employee=request.employee_id)
+    return Removed()
+
+
+async def _provision(tx: CompanyTx, new: NewEmployee) -> Provisioned:
+    login_key = search_key(new.login_name)
+    gates = approvers.gates(tx.company_id, [login_key, new.external_id], [new.manager_ref])
+    found = await store.candidates(
+        tx, login_key, search_key(new.email), new.external_id, entra_object_id(new.external_id), gates
+    )
+    planned = plan(new, found)
+    match planned:
+        case Conflict(code=code):
+            raise refusal(code, new)
+        case NeedsConfirmation():
+            raise DomainError(
+                ErrorCode.needs_confirmation,
+                f"'{new.login_name}' or its e-mail belongs to an account that only a Setup admin may link to Entra.",
+                field="login_name",
+            )
+        case Create() | Adopt() | Reactivate():
+            before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone)
+    kind, outcome = _OUTCOMES[type(planned)]
+    after = await with_manager(tx, before, after)
+    if before is None:
+        await store.insert(tx, after)
+    else:
+        await store.update(tx, after)
+    await _settle(tx, kind, before, after)
+    return Provisioned(employee=after.seen_from_outside(), outcome=outcome)
+
+
+async def _change(tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges) -> tuple[Changed, EventKind | None]:
+    names = [_sent(changes.login_name), _sent(changes.external_id)]
+    gates = approvers.gates(tx.company_id, names, [_sent(changes.manager_ref)])
+    before = await store.lock(tx, employee_id, gates)
+    if before is None:
+        raise not_found()
+    after = await with_manager(tx, before, revisions.changed(before, changes, tx.now, tx.company.time_zone))
+    if not differences(before, after):
+        return Changed(employee=before.seen_from_outside(), changed=False), None
+    after = revisions.governed_by_entra(after, tx.now)
+    try:
+        await store.update(tx, after)
+    except asyncpg.UniqueViolationError as error:
+        raise _refusal(error, after) from None
+    kind = _kind_of_change(before, after)
+    await _settle(tx, kind, before, after)
+    return Changed(employee=after.seen_from_outside(), changed=True), kind
+
+
+def _sent(value: str | None | UnsetType) -> str | None:
+    return None if value is UNSET else value
+
+
+def _kind_of_change(before: EmployeeRecord, after: EmployeeRecord) -> EventKind:
+    if before.state == after.state:
+        return EventKind.employee_changed
+    return EventKind.employee_suspended if after.state == "suspended" else EventKind.employee_resumed
+
+
+async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None:
+    before = await store.lock_to_remove(tx, employee_id)
+    if before is None:
+        raise not_found()
+    after = revisions.departed(before, tx.now, tx.company.time_zone)
+    await store.update(tx, after)
+    await end_sessions(tx, employee_id)
+    # The released names themselves must not be kept (S40).
+    told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
+    await record(tx, EventKind.employee_departed, employee_id=employee_id, changes=told)
+    await release_reports(tx, employee_id)
+
+
+async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None, after: EmployeeRecord) -> None:
+    """What follows from a write, in its transaction: the history, ended sessions, reports that waited for this person."""
+    if before is not None and _sessions_end(before, after):
+        await end_sessions(tx, after.employee_id)
+    await record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
+    await link_waiting_reports(tx, before, after)
+
+
+def _sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> bool:
+    """When access ends (decision D11), or when the account is somebody else's in Entra from now on."""
+    lost_access = before.state == "active" and after.state != "active"
+    relinked = before.entra_object_id is not None and after.entra_object_id != before.entra_object_id
+    return lost_access or relinked
+
+
+async def _repeated(attempt: Callable[[], Awaitable[AnswerT]], values: NewEmployee | None) -> AnswerT:
+    """A transaction that loses against a simultaneous one answers as if it had come second: it is done again."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
+            log.info("transaction_repeated", reason=type(error).__name__)
+    try:
+        return await attempt()
+    except asyncpg.UniqueViolationError as error:
+        if values is None:
+            raise
+        raise _refusal(error, values) from None
+    except asyncpg.DeadlockDetectedError:
+        raise DomainError(ErrorCode.unavailable, "Too many changes at the same moment; try again.") from None
+
+
+def _refusal(error: asyncpg.UniqueViolationError, values: NewEmployee | EmployeeRecord) -> DomainError:
+    code = _TAKEN.get(error.constraint_name or "")
+    if code is None:
+        raise error
+    return refusal(code, values)
+
+
+def _id(text: str) -> EmployeeId:
+    found = employee_from_text(text)
+    if found is None:
+        raise not_found()
+    return found

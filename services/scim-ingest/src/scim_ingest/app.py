@@ -1,0 +1,87 @@
+"""The scim-ingest service: routes, client, readiness."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from scim_ingest.discovery import Discovery
+from scim_ingest.exchange import Endpoint, fault, http_error, refuse
+from scim_ingest.protocol.errors import ScimError
+from scim_ingest.settings import Settings
+from scim_ingest.users import Users
+from shared.directory_client import DirectoryClient
+from shared.http.service import Service
+from shared.telemetry.logs import EventLog
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def create_service(settings: Settings, *, directory: DirectoryClient | None = None) -> Service:
+    """The service, ready to be started. `directory` replaces the client in tests."""
+    client = directory or DirectoryClient(settings.directory_url, settings.directory_secret)
+    log = EventLog("scim-ingest")
+
+    @asynccontextmanager
+    async def resources() -> AsyncIterator[None]:
+        async with client:
+            yield
+
+    async def ready() -> str | None:
+        return None if await client.is_ready() else "directory cannot be reached"
+
+    service = Service(
+        "scim-ingest",
+        settings,
+        routes=[
+            *_not_offered(log),
+            *Users(client, settings, log).routes(),
+            *Discovery(client, settings, log).routes(),
+        ],
+        resources=resources,
+        ready=ready,
+        fault_answer=fault,
+        exception_handlers={HTTPException: http_error},
+    )
+    service.app = _TidyPath(service.app)
+    return service
+
+
+def _not_offered(log: EventLog) -> list[Route]:
+    """Parts of SCIM that are not here, in a sentence; discovery does not mention them either."""
+
+    def refusing(detail: str) -> Endpoint:
+        async def not_offered(request: Request) -> Response:
+            return refuse(ScimError(501, detail), log)
+
+        return not_offered
+
+    base = "/scim/v2/{company}"
+    told = {
+        "/Me": "/Me is not offered: a provisioning token belongs to no user.",
+        "/Groups": "Groups are not offered; set the group mapping in Entra to No.",
+        "/Groups/{rest:path}": "Groups are not offered; set the group mapping in Entra to No.",
+        "/Bulk": "/Bulk is not offered; send the requests one by one.",
+        "/.search": "/.search is not offered; use GET with a filter.",
+        "/Users/.search": "/.search is not offered; use GET with a filter.",
+    }
+    return [Route(base + path, refusing(detail), methods=_METHODS) for path, detail in told.items()]
+
+
+class _TidyPath:
+    """Double and trailing slashes away: administrators paste Tenant URLs by hand."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path: str = scope["path"]
+            if "//" in path or path.endswith("/"):
+                scope = {**scope, "path": re.sub(r"/{2,}", "/", path).rstrip("/") or "/"}
+        await self._app(scope, receive, send)

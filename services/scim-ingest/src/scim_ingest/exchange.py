@@ -1,0 +1,210 @@
+"""What every SCIM request has in common: query, body, content type, answer, refusal, measurement.
+
+bytes -> credential -> content type -> body -> (users.py: compile, ONE call of directory) -> answer or refusal
+"""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from scim_ingest import metrics
+from scim_ingest.credential import credential_of
+from scim_ingest.metrics import Operation, Result
+from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax, invalid_value
+from scim_ingest.protocol.json_body import read_json, write_json
+from shared.errors import DomainError, ErrorCode
+from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
+from shared.schemas.employee import ScimCredential
+from shared.telemetry import context
+from shared.telemetry.logs import EventLog
+
+MEDIA_TYPE = "application/scim+json"
+_ACCEPTED = frozenset({MEDIA_TYPE, "application/json"})
+_MAX_PARAMETERS = 50
+_BAD_PERCENT = re.compile(rb"%(?![0-9a-fA-F]{2})")
+_ACTIVITY = re.compile(r"ActivityId:\s*([0-9a-fA-F-]{36})\b")
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a handler answers."""
+
+    status: int
+    result: Result
+    body: object = None
+    headers: dict[str, str] = {}
+
+
+class Handler(Protocol):
+    async def __call__(self, request: Request, credential: ScimCredential) -> Answer: ...
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+# These came after directory had accepted the token, so the company in the path is proven.
+_PROVEN = frozenset(ErrorCode) - {ErrorCode.unauthorized, ErrorCode.unavailable, ErrorCode.invalid_request}
+
+
+def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
+    """The Starlette endpoint of one operation that needs a credential."""
+
+    async def answer(request: Request) -> Response:
+        started = time.perf_counter()
+        try:
+            check_accept(request)
+            credential = credential_of(request)
+            try:
+                found = await handler(request, credential)
+            except DomainError as error:
+                if error.code in _PROVEN:
+                    context.company.set(credential.company)
+                raise from_domain(error) from error
+            context.company.set(credential.company)
+        except ScimError as error:
+            response = refuse(error, log)
+            result = metrics.result_of_refusal(error.status)
+        else:
+            response = respond(found.status, found.body, found.headers)
+            result = found.result
+        metrics.REQUESTS.labels(operation, result).inc()
+        metrics.DURATION.labels(operation).observe(time.perf_counter() - started)
+        return response
+
+    return answer
+
+
+def route(path: str, **endpoints: Endpoint) -> Route:
+    """One route for all methods of a path, so that `Allow` in a 405 names them all."""
+
+    async def by_method(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, by_method, methods=list(endpoints))
+
+
+def respond(status: int, body: object = None, headers: dict[str, str] | None = None) -> Response:
+    """Every body is application/scim+json, and nobody keeps it: it holds personal data."""
+    all_headers = {"Cache-Control": "no-store", **(headers or {})}
+    if body is None:
+        return Response(status_code=status, headers=all_headers)
+    return Response(write_json(body), status_code=status, headers=all_headers, media_type=MEDIA_TYPE)
+
+
+def refuse(error: ScimError, log: EventLog) -> Response:
+    metrics.REJECTIONS.labels(metrics.reason_of_refusal(error.status, error.scim_type)).inc()
+    log.info("request_refused", status=error.status, scim_type=error.scim_type or "")
+    if error.status >= 500:
+        error = ScimError(error.status, _with_request_id(error.detail), error.scim_type, headers=error.headers)
+    return respond(error.status, error.body(), error.headers)
+
+
+def fault(request_id: str) -> Response:
+    """The answer to what nobody expected; Entra tries again about 40 minutes later."""
+    return respond(500, ScimError(500, f"Internal error. Request id {request_id}.").body())
+
+
+def _with_request_id(detail: str) -> str:
+    return f"{detail} Request id {context.request_id.get()}."
+
+
+async def http_error(request: Request, error: Exception) -> Response:
+    """404 and 405 of the router, as SCIM errors."""
+    assert isinstance(error, HTTPException)  # noqa: S101
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        if request.method == "OPTIONS":
+            return respond(204, None, headers)
+        return respond(405, ScimError(405, f"{request.method} is not possible here.").body(), headers)
+    detail = (
+        "There is nothing here. The Tenant URL ends in /scim/v2/{company}."
+        if error.status_code == 404
+        else error.detail
+    )
+    return respond(error.status_code, ScimError(error.status_code, detail).body(), headers)
+
+
+def parameters_of(request: Request) -> dict[str, str]:
+    """The query, form-decoded once; names in lower case. Names that mean nothing to us are kept and overlooked.
+
+    Quirk flags_in_the_query: `aadOptscim062020` and its like come as names without value.
+    """
+    raw: bytes = request.scope["query_string"]
+    if not raw:
+        return {}
+    found: dict[str, str] = {}
+    pairs = raw.split(b"&", _MAX_PARAMETERS)
+    if len(pairs) > _MAX_PARAMETERS:
+        raise invalid_syntax(f"The query has more than {_MAX_PARAMETERS} parameters.")
+    for pair in pairs:
+        name, _, value = (_form_decoded(part) for part in pair.partition(b"="))
+        if name.lower() in found:
+            raise invalid_syntax("The query has a parameter twice.")
+        if name:
+            found[name.lower()] = value
+    return found
+
+
+def _form_decoded(raw: bytes) -> str:
+    if _BAD_PERCENT.search(raw):
+        raise invalid_syntax("The query is not percent-encoded: % must be followed by two hexadecimal digits.")
+    try:
+        return unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8")
+    except UnicodeDecodeError:
+        raise invalid_syntax("The query is not UTF-8.") from None
+
+
+def integer(parameters: dict[str, str], name: str, default: int) -> int:
+    text = parameters.get(name.lower(), "")
+    if not text:
+        return default
+    if not re.match(r"[+-]?[0-9]{1,18}\Z", text.strip()):
+        raise invalid_value(f"{name} must be a whole number.")
+    return int(text)
+
+
+async def json_body(request: Request, max_body_bytes: int, timeout_s: float) -> object:
+    """Raises ScimError: 400, 408, 413, 415."""
+    _check_content_type(request)
+    try:
+        return read_json(await read_body(request, max_body_bytes, timeout_s=timeout_s))
+    except BodyTooLarge:
+        # The connection stays open: closing it under a sender who is still sending would take the answer from him.
+        raise ScimError(413, f"The body is larger than {max_body_bytes} bytes.") from None
+    except BodyTooSlow:
+        raise ScimError(408, "The body did not arrive in time.", headers={"Connection": "close"}) from None
+
+
+def _check_content_type(request: Request) -> None:
+    media_type, _, rest = request.headers.get("content-type", "").partition(";")
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", rest, re.IGNORECASE)
+    if media_type.strip().lower() not in _ACCEPTED or (charset and charset[1].lower() not in ("utf-8", "utf8")):
+        raise ScimError(415, f"Send {MEDIA_TYPE} or application/json, in UTF-8.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ScimError(415, "Send the body without Content-Encoding.")
+
+
+def check_accept(request: Request) -> None:
+    """406 only for who says explicitly that JSON will not do. Entra's Accept is of no use (RFC 7644 section 3.8)."""
+    accept = request.headers.get("accept", "").lower()
+    if "q=0" not in accept.replace(" ", ""):
+        return
+    weights: dict[str, bool] = {}
+    for part in accept.split(","):
+        media_range, _, rest = part.replace(" ", "").partition(";")
+        weights[media_range] = re.search(r"(?:^|;)q=0(?:\.0*)?(?:;|$)", rest) is None
+    wildcard = weights.get("*/*", weights.get("application/*", True))
+    if not any(weights.get(media_type, wildcard) for media_type in _ACCEPTED):
+        raise ScimError(406, f"Answers are {MEDIA_TYPE}.")
+
+
+def activity_id(request: Request) -> str:
+    """The id that Microsoft's support asks for, from `ADSCIMVersion: Date:…, ActivityId:…`; empty where none came."""
+    found = _ACTIVITY.search(request.headers.get("adscimversion", ""))
+    return found[1] if found else ""

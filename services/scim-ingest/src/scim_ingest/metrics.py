@@ -1,0 +1,77 @@
+"""Metrics that scim-ingest moves; those common to all services are in `shared.telemetry.metrics`."""
+
+from typing import Literal
+
+from prometheus_client import Counter, Histogram
+
+Operation = Literal[
+    "user_create", "user_get", "user_list", "user_patch", "user_replace", "user_delete", "schema", "config", "other"
+]
+Result = Literal[
+    "read",
+    "created",
+    "updated",
+    "unchanged",
+    "reactivated",
+    "linked",
+    "deactivated",
+    "deleted",
+    "not_found",
+    "conflict",
+    "invalid",
+    "unauthorized",
+    "error",
+]
+
+REQUESTS = Counter("scim_requests_total", "SCIM requests answered, by what became of them", ["operation", "result"])
+DURATION = Histogram(
+    "scim_request_duration_seconds",
+    "Time to answer a SCIM request; Entra gives up at 60 s",
+    ["operation"],
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+REJECTIONS = Counter("scim_rejections_total", "SCIM requests refused, by reason", ["reason"])
+PATCH_OPERATIONS = Counter(
+    "scim_patch_operations_total", "PATCH operations, by verb and by how Entra wrote them", ["op", "dialect"]
+)
+ATTRIBUTE_CHANGES = Counter(
+    "scim_attribute_changes_total", "Attributes mentioned by requests that changed something", ["attribute"]
+)
+DEACTIVATIONS_ALONE = Counter(
+    "scim_deactivations_alone_total", "Deactivations applied although the rest of their PATCH was refused"
+)
+
+_RESULT_OF_STATUS: dict[int, Result] = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 409: "conflict"}
+_REASON_OF_TYPE = {
+    "uniqueness": "uniqueness",
+    "invalidValue": "invalid_value",
+    "invalidPath": "invalid_path",
+    "invalidFilter": "invalid_filter",
+    "noTarget": "no_target",
+    "mutability": "mutability",
+    "invalidVers": "version",
+}
+_REASON_OF_STATUS = {401: "token_unknown", 403: "company_suspended", 413: "body_too_large"}
+
+ATTRIBUTE_LABELS = {
+    "login_name": "userName",
+    "given_name": "givenName",
+    "family_name": "familyName",
+    "title": "title",
+    "department": "department",
+    "manager_ref": "manager",
+    "active": "active",
+    "email": "email",
+    "mobile_phone": "mobile",
+    "work_phone": "phone",
+    "country": "country",
+}
+"""The eleven attributes of the product's mapping; every other is `other`."""
+
+
+def result_of_refusal(status: int) -> Result:
+    return _RESULT_OF_STATUS.get(status, "invalid" if status < 500 else "error")
+
+
+def reason_of_refusal(status: int, scim_type: str | None) -> str:
+    return _REASON_OF_TYPE.get(scim_type or "", _REASON_OF_STATUS.get(status, "other"))

@@ -1,0 +1,129 @@
+"""Refusals in SCIM's words, and the one table from directory's refusals to them.
+
+`detail` is what the customer's administrator reads in Entra's provisioning log, so it says what to mend
+(RFC 7644 section 3.12; Microsoft: "rejected with a descriptive, actionable error message").
+"""
+
+from typing import Literal
+
+from scim_ingest.protocol.attributes import path_of_field
+from shared.errors import DomainError, ErrorCode
+
+ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+ScimType = Literal[
+    "invalidFilter",
+    "tooMany",
+    "uniqueness",
+    "mutability",
+    "invalidSyntax",
+    "invalidPath",
+    "noTarget",
+    "invalidValue",
+    "invalidVers",
+]
+
+
+class ScimError(Exception):
+    """An expected refusal of a SCIM request."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        scim_type: ScimType | None = None,
+        *,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.scim_type = scim_type
+        self.headers = headers or {}
+
+    def body(self) -> dict[str, object]:
+        """`status` is a string (RFC 7644 section 3.12)."""
+        body: dict[str, object] = {"schemas": [ERROR_SCHEMA], "status": str(self.status)}
+        if self.scim_type is not None:
+            body["scimType"] = self.scim_type
+        body["detail"] = self.detail
+        return body
+
+
+def invalid_syntax(detail: str) -> ScimError:
+    return ScimError(400, detail, "invalidSyntax")
+
+
+def invalid_value(detail: str) -> ScimError:
+    return ScimError(400, detail, "invalidValue")
+
+
+def invalid_path(detail: str) -> ScimError:
+    return ScimError(400, detail, "invalidPath")
+
+
+def invalid_filter(detail: str) -> ScimError:
+    return ScimError(400, detail, "invalidFilter")
+
+
+def no_target(detail: str) -> ScimError:
+    return ScimError(400, detail, "noTarget")
+
+
+def mutability(detail: str) -> ScimError:
+    return ScimError(400, detail, "mutability")
+
+
+def no_token() -> ScimError:
+    return ScimError(
+        401, "Send the company's SCIM token as Authorization: Bearer.", headers={"WWW-Authenticate": "Bearer"}
+    )
+
+
+def token_refused() -> ScimError:
+    """One text for a wrong token, another company's token and an unknown company: none of them can be told apart."""
+    return ScimError(
+        401,
+        "The token is not valid for this Tenant URL. Copy both again from the company's provisioning settings.",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+_STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
+    ErrorCode.not_found: (404, None),
+    ErrorCode.login_taken: (409, "uniqueness"),
+    ErrorCode.email_taken: (409, "uniqueness"),
+    ErrorCode.external_id_taken: (409, "uniqueness"),
+    ErrorCode.already_exists: (409, "uniqueness"),
+    # A person who must be confirmed by a Setup admin first (A24): the name is in use until then.
+    ErrorCode.needs_confirmation: (409, "uniqueness"),
+    ErrorCode.invalid_value: (400, "invalidValue"),
+    # Directory could not read what we sent: our two versions do not fit, and the sender can mend nothing.
+    ErrorCode.invalid_request: (500, None),
+    ErrorCode.unauthorized: (401, None),
+    ErrorCode.not_allowed: (403, None),
+    ErrorCode.unavailable: (503, None),
+}
+RETRY_AFTER_S = 5
+
+
+def from_domain(error: DomainError) -> ScimError:
+    """The SCIM refusal for directory's; a field is named by its SCIM path."""
+    status, scim_type = _STATUS_AND_TYPE[error.code]
+    match error.code:
+        case ErrorCode.unauthorized:
+            return token_refused()
+        case ErrorCode.not_found:
+            return user_not_found()
+        case ErrorCode.invalid_request:
+            return ScimError(500, "Internal error.")
+        case ErrorCode.unavailable:
+            return ScimError(status, error.detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+    path = path_of_field(error.field) if error.field else None
+    detail = f"{path}: {error.detail}" if path and path not in error.detail else error.detail
+    return ScimError(status, detail, scim_type)
+
+
+def user_not_found() -> ScimError:
+    """The same for an id that never was, one of a departed employee, and one of another company (D3, D15)."""
+    return ScimError(404, "No user has this id.")

@@ -1,0 +1,90 @@
+"""JSON in and out. Reading is strict where leniency would lose or blur a value.
+
+Refused: duplicate members (also those that differ in case only, for SCIM names count without case), NUL characters and lone
+surrogates (no database text), NaN and Infinity, nesting beyond `MAX_DEPTH`, anything but UTF-8.
+
+The standard library reads, for it shows every pair of an object; msgspec would keep the last of two members silently.
+"""
+
+import json
+
+import msgspec
+
+from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value
+
+MAX_DEPTH = 16
+
+_encoder = msgspec.json.Encoder()
+
+
+def read_json(body: bytes) -> object:
+    """Raises ScimError: 400 invalidSyntax or invalidValue."""
+    if not body.strip():
+        raise invalid_syntax("The body is empty.")
+    try:
+        value: object = _decoder.decode(body.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise invalid_syntax("The body is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise invalid_syntax(
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:
+        raise invalid_value("The body holds a number with too many digits.") from None
+    # Most bodies are flat and hold no escapes; only the others need a second look.
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH or b"\\u" in body:
+        _inspect(value)
+    return value
+
+
+def write_json(value: object) -> bytes:
+    return _encoder.encode(value)
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len({name.lower() for name in members}) != len(pairs):
+        raise invalid_syntax("An object has the same member twice (names count without case).")
+    return members
+
+
+def _constant(name: str) -> object:
+    raise invalid_value(f"{name} is no JSON number.")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+
+
+def _inspect(value: object) -> None:
+    """Level by level, so that depth costs no stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[object] = []
+        for one in level:
+            if isinstance(one, str):
+                _check_text(one)
+            elif isinstance(one, dict):
+                for name, member in one.items():
+                    _check_text(name)
+                    below.append(member)
+            elif isinstance(one, list):
+                below += one
+        level = below
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise invalid_value("The body holds a NUL character.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise invalid_value("The body holds half of a surrogate pair, which is no character.") from None
+
+
+def _too_deep() -> ScimError:
+    return invalid_syntax(f"The body is nested deeper than {MAX_DEPTH} levels.")

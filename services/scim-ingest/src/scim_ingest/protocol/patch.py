@@ -1,0 +1,133 @@
+"""A PATCH compiled to one `EmployeeChanges`, without reading the employee first.
+
+    [{op: Replace, path: emails[type eq "work"].value, value: …}, {op: add, value: {…}}]  ->  EmployeeChanges(email=…, …)
+
+Operations count in order, each on the result of the one before; what holds is the result (RFC 7644 section 3.5.2). All or
+nothing, with one exception: a deactivation is never lost because something beside it is wrong (decision D5).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import msgspec
+
+from scim_ingest.protocol.attributes import ACTIVE, MANDATORY
+from scim_ingest.protocol.draft import Draft
+from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value, no_target
+from scim_ingest.protocol.paths import read_path
+from scim_ingest.protocol.quirks import type_name
+from shared.schemas.employee import EmployeeChanges
+
+MAX_OPERATIONS = 1000
+
+Dialect = Literal["rfc", "entra_string_bool", "entra_dotted", "entra_caps"]
+_OPS = frozenset({"add", "replace", "remove"})
+_MISSING = object()
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """What a PATCH asks for."""
+
+    changes: EmployeeChanges
+    ignored: list[str]
+    """Names of what we do not keep."""
+    refused: list[ScimError] = []
+    """What was left out beside a deactivation; empty otherwise."""
+    dialects: list[tuple[str, Dialect]] = []
+    """Operation and dialect, for metrics."""
+
+
+def compile_patch(operations: Sequence[object], employee_id: str | None = None) -> Compiled:
+    """Raises ScimError, the first one met, when the request does not hold and nothing in it deactivates."""
+    if len(operations) > MAX_OPERATIONS:
+        raise ScimError(413, f"A PATCH may have {MAX_OPERATIONS} operations; {len(operations)} came.")
+    draft = Draft(employee_id)
+    dialects: list[tuple[str, Dialect]] = []
+    refused: list[ScimError] = []
+    for position, operation in enumerate(operations, 1):
+        try:
+            op, path, value = _read_operation(operation, position)
+        except ScimError as error:
+            refused.append(error)
+            continue
+        dialects.append((op.lower(), _dialect(op, path, value)))
+        for step in _steps(op.lower(), path, value):
+            before = draft.copy()
+            try:
+                step(draft)
+            except ScimError as error:
+                refused.append(error)
+                draft = before
+    refused += _mandatory_but_cleared(draft)
+    if not refused:
+        return Compiled(EmployeeChanges(**draft.values), draft.ignored, [], dialects)  # type: ignore[arg-type]
+    if draft.values.get(ACTIVE.field) is False:
+        return Compiled(EmployeeChanges(active=False), draft.ignored, refused, dialects)
+    raise refused[0]
+
+
+def operations_of(body: object) -> list[object]:
+    """The `Operations` of a PatchOp message; their order among the members, and other members, do not matter."""
+    if not isinstance(body, dict):
+        raise invalid_syntax(f"The body must be an object with Operations; {type_name(body)} came.")
+    for key, value in body.items():
+        if key.lower() == "operations":
+            if isinstance(value, list):
+                return value
+            raise invalid_syntax(f"Operations must be a list; {type_name(value)} came.")
+    raise invalid_syntax("The body has no Operations.")
+
+
+def _read_operation(operation: object, position: int) -> tuple[str, str | None, object]:
+    """Op (as written), path and value of one operation, of the right types."""
+    if not isinstance(operation, dict):
+        raise invalid_syntax(f"Operation {position} must be an object; {type_name(operation)} came.")
+    members = {key.lower(): value for key, value in operation.items()}
+    op, path, value = members.get("op"), members.get("path"), members.get("value", _MISSING)
+    if not isinstance(op, str) or op.lower() not in _OPS:
+        raise invalid_syntax(f"The op of operation {position} must be add, replace or remove.")
+    if path is not None and not isinstance(path, str):
+        raise invalid_syntax(f"The path of operation {position} must be a string; {type_name(path)} came.")
+    if op.lower() == "remove":
+        if not path:
+            raise no_target(f"Operation {position} removes, but has no path.")
+        return op, path, None if value is _MISSING else value
+    if value is _MISSING:
+        raise invalid_syntax(f"Operation {position} has no value.")
+    if not path and not isinstance(value, dict):
+        raise invalid_value(f"Operation {position} has no path, so its value must be an object.")
+    return op, path or None, value
+
+
+def _steps(op: str, path: str | None, value: object) -> list[Callable[[Draft], None]]:
+    """The operation as steps that hold or fail each for itself: one, or one for each member of a path-less value."""
+    replace = op == "replace"
+    if path is None:
+        assert isinstance(value, dict)  # noqa: S101  read_operation
+        return [partial(Draft.put_all, body={key: member}, replace=replace) for key, member in value.items()]
+    if op == "remove":
+        return [lambda draft: draft.remove(read_path(path), value)]
+    return [lambda draft: draft.put(read_path(path), value, replace=replace)]
+
+
+def _dialect(op: str, path: str | None, value: object) -> Dialect:
+    inner = value.values() if isinstance(value, dict) else (value,)
+    if any(isinstance(one, str) and one.lower() in ("true", "false") for one in inner):
+        return "entra_string_bool"
+    if not path and isinstance(value, dict) and any("." in key or ":" in key for key in value):
+        return "entra_dotted"
+    return "rfc" if op.islower() else "entra_caps"
+
+
+def _mandatory_but_cleared(draft: Draft) -> list[ScimError]:
+    """S23: the five mandatory attributes are never cleared."""
+    return [
+        invalid_value(f"{attribute.path} is mandatory and cannot be cleared.")
+        for attribute in (*MANDATORY, ACTIVE)
+        if attribute.field in draft.values and is_blank(draft.values[attribute.field])
+    ]
+
+
+def is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

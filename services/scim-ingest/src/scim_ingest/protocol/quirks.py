@@ -1,0 +1,125 @@
+"""Every point where Entra (or Microsoft's validators) leaves RFC 7643/7644, named, with its source.
+
+The functions here are the only place that bends values. What bends structure (paths, elements) is done where structure is
+read, and says so by naming the quirk. `QUIRKS` is the list; each entry has a test of the same name.
+"""
+
+import msgspec
+
+from scim_ingest.protocol.attributes import Attribute
+from scim_ingest.protocol.errors import ScimError, invalid_value
+
+Value = str | bool | None
+
+
+class Quirk(msgspec.Struct, frozen=True):
+    name: str
+    what: str
+    source: str
+
+
+QUIRKS: tuple[Quirk, ...] = (
+    Quirk("operation_in_capitals", "op is Add, Replace, Remove", "Microsoft: SCIM compliance page, flag off"),
+    Quirk("boolean_as_text", 'active is "True" or "False"', "Microsoft: SCIM compliance page; customappsso mapping"),
+    Quirk("number_as_text", "employeeNumber is a JSON number", "customappsso jobs with an integer source attribute"),
+    Quirk("dotted_keys", "keys of a path-less value are paths", "Microsoft Q&A 1435791; aadOptscim062020"),
+    Quirk("urn_keys", "keys of a path-less value or of a POST carry the schema", "aadOptscim062020"),
+    Quirk("bare_enterprise_names", "manager, department without URN", "Microsoft: SCIM tutorial, examples 2 and 5"),
+    Quirk("names_without_case", 'emails[type eq "other"].Value', "Microsoft: default mapping table"),
+    Quirk("element_made_when_missing", "a value-filter path makes its element", "RFC 7644 erratum 8097"),
+    Quirk("primary_names_the_element", 'emails[primary eq true], also "True"', "Microsoft's SCIM validator"),
+    Quirk("element_without_type", "an element without type is the work element", "SCIM clients that send no type"),
+    Quirk("manager_as_text", "manager is the bare id", "Microsoft Q&A 188003; Microsoft's SCIM validator"),
+    Quirk("manager_as_list", "manager is [{$ref, value}]", "Microsoft: SCIM tutorial, example 5"),
+    Quirk("manager_with_filter", 'manager[value eq "id"] in a remove', "scim-patch issue 453"),
+    Quirk("single_value_in_list", "[{value}] for a single-valued attribute", "Stack Overflow 48438665"),
+    Quirk("empty_text_clears", '"" and null clear', "Microsoft: SCIM_Null_Update gallery test (2026)"),
+    Quirk("remove_with_value", "remove carries the value it removes", "Microsoft: SCIM tutorial, members"),
+    Quirk("empty_operations", "Operations is []", "Microsoft's SCIM validator"),
+    Quirk("add_is_replace", "add and replace are the same on a single value", "Microsoft Q&A 1373350"),
+    Quirk("foreign_schemas", "schemas lists URNs that are no schema", "Microsoft: SCIM tutorial, example 2"),
+    Quirk("members_that_we_own", "id, meta and groups in a body are not ours to take", "Microsoft: SCIM tutorial"),
+    Quirk("flags_in_the_query", "?aadOptscim062020 on any URL", "Microsoft: SCIM compliance page"),
+)
+
+
+def text_value(attribute: Attribute, value: object) -> str | None:
+    """A text as it was sent; None for whatever means "no value".
+
+    Quirks: empty_text_clears, number_as_text, single_value_in_list.
+    """
+    if type(value) is str:
+        return value or None
+    if value is None:
+        return None
+    if type(value) is int:
+        return str(value)
+    if isinstance(value, list | dict):
+        return text_value(attribute, _only_value(attribute, value))
+    raise wrong_type(attribute, "a string", value)
+
+
+def boolean_value(attribute: Attribute, value: object) -> bool | None:
+    """Quirks: boolean_as_text, empty_text_clears, single_value_in_list. Never for attributes that are not boolean."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if not value:
+            return None
+        known = {"true": True, "false": False}.get(value.strip().lower())
+        if known is not None:
+            return known
+        raise invalid_value(f"{attribute.path} must be true or false; a different text came.")
+    if isinstance(value, list | dict):
+        return boolean_value(attribute, _only_value(attribute, value))
+    raise wrong_type(attribute, "true or false", value)
+
+
+def value_of(attribute: Attribute, value: object) -> Value:
+    return boolean_value(attribute, value) if attribute.kind == "boolean" else text_value(attribute, value)
+
+
+def manager_value(value: object) -> object:
+    """The reference in an object without `value`: the last part of its `$ref`."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, dict):
+        members = {str(name).lower(): member for name, member in value.items()}
+        if members.get("value") is None and isinstance(reference := members.get("$ref"), str):
+            return reference.rstrip("/").rsplit("/", 1)[-1]
+        return members.get("value")
+    return value
+
+
+def _only_value(attribute: Attribute, value: object) -> object:
+    """Unwraps `[x]` and `{"value": x}` once each (quirk: single_value_in_list)."""
+    if isinstance(value, list):
+        if len(value) > 1:
+            raise invalid_value(f"{attribute.path} takes one value; {len(value)} came.")
+        value = value[0] if value else None
+    if isinstance(value, dict):
+        found = [member for name, member in value.items() if name.lower() == "value"]
+        if not found and value:
+            raise wrong_type(attribute, "a string" if attribute.kind == "string" else "true or false", value)
+        value = found[0] if found else None
+    if isinstance(value, list | dict):
+        raise wrong_type(attribute, "a string" if attribute.kind == "string" else "true or false", value)
+    return value
+
+
+_TYPE_NAMES = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
+
+
+def type_name(value: object) -> str:
+    return _TYPE_NAMES.get(type(value), "null")
+
+
+def wrong_type(attribute: Attribute, wanted: str, value: object) -> ScimError:
+    return invalid_value(f"{attribute.path} must be {wanted}; {type_name(value)} came.")

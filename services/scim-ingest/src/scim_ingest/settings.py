@@ -1,0 +1,18 @@
+"""Environment of scim-ingest."""
+
+from shared.settings import CommonSettings
+
+
+class Settings(CommonSettings, frozen=True, kw_only=True):
+    """Environment of scim-ingest. Variable names are the field names in capitals."""
+
+    directory_url: str
+    """Where directory listens inside the cluster, e.g. http://directory:8000."""
+    directory_secret: str
+    """Our credential at directory; the same as its SCIM_INGEST_SECRET."""
+    public_url: str
+    """Address under which Entra reaches us, without path, e.g. https://scim.example.com."""
+    max_body_bytes: int = 1024 * 1024
+    """Largest request body; a larger one is answered 413."""
+    body_timeout_s: float = 15.0
+    """Seconds for a request body to arrive; a slower one is answered 408."""

@@ -1,0 +1,216 @@
+"""`/Users` and `/Users/{id}`: each request is one call of directory, which is one transaction.
+
+POST    read_new_employee  -> provision_employee -> 201
+GET     -> get_employee / parse_filter -> find_employees
+PATCH   compile_patch      -> change_employee -> 200 with the user
+PUT     read_replacement   -> change_employee -> 200 with the user
+DELETE                     -> remove_employee -> 204
+"""
+
+import msgspec
+from msgspec import UNSET
+from starlette.requests import Request
+from starlette.routing import Route
+
+from scim_ingest import metrics
+from scim_ingest.exchange import Answer, activity_id, endpoint, integer, json_body, parameters_of, route
+from scim_ingest.metrics import Result
+from scim_ingest.protocol.errors import from_domain
+from scim_ingest.protocol.filters import parse_filter
+from scim_ingest.protocol.patch import Compiled, compile_patch, operations_of
+from scim_ingest.protocol.projection import Projection, read_projection
+from scim_ingest.protocol.resource import read_new_employee, read_replacement, to_scim, version_tag
+from scim_ingest.settings import Settings
+from shared.directory_client import DirectoryClient
+from shared.errors import DomainError, ErrorCode
+from shared.schemas.employee import (
+    Changed,
+    ChangeEmployee,
+    Employee,
+    EmployeeChanges,
+    FindEmployees,
+    GetEmployee,
+    ProvisionEmployee,
+    RemoveEmployee,
+    ScimCredential,
+)
+from shared.telemetry.logs import EventLog
+
+LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
+DEFAULT_COUNT = 100
+MAX_COUNT = 1000
+_MAX_OFFSET = 2**31 - 1
+
+# What directory may refuse in the neighbours of a deactivation (decision D5).
+_NOT_THE_DEACTIVATION = frozenset(
+    {
+        ErrorCode.login_taken,
+        ErrorCode.email_taken,
+        ErrorCode.external_id_taken,
+        ErrorCode.already_exists,
+        ErrorCode.needs_confirmation,
+        ErrorCode.invalid_value,
+    }
+)
+_RESULT_OF_OUTCOME: dict[str, Result] = {"created": "created", "adopted": "linked", "reactivated": "reactivated"}
+
+
+class Users:
+    """The handlers, with what they share."""
+
+    def __init__(self, directory: DirectoryClient, settings: Settings, log: EventLog) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._base_url = settings.public_url.rstrip("/")
+        self._log = log
+
+    def routes(self) -> list[Route]:
+        users, user = "/scim/v2/{company}/Users", "/scim/v2/{company}/Users/{id}"
+        return [
+            route(
+                users,
+                GET=endpoint("user_list", self.find, self._log),
+                POST=endpoint("user_create", self.create, self._log),
+            ),
+            route(
+                user,
+                GET=endpoint("user_get", self.get, self._log),
+                PATCH=endpoint("user_patch", self.patch, self._log),
+                PUT=endpoint("user_replace", self.replace, self._log),
+                DELETE=endpoint("user_delete", self.delete, self._log),
+            ),
+        ]
+
+    async def create(self, request: Request, credential: ScimCredential) -> Answer:
+        projection = _projection_of(parameters_of(request))
+        description = read_new_employee(await self._body(request))
+        made = await self._directory.provision_employee(
+            ProvisionEmployee(credential=credential, employee=description.employee)
+        )
+        self._note("employee_provisioned", request, made.employee, description.ignored, outcome=made.outcome)
+        _count_changes(description.employee)
+        return self._user(made.employee, credential, projection, 201, _RESULT_OF_OUTCOME[made.outcome])
+
+    async def get(self, request: Request, credential: ScimCredential) -> Answer:
+        projection = _projection_of(parameters_of(request))
+        employee = await self._directory.get_employee(
+            GetEmployee(credential=credential, employee_id=request.path_params["id"])
+        )
+        return self._user(employee, credential, projection, 200, "read")
+
+    async def find(self, request: Request, credential: ScimCredential) -> Answer:
+        parameters = parameters_of(request)
+        projection = _projection_of(parameters)
+        start = max(1, integer(parameters, "startIndex", 1))
+        count = min(MAX_COUNT, max(0, integer(parameters, "count", DEFAULT_COUNT)))
+        conditions = parse_filter(parameters["filter"]) if "filter" in parameters else []
+        page = await self._directory.find_employees(
+            FindEmployees(credential=credential, conditions=conditions, offset=min(start - 1, _MAX_OFFSET), limit=count)
+        )
+        users_url = self._users_url(credential)
+        resources = [projection.apply(to_scim(employee, users_url)) for employee in page.employees]
+        return Answer(200, "read", list_response(resources, total=page.total, start=start))
+
+    async def patch(self, request: Request, credential: ScimCredential) -> Answer:
+        projection = _projection_of(parameters_of(request))
+        employee_id: str = request.path_params["id"]
+        compiled = compile_patch(operations_of(await self._body(request)), employee_id)
+        for op, dialect in compiled.dialects:
+            metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
+        done = await self._change_or_deactivate(credential, employee_id, compiled)
+        self._note("employee_changed", request, done.employee, compiled.ignored, changed=done.changed)
+        return self._changed(done, compiled.changes, credential, projection, is_patch=True)
+
+    async def replace(self, request: Request, credential: ScimCredential) -> Answer:
+        projection = _projection_of(parameters_of(request))
+        employee_id: str = request.path_params["id"]
+        replacement = read_replacement(await self._body(request), employee_id)
+        done = await self._directory.change_employee(
+            ChangeEmployee(credential=credential, employee_id=employee_id, changes=replacement.changes)
+        )
+        self._note("employee_changed", request, done.employee, replacement.ignored, changed=done.changed)
+        return self._changed(done, replacement.changes, credential, projection, is_patch=False)
+
+    async def delete(self, request: Request, credential: ScimCredential) -> Answer:
+        employee_id: str = request.path_params["id"]
+        await self._directory.remove_employee(RemoveEmployee(credential=credential, employee_id=employee_id))
+        self._log.info("employee_removed", employee=employee_id, activity=activity_id(request))
+        return Answer(204, "deleted")
+
+    async def _change_or_deactivate(self, credential: ScimCredential, employee_id: str, compiled: Compiled) -> Changed:
+        """A deactivation is never lost because something beside it is refused (decision D5).
+
+        The second call happens only after the first was refused as a whole and wrote nothing.
+        """
+        left_out = [error.scim_type or "" for error in compiled.refused]
+        asked = ChangeEmployee(credential=credential, employee_id=employee_id, changes=compiled.changes)
+        alone = EmployeeChanges(active=False)
+        try:
+            done = await self._directory.change_employee(asked)
+        except DomainError as error:
+            deactivates = compiled.changes.active is False and compiled.changes != alone
+            if not deactivates or error.code not in _NOT_THE_DEACTIVATION:
+                raise
+            left_out = [from_domain(error).scim_type or ""]
+            done = await self._directory.change_employee(msgspec.structs.replace(asked, changes=alone))
+        if left_out:
+            metrics.DEACTIVATIONS_ALONE.inc()
+            self._log.warning("employee_deactivated_without_the_rest", employee=employee_id, refused=left_out)
+        return done
+
+    def _changed(
+        self,
+        done: Changed,
+        changes: EmployeeChanges,
+        credential: ScimCredential,
+        projection: Projection,
+        *,
+        is_patch: bool,
+    ) -> Answer:
+        result: Result = "unchanged"
+        if done.changed:
+            result = "deactivated" if changes.active is False else "updated"
+            # A PUT says None of everything it does not mention: that counts as nothing.
+            _count_changes(changes, cleared=is_patch)
+        return self._user(done.employee, credential, projection, 200, result)
+
+    def _user(
+        self, employee: Employee, credential: ScimCredential, projection: Projection, status: int, result: Result
+    ) -> Answer:
+        users_url = self._users_url(credential)
+        headers = {"Location": f"{users_url}/{employee.id}", "ETag": version_tag(employee)}
+        return Answer(status, result, projection.apply(to_scim(employee, users_url)), headers)
+
+    def _users_url(self, credential: ScimCredential) -> str:
+        return f"{self._base_url}/scim/v2/{credential.company}/Users"
+
+    async def _body(self, request: Request) -> object:
+        return await json_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
+
+    def _note(self, event: str, request: Request, employee: Employee, ignored: list[str], **fields: object) -> None:
+        self._log.info(event, employee=employee.id, activity=activity_id(request), **fields)
+        if ignored:
+            # Names only. Decision D6: accepted, ignored, and never silently.
+            self._log.info("attributes_ignored", employee=employee.id, names=ignored)
+
+
+def list_response(resources: list[dict[str, object]], *, total: int, start: int = 1) -> dict[str, object]:
+    """`Resources` is there even when empty: Entra's Test Connection looks for it."""
+    return {
+        "schemas": [LIST_RESPONSE],
+        "totalResults": total,
+        "startIndex": start,
+        "itemsPerPage": len(resources),
+        "Resources": resources,
+    }
+
+
+def _projection_of(parameters: dict[str, str]) -> Projection:
+    return read_projection(parameters.get("attributes"), parameters.get("excludedattributes"))
+
+
+def _count_changes(changes: msgspec.Struct, *, cleared: bool = False) -> None:
+    for field in changes.__struct_fields__:
+        value = getattr(changes, field)
+        if value is not UNSET and (cleared or value is not None):
+            metrics.ATTRIBUTE_CHANGES.labels(metrics.ATTRIBUTE_LABELS.get(field, "other")).inc()

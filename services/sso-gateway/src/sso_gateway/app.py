@@ -1,0 +1,89 @@
+"""The sso-gateway service: its routes, its one client, and its answers to what nobody expected."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.clock import Clock, system_clock
+from shared.directory_client import DirectoryClient
+from shared.errors import DomainError, ErrorCode
+from shared.http.service import Service
+from sso_gateway.gateway import Gateway, log
+from sso_gateway.pages import routes as page_routes
+from sso_gateway.pages.render import Pages
+from sso_gateway.saml import routes as saml_routes
+from sso_gateway.saml.connection import Connections
+from sso_gateway.sessions import routes as session_routes
+from sso_gateway.settings import Settings
+
+
+def create_service(
+    settings: Settings, *, clock: Clock = system_clock, client: DirectoryClient | None = None
+) -> Service:
+    """The service, ready to be started. `client`: for tests that look at this service alone."""
+    client = client or DirectoryClient(settings.directory_url, settings.directory_secret)
+    pages = Pages(settings.public_url)
+    gateway = Gateway(
+        settings=settings,
+        client=client,
+        connections=Connections(client, settings.public_url, settings.connection_ttl_s),
+        pages=pages,
+        clock=clock,
+    )
+
+    @asynccontextmanager
+    async def resources() -> AsyncIterator[None]:
+        async with client:
+            yield
+
+    async def ready() -> str | None:
+        return None if await client.is_ready() else "directory cannot be reached"
+
+    return Service(
+        "sso-gateway",
+        settings,
+        routes=[*page_routes.routes(gateway), *session_routes.routes(gateway), *saml_routes.routes(gateway)],
+        resources=resources,
+        ready=ready,
+        fault_answer=pages.fault,
+        forwarded_allow_ips=settings.forwarded_allow_ips,
+        exception_handlers={DomainError: _domain_error(pages), HTTPException: _http_error(pages)},
+    )
+
+
+ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]
+
+
+def _domain_error(pages: Pages) -> ErrorHandler:
+    """The refusals of directory that no handler has a better word for."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        code = error.code if isinstance(error, DomainError) else ErrorCode.unavailable
+        if code is ErrorCode.not_found:
+            return pages.refusal(request, "unknown_company", status=404)
+        if code in (ErrorCode.unavailable, ErrorCode.unauthorized):
+            # unauthorized: our own credential does not fit, which no visitor can mend either.
+            log.error("directory_unavailable", code=code.value)
+            response = pages.refusal(request, "unavailable", status=503)
+            response.headers["Retry-After"] = "5"
+            return response
+        log.warning("directory_refused", code=code.value)
+        return pages.refusal(request, "invalid_request", status=400)
+
+    return answer
+
+
+def _http_error(pages: Pages) -> ErrorHandler:
+    async def answer(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        reason = "not_found" if status == HTTPStatus.NOT_FOUND else "invalid_request"
+        response = pages.refusal(request, reason, status=status)
+        if isinstance(error, HTTPException) and error.headers:
+            response.headers.update(error.headers)
+        return response
+
+    return answer

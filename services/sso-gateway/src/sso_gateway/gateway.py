@@ -1,0 +1,36 @@
+"""What every handler of this service needs, made once."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.clock import Clock
+from shared.directory_client import DirectoryClient
+from shared.telemetry.logs import EventLog
+from sso_gateway.pages.render import Pages
+from sso_gateway.saml.connection import Connections
+from sso_gateway.settings import Settings
+
+log = EventLog("sso-gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    settings: Settings
+    client: DirectoryClient
+    connections: Connections
+    pages: Pages
+    clock: Clock
+
+
+Handler = Callable[[Gateway, Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def bind(gateway: Gateway, handler: Handler) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        return await handler(gateway, request)
+
+    return endpoint

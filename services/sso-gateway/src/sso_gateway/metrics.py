@@ -1,0 +1,30 @@
+"""Metrics that sso-gateway moves; those common to all services are in `shared.telemetry.metrics`.
+
+Company is never a label. Every label's values are a closed list.
+"""
+
+from prometheus_client import Counter, Histogram
+
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+LOGINS = Counter("sso_login_total", "Finished logins: ok, rejected or server_error", ["outcome", "flow", "client"])
+REJECTIONS = Counter("sso_saml_rejections_total", "Refused logins, exactly one reason each", ["reason"])
+DURATION = Histogram(
+    "sso_login_duration_seconds",
+    "Time of a login's stages: verify (signature and profile), lookup (directory's decision), session (opening it)",
+    ["stage"],
+    buckets=_SECONDS,
+)
+AUTHN_REQUESTS = Counter("sso_authn_requests_total", "Logins started by us", ["binding"])
+REPLAYS = Counter("sso_saml_replays_total", "Assertions presented a second time")
+SESSIONS_ENDED = Counter("sso_sessions_revoked_total", "Sessions that ended here before their time", ["cause"])
+VERIFICATIONS = Counter(
+    "sso_signature_verifications_total",
+    "Signatures checked; key_slot: current (the company's first certificate), next (another of them), unknown",
+    ["key_slot", "algorithm"],
+)
+CLOCK_SKEW = Histogram(
+    "sso_clock_skew_seconds",
+    "Our clock minus the assertion's IssueInstant",
+    buckets=(-120, -60, -30, -10, -2, 0, 2, 10, 30, 60, 120, 300, 600),
+)

@@ -1,0 +1,121 @@
+"""Pages and refusals as responses, each with the headers that keep it in its place."""
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from shared.telemetry import context
+from shared.telemetry.tracing import current_trace_id
+from sso_gateway.pages.language import Language, preferred
+from sso_gateway.pages.texts import TEXTS
+from sso_gateway.reasons import known
+
+HERE = Path(__file__).parent
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a JSON client gets."""
+
+    reason: str
+    trace_id: str
+    title: str
+    remedy: str
+    wanted: str | None = None
+    got: str | None = None
+
+
+class Pages:
+    """The templates, compiled, and what every answer carries."""
+
+    def __init__(self, public_url: str) -> None:
+        self._environment = Environment(
+            loader=FileSystemLoader(HERE / "templates"), autoescape=True, auto_reload=False, undefined=StrictUndefined
+        )
+        self.stylesheet = (HERE / "static" / "style.css").read_bytes()
+        self.icon = (HERE / "static" / "icon.svg").read_bytes()
+        version = hashlib.sha256(self.stylesheet + self.icon).hexdigest()[:12]
+        self._environment.globals.update(static_version=version)
+        self._secure = public_url.startswith("https://")
+
+    def page(self, request: Request, template: str, *, status: int = 200, **values: object) -> Response:
+        language = _language(request)
+        html = self._environment.get_template(template).render(language=language, t=TEXTS[language].words, **values)
+        response = HTMLResponse(html, status_code=status)
+        response.headers["Content-Language"] = language
+        response.headers["Vary"] = "Accept-Language, Accept"
+        return self.protected(response)
+
+    def refusal(
+        self, request: Request, reason: str, *, status: int, wanted: str | None = None, got: str | None = None
+    ) -> Response:
+        """The page that says why not; the same as JSON for whoever accepts JSON and no HTML."""
+        if wants_json(request):
+            return self.refusal_json(request, reason, status=status, wanted=wanted, got=got)
+        reason = known(reason)
+        return self.page(
+            request,
+            "refusal.html",
+            status=status,
+            reason=reason,
+            trace_id=_trace_id(),
+            text=TEXTS[_language(request)].refusals[reason],
+            wanted=wanted,
+            got=got,
+        )
+
+    def refusal_json(
+        self, request: Request, reason: str, *, status: int, wanted: str | None = None, got: str | None = None
+    ) -> Response:
+        reason = known(reason)
+        text = TEXTS[_language(request)].refusals[reason]
+        return self.json(Refusal(reason, _trace_id(), text.title, text.remedy, wanted, got), status=status)
+
+    def fault(self, request_id: str) -> Response:
+        """The 500, made without a request: in English, with the id that the log has."""
+        text = TEXTS["en"].refusals["internal"]
+        html = self._environment.get_template("refusal.html").render(
+            language="en",
+            t=TEXTS["en"].words,
+            reason="internal",
+            trace_id=_trace_id() or request_id,
+            text=text,
+            wanted=None,
+            got=None,
+        )
+        return self.protected(HTMLResponse(html, status_code=500))
+
+    def json(self, body: object, *, status: int = 200) -> Response:
+        response = Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
+        return self.protected(response)
+
+    def protected(self, response: Response) -> Response:
+        headers = response.headers
+        headers["Cache-Control"] = "no-store"
+        headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        if self._secure:
+            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        return response
+
+
+def wants_json(request: Request) -> bool:
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/html" not in accept
+
+
+def _language(request: Request) -> Language:
+    return preferred(request.headers.get("accept-language", ""))
+
+
+def _trace_id() -> str:
+    return current_trace_id() or context.request_id.get()

@@ -1,0 +1,43 @@
+"""Every reason for which this service refuses, once: the contract with operators, dashboards and clients.
+
+Those that a document gives by itself are `saml.errors.Reason`; the others come from directory or from the request.
+"""
+
+from sso_gateway.saml.errors import Reason
+
+FROM_DIRECTORY = frozenset(
+    {
+        "sso_off",
+        "replayed",
+        "unknown_request",
+        "other_browser",
+        "idp_initiated_off",
+        "no_such_employee",
+        "matches_username_not_email",
+        "suspended",
+        "departed",
+        "not_in_company_group",
+        "groups_overage",
+        "other_person_signed_in",
+        "wrong_tenant",
+        "expired",
+    }
+)
+LOGIN_REASONS = frozenset(Reason) | FROM_DIRECTORY | {"unknown_company"}
+"""Reasons for refusing a login; the label values of `sso_saml_rejections_total`, with `other`."""
+
+PAGE_REASONS = LOGIN_REASONS | {
+    "unavailable",
+    "not_found",
+    "not_signed_in",
+    "wrong_origin",
+    "invalid_request",
+    "internal",
+    "other",
+}
+"""Whatever else a page can say."""
+
+
+def known(reason: str | None) -> str:
+    """A newer directory may know reasons that this release does not: told as `other`, never as a fault."""
+    return reason if reason in PAGE_REASONS else "other"

@@ -1,0 +1,38 @@
+"""From a posted response to a verified assertion of one company, with one second look at the company's certificates."""
+
+from datetime import datetime
+
+from sso_gateway import metrics
+from sso_gateway.saml.connection import Connections, TrustedConnection
+from sso_gateway.saml.errors import Reason, SamlRefusal
+from sso_gateway.saml.gate import SignedResponse, signed_response
+from sso_gateway.saml.profile import VerifiedAssertion, check
+
+
+async def verified_assertion(
+    connections: Connections, trusted: TrustedConnection, unverified_response: bytes, now: datetime
+) -> tuple[TrustedConnection, VerifiedAssertion]:
+    """The assertion, and the connection that it was verified against.
+
+    A signer we do not know may be a certificate that was added a moment ago: the connection is fetched once more.
+
+    Raises:
+        SamlRefusal: whatever gate and profile refuse.
+    """
+    try:
+        signed = _signed(trusted, unverified_response)
+    except SamlRefusal as refused:
+        if refused.reason is not Reason.unknown_signer:
+            raise
+        fresh = await connections.refetched(trusted)
+        if fresh is None:
+            metrics.VERIFICATIONS.labels("unknown", "other").inc()
+            raise
+        trusted, signed = fresh, _signed(fresh, unverified_response)
+    slot = "current" if signed.signer == trusted.keys[0] else "next"
+    metrics.VERIFICATIONS.labels(slot, signed.algorithm).inc()
+    return trusted, check(signed, trusted.expected, now)
+
+
+def _signed(trusted: TrustedConnection, unverified_response: bytes) -> SignedResponse:
+    return signed_response(unverified_response, trusted.keys, trusted.connection.signed, trusted.expected.entity_id)

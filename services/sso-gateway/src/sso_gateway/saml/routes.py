@@ -1,0 +1,250 @@
+"""The login, from our redirect to the session cookie, and what Entra reads of us.
+
+GET  /login/{company}           start_login        a flow in directory, the browser's secret, 302 to Entra
+POST /saml/{company}/acs        receive_response   gate, profile, directory's decision; a ticket in a cookie, 303
+GET  /login/finish              finish_login       ticket and browser's secret for a session, 303
+GET  /saml/{company}/metadata   show_metadata
+GET  /saml/{company}/logout     single_logout
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from shared.errors import DomainError, ErrorCode
+from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
+from shared.ids import CompanyId
+from shared.schemas.login import BeginLogin, LoginAttempt, OpenSession
+from shared.telemetry import context
+from shared.telemetry.tracing import internal_span
+from shared.tokens import company_of_token, new_company_token, sha256
+from sso_gateway import metrics
+from sso_gateway.gateway import Gateway, bind, log
+from sso_gateway.reasons import LOGIN_REASONS
+from sso_gateway.return_path import return_path
+from sso_gateway.saml import form, proof
+from sso_gateway.saml.connection import COMPANY, TrustedConnection
+from sso_gateway.saml.errors import SamlRefusal, malformed
+from sso_gateway.saml.metadata import service_provider_metadata
+from sso_gateway.saml.profile import VerifiedAssertion
+from sso_gateway.saml.request import redirect_to_idp
+from sso_gateway.sessions import cookies
+from sso_gateway.sessions.current import session_credential, signed_in
+
+
+def routes(gateway: Gateway) -> list[Route]:
+    # /login/finish stands before /login/{company}, whose name may therefore not be "finish".
+    return [
+        Route("/login/finish", bind(gateway, finish_login), methods=["GET"]),
+        Route("/login/{company}", bind(gateway, start_login), methods=["GET"]),
+        Route("/saml/{company}/acs", bind(gateway, receive_response), methods=["POST"]),
+        Route("/saml/{company}/metadata", bind(gateway, show_metadata), methods=["GET"]),
+        Route("/saml/{company}/logout", bind(gateway, single_logout), methods=["GET"]),
+    ]
+
+
+async def start_login(gateway: Gateway, request: Request) -> Response:
+    company = request.path_params["company"]
+    if not COMPANY.fullmatch(company):
+        return gateway.pages.refusal(request, "unknown_company", status=404)
+    secret = cookies.browser_secret(request)
+    try:
+        begun = await gateway.client.begin_login(
+            BeginLogin(
+                company=company,
+                browser_sha256=sha256(secret).hex(),
+                return_to=return_path(request.query_params.get("return_to")),
+                ttl_s=gateway.settings.login_ttl_s,
+            )
+        )
+    except DomainError as error:
+        if error.code is ErrorCode.not_found:
+            return gateway.pages.refusal(request, "unknown_company", status=404)
+        if error.code is ErrorCode.not_allowed:
+            return gateway.pages.refusal(request, "sso_off", status=403)
+        raise
+    trusted = gateway.connections.remember(begun.connection)
+    context.company.set(company)
+    address = redirect_to_idp(
+        login_url=trusted.connection.login_url,
+        entity_id=trusted.expected.entity_id,
+        acs_url=trusted.expected.acs_url,
+        flow_id=begun.flow_id,
+        relay_state=begun.flow_id,
+        issued_at=gateway.clock(),
+        login_hint=request.query_params.get("login_hint") or cookies.read_hint(request),
+    )
+    metrics.AUTHN_REQUESTS.labels("http_redirect").inc()
+    log.info("login_started", flow=begun.flow_id)
+    response = gateway.pages.protected(RedirectResponse(address, status_code=302))
+    cookies.write(response, cookies.LOGIN, secret, gateway.settings.login_ttl_s)
+    if cookies.HINT in request.cookies:
+        cookies.clear(response, cookies.HINT)
+    return response
+
+
+async def receive_response(gateway: Gateway, request: Request) -> Response:
+    """Reads no cookie: the browser sends none with a cross-site POST."""
+    company = request.path_params["company"]
+    if not form.is_form(request.headers.get("content-type", "")):
+        refused = malformed(form.CONTENT_TYPE, request.headers.get("content-type"))
+        return _refused(gateway, request, refused.reason, refused, status=415)
+    try:
+        body = await read_body(request, form.MAX_BODY_BYTES)
+    except BodyTooLarge:
+        refused = malformed(f"at most {form.MAX_BODY_BYTES} bytes")
+        return _refused(gateway, request, refused.reason, refused, status=413)
+    except BodyTooSlow:
+        refused = malformed("the whole form within 15 seconds")
+        return _refused(gateway, request, refused.reason, refused, status=408)
+    flow = "sp_initiated"
+    try:
+        posted = form.read_posted_response(body)
+        trusted = await gateway.connections.trusted(company)
+        with _stage("verify"):
+            trusted, verified = await proof.verified_assertion(
+                gateway.connections, trusted, posted.unverified_response, gateway.clock()
+            )
+        flow = "sp_initiated" if verified.in_response_to else "idp_initiated"
+        return await _complete(gateway, request, trusted, verified, posted.relay_state)
+    except SamlRefusal as refused:
+        return _refused(gateway, request, refused.reason, refused)
+    except DomainError as error:
+        if error.code is ErrorCode.not_found:
+            return _refused(gateway, request, "unknown_company")
+        metrics.LOGINS.labels("server_error", flow, "web").inc()
+        raise
+
+
+async def _complete(
+    gateway: Gateway, request: Request, trusted: TrustedConnection, verified: VerifiedAssertion, relay_state: str | None
+) -> Response:
+    connection = trusted.connection
+    metrics.CLOCK_SKEW.observe((gateway.clock() - verified.issued_at).total_seconds())
+    flow = "sp_initiated" if verified.in_response_to else "idp_initiated"
+    if flow == "idp_initiated" and connection.idp_initiated == "bounce":
+        return _bounce(gateway, connection.company, verified)
+    ticket = new_company_token(CompanyId(UUID(connection.company_id)))
+    with _stage("lookup"):
+        outcome = await gateway.client.complete_login(_attempt(connection.company, ticket, verified, relay_state))
+    if not outcome.accepted:
+        return _refused(gateway, request, outcome.reason or "other", flow=flow)
+    log.info("login_accepted", flow=flow, employee=outcome.employee_id, linked=outcome.linked)
+    # 303, not 302: the browser must not repeat the POST (RFC 9110 section 15.4.4).
+    response = gateway.pages.protected(RedirectResponse("/login/finish", status_code=303))
+    cookies.write(response, cookies.TICKET, ticket, cookies.TICKET_TTL_S)
+    return response
+
+
+def _attempt(company: str, ticket: str, verified: VerifiedAssertion, relay_state: str | None) -> LoginAttempt:
+    unsolicited = verified.in_response_to is None
+    return LoginAttempt(
+        company=company,
+        ticket_sha256=sha256(ticket).hex(),
+        ticket_ttl_s=cookies.TICKET_TTL_S,
+        in_response_to=verified.in_response_to,
+        relay_path=return_path(relay_state) if unsolicited else None,
+        assertion_id=verified.assertion_id,
+        expires_at=verified.not_on_or_after,
+        tenant_id=verified.tenant_id,
+        object_id=verified.object_id,
+        name_id=verified.name_id,
+        name_id_format=verified.name_id_format,
+        session_index=verified.session_index,
+        email_claim=verified.email,
+        name_claim=verified.name_claim,
+        groups=None if verified.groups is None else list(verified.groups),
+        groups_overage=verified.groups_overage,
+        signer_fingerprint=verified.signer_fingerprint,
+    )
+
+
+def _bounce(gateway: Gateway, company: str, verified: VerifiedAssertion) -> Response:
+    """An unsolicited response only starts a login of our own, which binds it to this browser."""
+    log.info("login_bounced")
+    response = gateway.pages.protected(RedirectResponse(f"/login/{company}", status_code=303))
+    cookies.write_hint(response, verified.name_id)
+    return response
+
+
+async def finish_login(gateway: Gateway, request: Request) -> Response:
+    ticket = cookies.read(request, cookies.TICKET)
+    company_id = company_of_token(ticket) if ticket else None
+    if ticket is None or company_id is None:
+        if await signed_in(gateway.client, request) is not None:
+            # The page was loaded again; the login itself is done.
+            return gateway.pages.protected(RedirectResponse("/", status_code=303))
+        return _refused(gateway, request, "expired")
+    secret = cookies.read(request, cookies.LOGIN)
+    session = new_company_token(company_id)
+    with _stage("session"):
+        opened = await gateway.client.open_session(
+            OpenSession(
+                company_id=str(company_id),
+                ticket_sha256=sha256(ticket).hex(),
+                browser_sha256=sha256(secret).hex() if secret else None,
+                current_session=session_credential(request),
+                session_sha256=sha256(session).hex(),
+                session_ttl_s=gateway.settings.session_ttl_s,
+            )
+        )
+    if not opened.opened:
+        response = _refused(gateway, request, opened.reason or "other")
+        if opened.reason != "other_person_signed_in":
+            cookies.clear(response, cookies.TICKET)
+        return response
+    metrics.LOGINS.labels("ok", "sp_initiated" if secret else "idp_initiated", "web").inc()
+    response = gateway.pages.protected(RedirectResponse(return_path(opened.return_to), status_code=303))
+    cookies.write(response, cookies.SESSION, session, gateway.settings.session_ttl_s)
+    cookies.clear(response, cookies.TICKET)
+    return response
+
+
+async def show_metadata(gateway: Gateway, request: Request) -> Response:
+    trusted = await gateway.connections.trusted(request.path_params["company"])
+    document = service_provider_metadata(
+        entity_id=trusted.expected.entity_id, acs_url=trusted.expected.acs_url, logout_url=trusted.logout_url
+    )
+    return gateway.pages.protected(Response(document, media_type="application/samlmetadata+xml"))
+
+
+async def single_logout(gateway: Gateway, request: Request) -> Response:
+    """Entra's answer to our logout ends here; a logout that Entra begins is not acted upon, for it is not verified."""
+    await gateway.connections.trusted(request.path_params["company"])
+    if "SAMLRequest" in request.query_params:
+        return gateway.pages.page(request, "logout_unsupported.html", status=200)
+    return gateway.pages.protected(RedirectResponse("/", status_code=303))
+
+
+def _refused(
+    gateway: Gateway,
+    request: Request,
+    reason: str,
+    refusal: SamlRefusal | None = None,
+    *,
+    status: int = 403,
+    flow: str = "sp_initiated",
+) -> Response:
+    label = str(reason) if reason in LOGIN_REASONS else "other"
+    metrics.REJECTIONS.labels(label).inc()
+    metrics.LOGINS.labels("rejected", flow, "web").inc()
+    if label == "replayed":
+        metrics.REPLAYS.inc()
+    log.info("login_refused", reason=label)
+    wanted, got = (refusal.wanted, refusal.got) if refusal else (None, None)
+    return gateway.pages.refusal(request, str(reason), status=status, wanted=wanted, got=got)
+
+
+@contextmanager
+def _stage(stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    with internal_span(f"login {stage}"):
+        try:
+            yield
+        finally:
+            metrics.DURATION.labels(stage).observe(time.perf_counter() - started)

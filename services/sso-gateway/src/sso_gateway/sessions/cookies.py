@@ -1,0 +1,65 @@
+"""The four cookies, all `__Host-`: this host alone, https (or loopback), the whole site, never from a subdomain.
+
+    __Host-login     the browser's secret; each login it begins is bound to the secret's hash
+    __Host-ticket    an accepted login on its way from the ACS to /login/finish, 60 seconds
+    __Host-session   the session
+    __Host-hint      whom to suggest to Entra, for one redirect
+
+SameSite=Lax: none of them comes with Entra's cross-site POST, so the ACS reads none. The GET that follows its 303 carries
+them (seen in Chromium 156; docs/login.md).
+"""
+
+import base64
+import binascii
+import re
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.tokens import new_browser_secret
+
+LOGIN: Final = "__Host-login"
+TICKET: Final = "__Host-ticket"
+SESSION: Final = "__Host-session"
+HINT: Final = "__Host-hint"
+TICKET_TTL_S = 60
+HINT_TTL_S = 60
+MAX_HINT_LENGTH = 254
+
+_OPAQUE = re.compile(r"[A-Za-z0-9_=-]{32,128}")
+
+
+def read(request: Request, name: str) -> str | None:
+    """The opaque value of a cookie; None where there is none or it cannot be ours."""
+    value = request.cookies.get(name)
+    return value if value is not None and _OPAQUE.fullmatch(value) else None
+
+
+def write(response: Response, name: str, value: str, max_age_s: int) -> None:
+    response.headers.append(
+        "Set-Cookie", f"{name}={value}; Max-Age={max_age_s}; Path=/; HttpOnly; Secure; SameSite=Lax"
+    )
+
+
+def clear(response: Response, name: str) -> None:
+    write(response, name, "", 0)
+
+
+def browser_secret(request: Request) -> str:
+    """One secret for all logins that a browser has under way, so that several tabs do not push each other out."""
+    return read(request, LOGIN) or new_browser_secret()
+
+
+def write_hint(response: Response, login_hint: str) -> None:
+    """In a cookie and not in the address, because addresses end up in logs."""
+    if login_hint and len(login_hint) <= MAX_HINT_LENGTH and login_hint.isprintable():
+        write(response, HINT, base64.urlsafe_b64encode(login_hint.encode()).decode("ascii"), HINT_TTL_S)
+
+
+def read_hint(request: Request) -> str | None:
+    try:
+        hint = base64.urlsafe_b64decode(request.cookies.get(HINT, "")).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return hint if hint and len(hint) <= MAX_HINT_LENGTH and hint.isprintable() else None

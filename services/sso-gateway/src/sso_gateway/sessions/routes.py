@@ -1,0 +1,96 @@
+"""What an application asks about a session, and its end.
+
+GET  /session   who is signed in, as JSON, or 401
+GET  /auth      the same for an ingress' forward-auth, as headers
+POST /logout    ends the session in this browser
+"""
+
+from urllib.parse import parse_qs, quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
+from shared.schemas.login import EndSession, SignedIn
+from sso_gateway import metrics
+from sso_gateway.gateway import Gateway, bind, log
+from sso_gateway.pages.render import wants_json
+from sso_gateway.return_path import return_path
+from sso_gateway.sessions import cookies
+from sso_gateway.sessions.current import session_credential, signed_in
+
+MAX_FORM_BYTES = 8 * 1024
+
+
+def routes(gateway: Gateway) -> list[Route]:
+    return [
+        Route("/session", bind(gateway, show_session), methods=["GET"]),
+        Route("/auth", bind(gateway, forward_auth), methods=["GET"]),
+        Route("/logout", bind(gateway, sign_out), methods=["POST"]),
+    ]
+
+
+async def show_session(gateway: Gateway, request: Request) -> Response:
+    person = await signed_in(gateway.client, request)
+    if person is None:
+        return _not_signed_in(gateway, request)
+    return gateway.pages.json(person)
+
+
+async def forward_auth(gateway: Gateway, request: Request) -> Response:
+    person = await signed_in(gateway.client, request)
+    if person is None:
+        return _not_signed_in(gateway, request)
+    return gateway.pages.protected(Response(status_code=200, headers=identity_headers(person)))
+
+
+def identity_headers(person: SignedIn) -> dict[str, str]:
+    """Every name, always, so that whatever the caller sent under it is overwritten. UTF-8, percent-encoded where not ASCII."""
+    values = {
+        "X-Identity-Company": person.company,
+        "X-Identity-Employee-Id": person.employee_id,
+        "X-Identity-Login-Name": person.login_name,
+        "X-Identity-Email": person.email,
+        "X-Identity-Given-Name": person.given_name,
+        "X-Identity-Family-Name": person.family_name,
+        "X-Identity-Roles": ",".join(person.roles),
+    }
+    return {name: quote(value, safe="@.,+-_' ") for name, value in values.items()}
+
+
+async def sign_out(gateway: Gateway, request: Request) -> Response:
+    if not _from_our_own_pages(request, gateway.settings.public_url):
+        return gateway.pages.refusal(request, "wrong_origin", status=403)
+    try:
+        fields = parse_qs((await read_body(request, MAX_FORM_BYTES)).decode("utf-8"), max_num_fields=10)
+    except (BodyTooLarge, BodyTooSlow, ValueError):
+        return gateway.pages.refusal(request, "invalid_request", status=400)
+    credential = session_credential(request)
+    if credential is not None:
+        ended = await gateway.client.end_session(EndSession(session=credential))
+        if ended.ended:
+            metrics.SESSIONS_ENDED.labels("logout").inc()
+            log.info("session_ended", cause="logout")
+    goal = return_path(fields.get("return_to", [""])[0])
+    response: Response = Response(status_code=204) if wants_json(request) else RedirectResponse(goal, status_code=303)
+    cookies.clear(response, cookies.SESSION)
+    return gateway.pages.protected(response)
+
+
+def _from_our_own_pages(request: Request, public_url: str) -> bool:
+    """Against forms on other sites. A browser says where a POST comes from; what says nothing is no browser.
+
+    Our pages send no referrer, which makes Origin "null" even among themselves: Sec-Fetch-Site has the first word.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is None or origin == public_url.rstrip("/")
+
+
+def _not_signed_in(gateway: Gateway, request: Request) -> Response:
+    response = gateway.pages.refusal_json(request, "not_signed_in", status=401)
+    response.headers["WWW-Authenticate"] = "Cookie"
+    return response

@@ -1,0 +1,216 @@
+"""`make run` as a process: ready, quiet when told to stop, and gone."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_base() -> int:
+    """A PORT_BASE whose ports are free: base to base + 10, and a thousand above."""
+    for base in range(21000 + os.getpid() % 500 * 40, 60000, 40):
+        try:
+            for port in (base, base + 1, base + 2, base + 10, base + 1000, base + 1001, base + 1002):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return base
+    raise AssertionError("no free ports")
+
+
+class Run:
+    def __init__(self, process: "subprocess.Popen[str]", base: int, folder: Path) -> None:
+        self.process = process
+        self.base = base
+        self.folder = folder
+        self.output = ""
+
+    def wait_until_ready(self, seconds: float = 60) -> None:
+        assert self.process.stdout is not None
+        deadline = time.monotonic() + seconds
+        for line in self.process.stdout:
+            self.output += line
+            if "Ctrl-C stops everything" in line:
+                return
+            assert time.monotonic() < deadline, self.output
+        raise AssertionError(self.output)
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        rest, _ = self.process.communicate(timeout=40)
+        self.output += rest
+        return self.process.returncode
+
+    def family(self) -> list[str]:
+        """Command lines of living processes that belong to this run."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    command = (entry / "cmdline").read_bytes()
+                    environment = (entry / "environ").read_bytes()
+                except OSError:
+                    continue
+                if str(self.folder).encode() in command or f"IDGW_TEST={self.base}".encode() in environment:
+                    found.append(command.replace(b"\0", b" ").decode(errors="replace"))
+        return found
+
+
+@contextmanager
+def running(folder: Path, *, base: int | None = None, **environment: str) -> Iterator[Run]:
+    base = base or free_base()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("DATABASE_")},
+        "PORT_BASE": str(base),
+        "LOCAL_DIR": str(folder),
+        "IDGW_TEST": str(base),
+        **environment,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.stack"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    run = Run(process, base, folder)
+    try:
+        yield run
+    finally:
+        if process.poll() is None:
+            run.end(signal.SIGTERM)
+
+
+def get(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_an_empty_suite_is_ready_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    with running(tmp_path / "local", DEMO="0", LOG_LEVEL="WARNING") as run:
+        run.wait_until_ready()
+        for offset in (1000, 1001, 1002):
+            assert get(f"http://127.0.0.1:{run.base + offset}/readyz") == (200, "ready\n")
+        assert "No company yet" in run.output
+        assert "service_started" not in run.output, "settings of the services are passed through"
+        listed = subprocess.run(
+            [Path(sys.executable).parent / "directory", "company", "list", "--json"],
+            env={**os.environ, "LOCAL_DIR": str(run.folder)},
+            capture_output=True,
+            text=True,
+        )
+        assert json.loads(listed.stdout) == {"companies": []}
+        assert (run.folder / "settings.env").stat().st_mode & 0o077 == 0
+        assert (run.folder / "secrets.env").stat().st_mode & 0o077 == 0
+        assert run.end(signal.SIGINT) == 0
+        assert run.family() == []
+
+
+def test_the_demo_is_provisioned_kept_and_started_again(tmp_path: Path) -> None:
+    folder = tmp_path / "local"
+    base = free_base()
+    with running(folder, base=base) as run:
+        run.wait_until_ready()
+        assert "contoso" in run.output
+        assert "fabrikam" in run.output
+        assert get(f"http://localhost:{base + 10}/")[0] == 200
+        listed = json.loads(get(f"http://localhost:{base + 10}/admin/apps")[1])
+        assert len({app["tenant_id"] for app in listed}) == 1, "two companies in ONE Entra tenant"
+        assert len({app["group_id"] for app in listed}) == len({app["certificates"][0] for app in listed}) == 2
+        assert all(len(app["assigned"]) >= 12 for app in listed), "a dozen people each"
+        assert run.output.count("employee_created") == 23, "all but the one whose account is blocked"
+        assert run.end(signal.SIGTERM) == 0
+    with running(folder, base=base) as run:
+        run.wait_until_ready()
+        assert "employee_created" not in run.output, "the data was kept"
+        # Killed without warning: nothing may survive.
+        run.process.kill()
+        run.process.communicate()
+        deadline = time.monotonic() + 15
+        while run.family() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert run.family() == []
+
+
+def test_a_taken_port_is_one_sentence_before_anything_starts(tmp_path: Path) -> None:
+    base = free_base()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", base + 1))
+        taken.listen()
+        with running(tmp_path / "local", base=base) as run:
+            output, _ = run.process.communicate(timeout=30)
+            assert run.process.returncode == 1
+    assert f"port {base + 1} (scim-ingest)" in output
+    assert "PORT_BASE=18080" in output
+    assert not (tmp_path / "local").exists()
+
+
+@pytest.mark.parametrize("value", ["http", "80", "99999", ""])
+def test_a_wrong_port_base_is_a_sentence(tmp_path: Path, value: str) -> None:
+    with running(tmp_path / "local", PORT_BASE=value) as run:
+        output, _ = run.process.communicate(timeout=30)
+    assert run.process.returncode == 1
+    assert "PORT_BASE must be a number" in output
+    assert "Traceback" not in output
+
+
+def test_a_service_that_dies_takes_the_run_down_and_is_named(tmp_path: Path) -> None:
+    with running(tmp_path / "local", DEMO="0") as run:
+        run.wait_until_ready()
+        [scim] = [
+            int(entry.name)
+            for entry in Path("/proc").iterdir()
+            if entry.name.isdigit()
+            and b"scim_ingest" in _read(entry / "cmdline")
+            and f"IDGW_TEST={run.base}".encode() in _read(entry / "environ")
+        ]
+        os.kill(scim, signal.SIGKILL)
+        output, _ = run.process.communicate(timeout=40)
+        assert run.process.returncode == 1
+        assert "scim-ingest ended with status -9" in output
+        assert run.family() == []
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_a_server_of_ones_own_is_used_and_two_copies_stand_side_by_side(tmp_path: Path, postgres_url: str) -> None:
+    import asyncio
+
+    from tests.support.stack import create_database
+
+    async def make() -> str:
+        return await create_database(postgres_url, f"own_{os.getpid()}")
+
+    own = asyncio.run(make())
+    with (
+        running(tmp_path / "one", DEMO="0", DATABASE_URL=own) as first,
+        running(tmp_path / "two", base=free_base() + 40, DEMO="0") as second,
+    ):
+        first.wait_until_ready()
+        second.wait_until_ready()
+        assert not list((tmp_path / "one").glob("pg*")), "no embedded server beside one's own"
+        assert get(f"http://127.0.0.1:{first.base + 1002}/readyz")[0] == 200
+        assert get(f"http://127.0.0.1:{second.base + 1002}/readyz")[0] == 200
+        assert first.end(signal.SIGTERM) == 0
+        assert get(f"http://127.0.0.1:{second.base + 1002}/readyz")[0] == 200

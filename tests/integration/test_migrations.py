@@ -1,0 +1,116 @@
+"""Migrations: once, in order, whole; and sentences when they cannot be."""
+
+import asyncio
+import secrets
+
+import asyncpg
+import pytest
+
+from directory.migrate import Migration, MigrationError, migrate, migrations, required_version
+from tests.conftest import APP_ROLE
+from tests.support.stack import create_database, with_database
+
+
+@pytest.fixture
+async def empty(postgres_url: str) -> str:
+    return await create_database(postgres_url, f"m{secrets.token_hex(6)}")
+
+
+async def versions(url: str) -> list[int]:
+    connection = await asyncpg.connect(url)
+    try:
+        return [row["version"] for row in await connection.fetch("select version from schema_migrations order by 1")]
+    finally:
+        await connection.close()
+
+
+async def test_eight_runners_at_once_apply_each_migration_exactly_once(empty: str) -> None:
+    app_url = with_database(empty, empty.split("/")[3].split("?")[0], user=APP_ROLE)
+    done = await asyncio.gather(*(migrate(empty, app_url) for _ in range(8)))
+    assert sorted(len(applied) for applied in done) == [0] * 7 + [len(migrations())]
+    assert await versions(empty) == [migration.version for migration in migrations()]
+
+
+async def test_a_second_run_does_nothing(empty: str) -> None:
+    assert len(await migrate(empty)) == required_version()
+    assert await migrate(empty) == []
+
+
+async def test_an_edited_file_is_refused(empty: str) -> None:
+    await migrate(empty)
+    edited = [Migration(m.version, m.name, m.sql + "\n-- better") for m in migrations()]
+    with pytest.raises(MigrationError, match="0001_roles was edited after it was applied"):
+        await migrate(empty, files=edited)
+
+
+async def test_a_database_of_a_newer_release_is_refused(empty: str) -> None:
+    await migrate(empty, files=[*migrations(), Migration(9000, "future", "select 1")])
+    with pytest.raises(MigrationError, match=r"9000_future.*newer release"):
+        await migrate(empty)
+
+
+async def test_a_failing_migration_leaves_nothing(empty: str) -> None:
+    broken = Migration(9000, "broken", "create table half (id int); select nonsense;")
+    with pytest.raises(MigrationError, match="9000_broken failed and left nothing"):
+        await migrate(empty, files=[*migrations(), broken])
+    connection = await asyncpg.connect(empty)
+    assert await connection.fetchval("select to_regclass('half')") is None
+    await connection.close()
+    assert await versions(empty) == [migration.version for migration in migrations()]
+
+
+async def test_a_file_may_ask_to_run_outside_a_transaction(empty: str) -> None:
+    index = Migration(
+        9000, "index", "-- no-transaction\ncreate index concurrently extra on employees (company_id, country)"
+    )
+    done = await asyncio.gather(*(migrate(empty, files=[*migrations(), index]) for _ in range(4)))
+    assert sum(len(applied) for applied in done) == required_version() + 1
+
+
+async def test_waiting_for_ever_is_not_an_option(empty: str) -> None:
+    from directory.migrate import LOCK_KEY
+
+    holder = await asyncpg.connect(empty)
+    await holder.execute("select pg_advisory_lock($1)", LOCK_KEY)
+    with pytest.raises(MigrationError, match=r"more than 0\.3 seconds"):
+        await migrate(empty, wait_s=0.3)
+    await holder.close()
+
+
+async def test_an_owner_who_is_no_superuser_suffices(postgres_url: str, database_urls: tuple[str, str]) -> None:
+    """As on a managed PostgreSQL: the owner may create roles and owns the database, no more."""
+    name = f"m{secrets.token_hex(6)}"
+    server = await asyncpg.connect(postgres_url)
+    await server.execute(f"create role {name} login createrole")
+    await server.execute(f"create database {name} owner {name}")
+    owner_url = with_database(postgres_url, name, user=name)
+    app_url = with_database(postgres_url, name, user=f"{name}_app")
+    # identity_app exists already in this cluster, and is another owner's.
+    with pytest.raises(MigrationError, match=rf'GRANT identity_app TO "{name}_app"'):
+        await migrate(owner_url, app_url)
+    await server.execute(f"grant identity_app to {name} with admin option")
+    await server.close()
+    await migrate(owner_url, app_url)
+    assert await versions(owner_url) == [migration.version for migration in migrations()]
+
+
+@pytest.mark.parametrize(
+    ("role", "sentence"),
+    [("postgres", "must not be the owner"), ("", "names no role"), ("bad%20role", "names no role")],
+)
+async def test_a_wrong_application_role_is_refused(empty: str, role: str, sentence: str) -> None:
+    database = empty.split("/")[3].split("?")[0]
+    with pytest.raises(MigrationError, match=sentence):
+        await migrate(empty, with_database(empty, database, user=role))
+
+
+async def test_an_application_role_with_too_many_rights_is_refused_and_not_changed(empty: str) -> None:
+    role = f"r{secrets.token_hex(4)}"
+    server = await asyncpg.connect(empty)
+    await server.execute(f"create role {role} login superuser")
+    database = empty.split("/")[3].split("?")[0]
+    with pytest.raises(MigrationError, match="superuser"):
+        await migrate(empty, with_database(empty, database, user=role))
+    assert await server.fetchval("select rolsuper from pg_roles where rolname = $1", role)
+    await server.execute(f"drop role {role}")
+    await server.close()

@@ -1,0 +1,170 @@
+"""Directory, as far as the gateway can see it: the client's coroutines over a few dictionaries.
+
+For the gateway's own tests alone; the journeys run against the real one.
+"""
+
+import base64
+import secrets
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.directory_client import DirectoryClient
+from shared.errors import DomainError, ErrorCode
+from shared.schemas.login import (
+    BeginLogin,
+    BegunLogin,
+    CompaniesFound,
+    CompanyChoice,
+    Connection,
+    EndedSession,
+    EndSession,
+    FindCompanies,
+    GetConnection,
+    IdpInitiated,
+    LoginAttempt,
+    LoginOutcome,
+    OpenedSession,
+    OpenSession,
+    ReadSession,
+    SignedIn,
+    SignedMode,
+    TrustedCertificate,
+)
+from tests.support.saml_responses import ENTITY_ID, ISSUER, NOW, TENANT, SigningKey, signing_key
+
+COMPANY_ID = "0198c0de-0000-7000-8000-000000000001"
+EMPLOYEE = "emp_0198c0de000070008000000000000002"
+
+
+def certificate(key: SigningKey) -> TrustedCertificate:
+    der_base64 = base64.b64encode(key.der).decode()
+    return TrustedCertificate(fingerprint=key.fingerprint, der_base64=der_base64, not_after=NOW + timedelta(days=1000))
+
+
+def connection(
+    company: str = "contoso", *, signed: SignedMode = "assertion", idp_initiated: IdpInitiated = "true"
+) -> Connection:
+    return Connection(
+        company=company,
+        company_id=COMPANY_ID,
+        company_name=f"{company.capitalize()} A/S",
+        language="da",
+        entity_id=ENTITY_ID.replace("contoso", company),
+        tenant_id=TENANT,
+        app_id="22222222-2222-4222-8222-222222222222",
+        sso_enabled=True,
+        login_url=f"https://login.microsoftonline.com/{TENANT}/saml2",
+        issuer=ISSUER,
+        signed=signed,
+        idp_initiated=idp_initiated,
+        certificates=[certificate(signing_key())],
+        version=1,
+    )
+
+
+@dataclass
+class _Ticket:
+    browser_sha256: str | None
+    return_to: str
+
+
+@dataclass
+class Memory:
+    """What a test may look at and change."""
+
+    companies: dict[str, Connection] = field(default_factory=lambda: {"contoso": connection()})
+    domains: dict[str, list[str]] = field(default_factory=lambda: {"contoso.com": ["contoso"]})
+    flows: dict[str, BeginLogin] = field(default_factory=dict)
+    attempts: list[LoginAttempt] = field(default_factory=list)
+    tickets: dict[str, _Ticket] = field(default_factory=dict)
+    sessions: set[str] = field(default_factory=set)
+    refuse_login: str | None = None
+    refuse_session: str | None = None
+    fail: ErrorCode | None = None
+    calls: Counter[str] = field(default_factory=Counter)
+
+
+class FakeDirectory(DirectoryClient):
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1", "not a secret")
+        self.memory = Memory()
+
+    def _called(self, name: str) -> None:
+        self.memory.calls[name] += 1
+        if self.memory.fail is not None:
+            raise DomainError(self.memory.fail, "as the test wants it")
+
+    def _connection(self, company: str) -> Connection:
+        if company not in self.memory.companies:
+            raise DomainError(ErrorCode.not_found, "There is no such company.")
+        return self.memory.companies[company]
+
+    async def is_ready(self) -> bool:
+        return self.memory.fail is None
+
+    async def get_connection(self, request: GetConnection) -> Connection:
+        self._called("get_connection")
+        return self._connection(request.company)
+
+    async def find_companies(self, request: FindCompanies) -> CompaniesFound:
+        self._called("find_companies")
+        names = self.memory.domains.get(request.email.rpartition("@")[2].lower(), [])
+        return CompaniesFound(
+            companies=[CompanyChoice(company=name, company_name=f"{name.capitalize()} A/S") for name in names]
+        )
+
+    async def begin_login(self, request: BeginLogin) -> BegunLogin:
+        self._called("begin_login")
+        found = self._connection(request.company)
+        if not found.sso_enabled:
+            raise DomainError(ErrorCode.not_allowed, "Single sign-on is switched off.")
+        flow_id = f"_{secrets.token_hex(16)}"
+        self.memory.flows[flow_id] = request
+        return BegunLogin(flow_id=flow_id, connection=found)
+
+    async def complete_login(self, request: LoginAttempt) -> LoginOutcome:
+        self._called("complete_login")
+        self.memory.attempts.append(request)
+        if self.memory.refuse_login:
+            return LoginOutcome(accepted=False, reason=self.memory.refuse_login)
+        flow = self.memory.flows.pop(request.in_response_to, None) if request.in_response_to else None
+        if request.in_response_to and flow is None:
+            return LoginOutcome(accepted=False, reason="unknown_request")
+        return_to = flow.return_to if flow else request.relay_path or "/"
+        self.memory.tickets[request.ticket_sha256] = _Ticket(flow.browser_sha256 if flow else None, return_to)
+        return LoginOutcome(accepted=True, employee_id=EMPLOYEE, return_to=return_to)
+
+    async def open_session(self, request: OpenSession) -> OpenedSession:
+        self._called("open_session")
+        if self.memory.refuse_session:
+            return OpenedSession(opened=False, reason=self.memory.refuse_session)
+        ticket = self.memory.tickets.pop(request.ticket_sha256, None)
+        if ticket is None:
+            return OpenedSession(opened=False, reason="expired")
+        if ticket.browser_sha256 is not None and ticket.browser_sha256 != request.browser_sha256:
+            return OpenedSession(opened=False, reason="other_browser")
+        self.memory.sessions.add(request.session_sha256)
+        return OpenedSession(opened=True, return_to=ticket.return_to, expires_at=NOW + timedelta(days=1))
+
+    async def read_session(self, request: ReadSession) -> SignedIn:
+        self._called("read_session")
+        if request.session.session_sha256 not in self.memory.sessions:
+            raise DomainError(ErrorCode.unauthorized, "There is no such session.")
+        return SignedIn(
+            company="contoso",
+            employee_id=EMPLOYEE,
+            login_name="anna@contoso.com",
+            email="anna@contoso.com",
+            given_name="Anna <b>",
+            family_name="Ærø",
+            roles=["approver"],
+            signed_in_at=NOW,
+            expires_at=NOW + timedelta(days=1),
+        )
+
+    async def end_session(self, request: EndSession) -> EndedSession:
+        self._called("end_session")
+        ended = request.session.session_sha256 in self.memory.sessions
+        self.memory.sessions.discard(request.session.session_sha256)
+        return EndedSession(ended=ended)

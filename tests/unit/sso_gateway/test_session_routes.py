@@ -1,0 +1,114 @@
+"""Who is signed in, for applications and for an ingress; and the way out."""
+
+import pytest
+
+from shared.errors import ErrorCode
+from tests.support.saml_responses import Recipe, respond
+from tests.unit.sso_gateway.conftest import PUBLIC_URL, Gateway
+from tests.unit.sso_gateway.fake_directory import EMPLOYEE
+
+SESSION = "__Host-session"
+
+
+async def signed_in(gateway: Gateway) -> None:
+    await gateway.browser.follow(await gateway.post_response(respond(Recipe(in_response_to=None))))
+
+
+async def test_a_session_is_told_as_json(gateway: Gateway) -> None:
+    await signed_in(gateway)
+    page = await gateway.get("/session")
+    assert page.status == 200
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.json == {
+        "company": "contoso",
+        "employee_id": EMPLOYEE,
+        "login_name": "anna@contoso.com",
+        "email": "anna@contoso.com",
+        "given_name": "Anna <b>",
+        "family_name": "Ærø",
+        "roles": ["approver"],
+        "signed_in_at": "2026-11-24T08:00:00Z",
+        "expires_at": "2026-11-25T08:00:00Z",
+    }
+
+
+@pytest.mark.parametrize("cookie", [None, "", "x", "A" * 64, "A" * 5000, "é"])
+async def test_without_a_session_it_is_401(gateway: Gateway, cookie: str | None) -> None:
+    if cookie is not None:
+        gateway.browser.set_cookie(gateway.url, SESSION, cookie)
+    for path in ("/session", "/auth"):
+        page = await gateway.get(path)
+        assert (page.status, page.json["reason"]) == (401, "not_signed_in")
+
+
+async def test_an_ended_session_is_401_at_the_next_request(gateway: Gateway) -> None:
+    await signed_in(gateway)
+    gateway.memory.sessions.clear()
+    assert (await gateway.get("/session")).status == 401
+
+
+async def test_forward_auth_tells_the_person_in_headers_that_the_caller_cannot_choose(gateway: Gateway) -> None:
+    await signed_in(gateway)
+    headers = {"X-Identity-Employee-Id": "emp_evil", "X-Identity-Roles": "setup_admin"}
+    page = await gateway.browser.get(f"{gateway.url}/auth", headers=headers)
+    assert page.status == 200
+    told = {name.title(): value for name, value in page.headers.items() if name.lower().startswith("x-identity-")}
+    assert told == {
+        "X-Identity-Company": "contoso",
+        "X-Identity-Employee-Id": EMPLOYEE,
+        "X-Identity-Login-Name": "anna@contoso.com",
+        "X-Identity-Email": "anna@contoso.com",
+        "X-Identity-Given-Name": "Anna %3Cb%3E",
+        "X-Identity-Family-Name": "%C3%86r%C3%B8",
+        "X-Identity-Roles": "approver",
+    }
+
+
+async def test_signing_out_ends_the_session_and_takes_the_cookie(gateway: Gateway) -> None:
+    await signed_in(gateway)
+    page = await gateway.browser.post(f"{gateway.url}/logout", {}, from_url=gateway.url)
+    assert (page.status, page.headers["Location"]) == (303, "/")
+    assert SESSION not in gateway.browser.cookies(gateway.url)
+    assert gateway.memory.sessions == set()
+
+
+async def test_signing_out_without_a_session_is_no_fault(gateway: Gateway) -> None:
+    assert (await gateway.browser.post(f"{gateway.url}/logout", {}, from_url=gateway.url)).status == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-site", "Origin": PUBLIC_URL},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+async def test_another_site_signs_nobody_out(gateway: Gateway, headers: dict[str, str]) -> None:
+    await signed_in(gateway)
+    page = await gateway.browser.post(f"{gateway.url}/logout", {}, headers=headers)
+    assert page.status == 403
+    assert page.shows("wrong_origin")
+    assert (await gateway.get("/session")).status == 200
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin", "Origin": "null"}, {"Origin": PUBLIC_URL}, {}])
+async def test_our_own_pages_and_programs_may(gateway: Gateway, headers: dict[str, str]) -> None:
+    await signed_in(gateway)
+    assert (await gateway.browser.post(f"{gateway.url}/logout", {}, headers=headers)).status == 303
+    assert gateway.memory.sessions == set()
+
+
+async def test_get_signs_nobody_out(gateway: Gateway) -> None:
+    await signed_in(gateway)
+    assert (await gateway.get("/logout")).status == 405
+    assert (await gateway.get("/session")).status == 200
+
+
+async def test_ready_says_when_directory_is_out_of_reach(gateway: Gateway) -> None:
+    assert (await gateway.browser.get(f"{gateway.ops_url}/readyz")).status == 200
+    gateway.memory.fail = ErrorCode.unavailable
+    assert (await gateway.browser.get(f"{gateway.ops_url}/readyz")).status == 503
+    assert (await gateway.browser.get(f"{gateway.ops_url}/healthz")).status == 200
