@@ -1,8 +1,11 @@
 """Who can reach what: Services, Ingress, NetworkPolicies, ServiceMonitors and disruption budgets."""
 
+import importlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from starlette.routing import Route
 
 from tests.charts.rendering import (
     CI_FILES,
@@ -67,23 +70,51 @@ def test_edges_find_directory_by_the_name_of_its_service(values: Path) -> None:
         assert {"name": "DIRECTORY_URL", "value": url} in server["env"]
 
 
+def exposed(documents: list[Document]) -> set[tuple[str, str, str]]:
+    """Component, path and kind of match of everything that an Ingress lets in."""
+    services = {s["metadata"]["name"]: name for name, s in by_component(documents, "Service").items()}
+    found = set()
+    for ingress in of_kind(documents, "Ingress"):
+        for path in (path for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]):
+            assert path["backend"]["service"]["port"] == {"name": "http"}
+            found.add((services[path["backend"]["service"]["name"]], path["path"], path["pathType"]))
+    return found
+
+
 @every_example
 def test_only_the_public_paths_of_the_two_public_services_are_in_an_ingress(values: Path) -> None:
-    documents = rendered(values)
-    services = by_component(documents, "Service")
-    exposed = {
-        (name, path["path"])
-        for name, ingress in by_component(documents, "Ingress").items()
-        for rule in ingress["spec"]["rules"]
-        for path in rule["http"]["paths"]
-        if path["backend"]["service"] == {"name": services[name]["metadata"]["name"], "port": {"name": "http"}}
-        and path["pathType"] == "Prefix"
-    }
-    sso = ("/login", "/saml", "/session", "/logout", "/auth", "/oauth2", "/.well-known", "/setup")
+    sso = ("/login", "/saml", "/session", "/logout", "/auth", "/oauth2", "/.well-known", "/setup", "/static")
 
-    assert exposed == {("scim", "/scim/v2"), *(("sso", path) for path in sso)}
-    everything = [p for i in of_kind(documents, "Ingress") for r in i["spec"]["rules"] for p in r["http"]["paths"]]
-    assert len(everything) == len(exposed)
+    assert exposed(rendered(values)) == {
+        ("scim", "/scim/v2", "Prefix"),
+        ("sso", "/", "Exact"),
+        *(("sso", path, "Prefix") for path in sso),
+    }
+
+
+@pytest.mark.parametrize(("name", "package"), [("scim", "scim_ingest"), ("sso", "sso_gateway")])
+def test_every_route_of_a_public_service_comes_through_its_ingress(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = pytest.importorskip(f"{package}.app")
+    settings = importlib.import_module(f"{package}.settings").Settings(
+        directory_url="http://directory", directory_secret="sixteen-characters", public_url="https://x.example.com"
+    )
+    recorded: list[Route] = []
+
+    def record(*_: object, routes: list[Route], **__: object) -> SimpleNamespace:
+        recorded.extend(routes)
+        return SimpleNamespace(app=None)
+
+    monkeypatch.setattr(app, "Service", record)
+    app.create_service(settings)
+    paths = [(path, kind) for component, path, kind in exposed(rendered(ci("minimal"))) if component == name]
+
+    def comes_through(route: str) -> bool:
+        return any(route == path or (kind == "Prefix" and route.startswith(f"{path}/")) for path, kind in paths)
+
+    assert recorded
+    assert [route.path for route in recorded if not comes_through(route.path)] == []
 
 
 def test_hosts_come_from_the_public_addresses() -> None:

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from directory.settings import DatabaseSettings
-from directory.settings import Settings as DirectorySettings
 from tests.charts.rendering import (
     CI_FILES,
     SERVING,
@@ -155,19 +154,24 @@ def test_every_secret_is_an_existing_one_and_read_from_a_mounted_file(values: Pa
 
 
 SETTINGS = {
-    "directory": DirectorySettings,
-    "operator": DatabaseSettings,
-    "migrate": DatabaseSettings,
+    "directory": ("directory.settings", "Settings"),
+    "operator": ("directory.settings", "DatabaseSettings"),
+    "migrate": ("directory.settings", "DatabaseSettings"),
+    "scim": ("scim_ingest.settings", "Settings"),
+    "sso": ("sso_gateway.settings", "Settings"),
 }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-@every_example
-def test_the_variables_set_are_ones_the_service_knows(values: Path, name: str) -> None:
-    known = {field.upper() for field in SETTINGS[name].__struct_fields__}
-    for container in containers(rendered(values)):
-        if container["name"] == name:
-            assert {variable.removesuffix("_FILE") for variable in env_of(container)} <= known
+def test_a_container_is_given_what_its_settings_require_and_nothing_they_do_not_know(name: str) -> None:
+    module, kind = SETTINGS[name]
+    fields = msgspec.structs.fields(getattr(pytest.importorskip(module), kind))
+    known, required = ({f.name.upper() for f in fields if f.required or not only} for only in (False, True))
+    for values in CI_FILES:
+        for container in containers(rendered(values)):
+            if container["name"] == name:
+                given = {variable.removesuffix("_FILE") for variable in env_of(container)}
+                assert required <= given <= known
 
 
 def test_what_an_environment_value_says_arrives_as_written() -> None:

@@ -32,7 +32,7 @@ and is refused then). The test compares every name with the service's own Settin
 {{- else if eq .component "scim" -}}
 {{- $_ := set $env "PUBLIC_URL" $values.scimPublicUrl -}}
 {{- else if eq .component "sso" -}}
-{{- $env = merge $env (dict "PUBLIC_URL" $values.ssoPublicUrl "ENTITY_ID_BASE" $values.entityIdBase) -}}
+{{- $_ := set $env "PUBLIC_URL" $values.ssoPublicUrl -}}
 {{- with $values.ingress.trustedProxies }}{{ $_ := set $env "FORWARDED_ALLOW_IPS" (join "," .) }}{{ end -}}
 {{- end -}}
 {{- range $name, $_ := include "gateway.secrets" . | fromYaml -}}
