@@ -17,10 +17,10 @@ and is refused then). The test compares every name with the service's own Settin
 
 {{- define "gateway.env" -}}
 {{- $values := .root.Values -}}
-{{- $env := dict "LOG_LEVEL" $values.log.level "LOG_FORMAT" $values.log.format -}}
+{{- $env := dict -}}
 {{- $serves := has .component (list "directory" "scim" "sso") -}}
 {{- if $serves -}}
-{{- $env = merge $env (dict "PORT" "8000" "OPS_PORT" "9000" "SHUTDOWN_GRACE_S" $values.shutdown.graceSeconds) -}}
+{{- $env = merge $env (dict "LOG_LEVEL" $values.log.level "LOG_FORMAT" $values.log.format "PORT" "8000" "OPS_PORT" "9000" "SHUTDOWN_GRACE_S" $values.shutdown.graceSeconds) -}}
 {{- with $values.telemetry.otlpEndpoint }}{{ $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end -}}
 {{- end -}}
 {{- if has .component (list "scim" "sso") -}}
