@@ -38,6 +38,13 @@ AnswerT = TypeVar("AnswerT", bound=Schema)
 _encoder = msgspec.json.Encoder()
 
 
+def _as_seen_here(error: DomainError) -> DomainError:
+    # Our own credential is wrong: nobody outside can mend that. A 401 would make Entra give a whole company up.
+    if error.code is ErrorCode.wrong_caller:
+        return DomainError(ErrorCode.unavailable, "The directory does not accept this service; its operator must look.")
+    return error
+
+
 class DirectoryClient:
     """Opened once per process (`async with`), used by every request.
 
@@ -66,10 +73,12 @@ class DirectoryClient:
             await self._session.close()
 
     async def is_ready(self) -> bool:
-        """Whether directory answers at all; for the edges' readiness."""
+        """Whether directory can serve, and accepts this service's credential; for the edges' readiness."""
         assert self._session is not None  # noqa: S101
         try:
-            async with self._session.get(f"{self._url}/ready", timeout=aiohttp.ClientTimeout(total=2.0)) as answer:
+            async with self._session.get(
+                f"{self._url}/ready", headers=self._headers, timeout=aiohttp.ClientTimeout(total=2.0)
+            ) as answer:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
@@ -86,7 +95,7 @@ class DirectoryClient:
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 raise DomainError(ErrorCode.unavailable, "The directory cannot be reached; try again.") from error
             if answer.status != 200:
-                raise read_problem(answer.status, body)
+                raise _as_seen_here(read_problem(answer.status, body))
             return self._decode(operation, body)
 
     def _decode(self, operation: Operation[RequestT, AnswerT], body: bytes) -> AnswerT:

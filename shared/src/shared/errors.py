@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     invalid_value = "invalid_value"
     invalid_request = "invalid_request"
     unauthorized = "unauthorized"
+    wrong_caller = "wrong_caller"
     not_allowed = "not_allowed"
     unavailable = "unavailable"
 

@@ -17,6 +17,7 @@ TABLE = {
     ErrorCode.unauthorized: (401, None),
     ErrorCode.not_allowed: (403, None),
     ErrorCode.unavailable: (503, None),
+    ErrorCode.wrong_caller: (503, None),
 }
 
 

@@ -41,6 +41,9 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
         return None if await database.is_reachable() else "the database cannot be reached"
 
     async def ready_route(request: Request) -> Response:
+        """For the edges: with a wrong credential an edge must not call itself ready."""
+        if callers.caller(request.headers.get("authorization")) is None:
+            return PlainTextResponse("who are you?\n", status_code=401)
         reason = await ready()
         return PlainTextResponse(f"{reason or 'ready'}\n", status_code=503 if reason else 200)
 

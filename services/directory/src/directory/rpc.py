@@ -7,6 +7,7 @@ The same declaration that `DirectoryClient` calls by. Handlers see a decoded req
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import asyncpg
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,9 +38,14 @@ def serve(
     async def endpoint(request: Request) -> Response:
         try:
             if callers.caller(request.headers.get("authorization")) != operation.caller:
-                raise DomainError(ErrorCode.unauthorized, f"Only {operation.caller} may call this.")
+                raise DomainError(ErrorCode.wrong_caller, f"Only {operation.caller} may call this.")
             answer = await handler(await _decoded(request, decoder))
         except DomainError as error:
+            return problem_response(error, request_id=context.request_id.get())
+        except asyncpg.CharacterNotInRepertoireError:
+            # PostgreSQL has no NUL in text. Where a value is validated it never comes this far; where one is only looked
+            # for, nothing can be found under it.
+            error = DomainError(ErrorCode.invalid_value, "A value holds a character that cannot be stored (NUL).")
             return problem_response(error, request_id=context.request_id.get())
         return Response(_encoder.encode(answer), media_type="application/json")
 

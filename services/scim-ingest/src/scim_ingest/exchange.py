@@ -49,7 +49,12 @@ class Handler(Protocol):
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 # These came after directory had accepted the token, so the company in the path is proven.
-_PROVEN = frozenset(ErrorCode) - {ErrorCode.unauthorized, ErrorCode.unavailable, ErrorCode.invalid_request}
+_PROVEN = frozenset(ErrorCode) - {
+    ErrorCode.unauthorized,
+    ErrorCode.wrong_caller,
+    ErrorCode.unavailable,
+    ErrorCode.invalid_request,
+}
 
 
 def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:

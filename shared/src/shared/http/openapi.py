@@ -36,7 +36,7 @@ def openapi_document() -> dict[str, Any]:
 
 
 def _path_item(operation: Operation[Schema, Schema], by_type: dict[Any, Any]) -> dict[str, Any]:
-    codes = (ErrorCode.invalid_request, ErrorCode.unauthorized, *operation.refusals)
+    codes = (ErrorCode.invalid_request, ErrorCode.wrong_caller, *operation.refusals)
     refusals: dict[str, list[str]] = {}
     for code in codes:
         words = refusals.setdefault(str(STATUS[code]), [])

@@ -15,6 +15,7 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.invalid_value: 422,
     ErrorCode.invalid_request: 400,
     ErrorCode.unauthorized: 401,
+    ErrorCode.wrong_caller: 401,
     ErrorCode.not_allowed: 403,
     ErrorCode.unavailable: 503,
 }

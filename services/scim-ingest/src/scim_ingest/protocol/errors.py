@@ -103,6 +103,7 @@ _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     ErrorCode.unauthorized: (401, None),
     ErrorCode.not_allowed: (403, None),
     ErrorCode.unavailable: (503, None),
+    ErrorCode.wrong_caller: (503, None),
 }
 RETRY_AFTER_S = 5
 

@@ -1,0 +1,45 @@
+"""The documents lead somewhere and say what the code says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("charts/**/*.md")]
+)
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    done = subprocess.run([sys.executable, "scripts/docs.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://", "mailto:")):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_named_in_code_marks_exist(page: Path) -> None:
+    for named in re.findall(
+        r"`((?:tests|docs|scripts|services|shared|charts|benchmarks)/[\w./-]+\.\w+)`", page.read_text(encoding="utf-8")
+    ):
+        assert (ROOT / named).exists(), named
+
+
+def test_no_lock_or_script_names_a_registry() -> None:
+    for path in [
+        *ROOT.glob("**/requirements.lock"),
+        ROOT / "Makefile",
+        *ROOT.glob("scripts/*"),
+        *ROOT.glob("services/*/Dockerfile"),
+    ]:
+        if ".venv" not in path.parts and path.is_file():
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"pypi\.org|pythonhosted|npmjs\.(org|com)|deb\.debian", text), path
