@@ -5,6 +5,7 @@ certificates: self-signed, one fixed name, no extensions, three years, 16-byte s
 """
 
 import calendar
+import functools
 import secrets
 from base64 import b64encode
 from collections.abc import Sequence
@@ -63,6 +64,7 @@ def signing_certificate(certificates: Sequence[Certificate], now: datetime) -> C
     return newest[-1]
 
 
+@functools.lru_cache(maxsize=256)
 def private_key(certificate: Certificate) -> rsa.RSAPrivateKey:
     key = serialization.load_pem_private_key(certificate.key_pem.encode(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
