@@ -45,8 +45,8 @@ def serve(
         except asyncpg.CharacterNotInRepertoireError:
             # PostgreSQL has no NUL in text. Where a value is validated it never comes this far; where one is only looked
             # for, nothing can be found under it.
-            error = DomainError(ErrorCode.invalid_value, "A value holds a character that cannot be stored (NUL).")
-            return problem_response(error, request_id=context.request_id.get())
+            refused = DomainError(ErrorCode.invalid_value, "A value holds a character that cannot be stored (NUL).")
+            return problem_response(refused, request_id=context.request_id.get())
         return Response(_encoder.encode(answer), media_type="application/json")
 
     return Route(operation.path, endpoint, methods=["POST"], name=operation.name)
