@@ -58,6 +58,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("company", "ab", "company: wanted 3 to 63"),
     ("company", "-contoso", "company: wanted"),
     ("company", "con toso", "company: wanted"),
+    ("company", "finish", "company: wanted a name that is not an address of ours"),
     ("company", "a" * 64, "company: has 64 characters"),
     ("company", 4711, "company: wanted text (put it in quotes)"),
     ("company", "contoso\n", "company:"),

@@ -20,6 +20,8 @@ from directory.companies.fields import Fields, ManifestRefused, Problem
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 12
 COMPANY = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z")
+RESERVED = frozenset({"finish"})
+"""Names that stand for something else where a company's name stands in an address: /login/finish."""
 _DOMAIN = re.compile(r"(?!-)(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}\Z")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -102,6 +104,8 @@ def _company(fields: Fields) -> str:
             "3 to 63 lower-case letters, digits and '-', beginning and ending with a letter or digit",
             company,
         )
+    if company in RESERVED:
+        fields.refuse("company", "a name that is not an address of ours", company)
     return company
 
 
