@@ -4,7 +4,7 @@ The manager's link is not decided here: that takes a look at the others (`manage
 """
 
 import hashlib
-import os
+import secrets
 from datetime import datetime
 from uuid import UUID
 
@@ -50,7 +50,7 @@ def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
 def departed(before: EmployeeRecord, now: datetime, time_zone: str) -> EmployeeRecord:
     """Names released. For audit stays a random salt of 16 bytes and the salted SHA-256 of the login name's key (S40)."""
     after, _ = advance(before, Step.remove, local_date(now, time_zone))
-    salt = os.urandom(16)
+    salt = secrets.token_bytes(16)
     released = salt + hashlib.sha256(salt + (before.login_key or "").encode()).digest()
     return msgspec.structs.replace(after, released_sha256=released, updated_at=now, version=before.version + 1)
 
