@@ -63,7 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one run with fewer requests")
     quick = parser.parse_args().quick
-    runs, count, sizes = (1, 400, [1000]) if quick else (3, 1500, [1000, 10_000])
+    runs, count, sizes = (1, 400, [1000, 5000]) if quick else (3, 1500, [1000, 10_000])
     print(HEAD[0].ljust(46) + "".join(cell.rjust(8) for cell in HEAD[1:]), flush=True)
     with suite.running() as target:
         idle = {name: resident_mib(pid) for name, pid in target.processes.items() if name != "postgresql"}

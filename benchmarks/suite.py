@@ -90,7 +90,7 @@ def running(port_base: int = 27080) -> Iterator[Target]:
                 tenant=new_tenant(),
             )
         finally:
-            process.terminate()
+            process.terminate()  # it stops what it started
             process.communicate(timeout=40)
 
 

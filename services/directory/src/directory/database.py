@@ -222,7 +222,13 @@ class Database:
             max_size=self._max_size,
             command_timeout=self._command_timeout_s,
             max_inactive_connection_lifetime=300.0,
-            server_settings={"application_name": "directory", "jit": "off"},
+            server_settings={
+                "application_name": "directory",
+                "jit": "off",
+                # A plan kept from when a table was almost empty reads a whole company per lookup until statistics come
+                # (measured: 3.1 instead of 0.9 ms at 5,000 people). Planning each time costs less than that, and is flat.
+                "plan_cache_mode": "force_custom_plan",
+            },
         )
         metrics.DB_CONNECTIONS_MAX.set(self._max_size)
         return self

@@ -265,6 +265,11 @@ BEGIN
 END
 $$;
 
+-- The doors look up by unique keys alone: their plans are the same at every size and worth keeping, whatever the session says.
+ALTER FUNCTION registry.enter_by_scim_token(bytea, timestamptz) SET plan_cache_mode = 'auto';
+ALTER FUNCTION registry.enter_by_name(text) SET plan_cache_mode = 'auto';
+ALTER FUNCTION registry.enter_by_id(uuid) SET plan_cache_mode = 'auto';
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA registry FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     registry.enter_by_scim_token(bytea, timestamptz), registry.enter_by_name(text), registry.enter_by_id(uuid),

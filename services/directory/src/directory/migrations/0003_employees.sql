@@ -48,7 +48,7 @@ CREATE TABLE employees (
 );
 
 CREATE UNIQUE INDEX employees_external_id_taken ON employees (company_id, external_id);
-CREATE UNIQUE INDEX employees_object_id_taken ON employees (company_id, entra_object_id) WHERE state <> 'departed';
+CREATE UNIQUE INDEX employees_object_id_taken ON employees (company_id, entra_object_id) WHERE email_key IS NOT NULL;
 CREATE INDEX employees_by_object_id ON employees (company_id, entra_object_id);
 CREATE INDEX employees_by_manager ON employees (company_id, manager_id);
 CREATE INDEX employees_by_manager_key ON employees (company_id, manager_key) WHERE manager_key IS NOT NULL;
