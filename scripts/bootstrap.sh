@@ -74,6 +74,8 @@ fi
 
 printf '%s' "$PWD $("$python" --version 2>&1)" > .venv/.made
 export VIRTUAL_ENV="$PWD/.venv"
+# The machine's own certificates are trusted too, for those who sit behind a company's proxy.
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 "$uv" pip install --quiet --require-hashes -r requirements.lock
 "$uv" pip install --quiet --no-deps -e shared -e services/directory -e services/scim-ingest -e services/sso-gateway
 printf '%s' "$(checksum) $PWD" > .venv/.stamp

@@ -3,6 +3,7 @@
 # Safe to run at any time: what is there and has the right checksum stays. Two runs at once do not hurt each other.
 set -eu
 cd "$(dirname "$0")/.."
+export UV_SYSTEM_CERTS="${UV_SYSTEM_CERTS:-true}"
 
 HELM4_SHA256=210d576a6dc04b7864af4b5d9a5af58860bbc03d19174ffeddbd29d01d1b59a9
 HELM3_SHA256=9e7a767efb3f9e334758ae066b4af355c01539663c7fffb30eed2b6213a4735e
