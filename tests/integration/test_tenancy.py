@@ -292,7 +292,7 @@ async def test_functions_that_act_as_the_owner_fix_their_search_path(app: asyncp
     )
     assert len(rows) > 5
     for row in rows:
-        assert row["proconfig"] == ["search_path=pg_catalog, pg_temp"], row["name"]
+        assert row["proconfig"][0] == "search_path=pg_catalog, pg_temp", row["name"]
 
 
 async def test_the_application_is_nobody_special(app: asyncpg.Connection, firm_urls: Urls) -> None:
