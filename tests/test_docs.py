@@ -33,13 +33,9 @@ def test_files_named_in_code_marks_exist(page: Path) -> None:
         assert (ROOT / named).exists(), named
 
 
-def test_no_lock_or_script_names_a_registry() -> None:
-    for path in [
-        *ROOT.glob("**/requirements.lock"),
-        ROOT / "Makefile",
-        *ROOT.glob("scripts/*"),
-        *ROOT.glob("services/*/Dockerfile"),
-    ]:
-        if ".venv" not in path.parts and path.is_file():
-            text = path.read_text(encoding="utf-8")
-            assert not re.search(r"pypi\.org|pythonhosted|npmjs\.(org|com)|deb\.debian", text), path
+def test_no_lock_or_script_holds_an_address() -> None:
+    """Where packages come from is the machine's business."""
+    locks = [*ROOT.glob("*.lock"), *ROOT.glob("services/*.lock"), *ROOT.glob("services/*/*.lock")]
+    assert len(locks) >= 5
+    for path in [*locks, ROOT / "Makefile", *ROOT.glob("scripts/*.*"), *ROOT.glob("services/*/Dockerfile")]:
+        assert "://" not in path.read_text(encoding="utf-8"), path
