@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from tests.entra.scim_client import ScimClient
 from tests.support.browser import Browser
 from tests.support.company import Company, create_body, new_company
 from tests.support.stack import Stack
@@ -141,15 +142,23 @@ async def test_a_manager_of_another_company_is_never_linked(stack: Stack, compan
 
 
 async def test_the_token_of_another_company_is_exactly_a_wrong_token(stack: Stack, company: Company) -> None:
+    """Whatever else is right or wrong with the request."""
     other = await new_company(stack)
-    anna = company.hire()
-    employee_id = await company.provision(anna)
-    company.scim._token = other.token
-    foreign = await company.scim.get(f"/Users/{employee_id}")
-    company.scim._token = "idgw_wrong"
-    wrong = await company.scim.get(f"/Users/{employee_id}")
-    assert foreign.status == wrong.status == 401
-    assert foreign.text == wrong.text
+    employee_id = await company.provision(company.hire())
+    patch = {"Operations": [{"op": "replace", "path": "title", "value": "x" * 5000}]}
+    answers = []
+    for token in (other.token, "idgw_wrong"):
+        async with ScimClient(company.scim_url, token) as scim:
+            for path in (f"/Users/{employee_id}", "/Users/nobody", "/Users/emp_" + "0" * 32):
+                answers += [await scim.get(path), await scim.patch(path, patch), await scim.delete(path)]
+            answers += [
+                await scim.get("/Users"),
+                await scim.post("/Users", create_body(company.hire(), title="x" * 5000)),
+            ]
+    assert {answer.status for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    assert (await company.scim.get(f"/Users/{employee_id}")).status == 200
+    await other.scim.close()
 
 
 async def test_an_id_of_another_company_is_exactly_an_id_that_does_not_exist(stack: Stack, company: Company) -> None:

@@ -52,6 +52,32 @@ async def test_every_form_of_suspension(company: Company, browser: Browser, oper
     assert (await company.session(browser)).status == 401
 
 
+@pytest.mark.parametrize(
+    "beside", [{"path": "userName"}, {"path": "title", "value": "x" * 5000}], ids=["taken", "too long"]
+)
+async def test_a_suspension_is_never_lost_because_something_beside_it_is_refused(
+    company: Company, browser: Browser, stack: Stack, beside: dict[str, str]
+) -> None:
+    """D5, in one internal call like every other request."""
+    anna, bo = company.hire("anna"), company.hire("bo")
+    employee_id = await company.provision(anna)
+    await company.provision(bo)
+    await company.sign_in(browser, anna)
+    refused = {"op": "Replace", "value": bo.user_principal_name, **beside}
+    assert (await company.patch(employee_id, refused)).status in {400, 409}
+    assert (await company.session(browser)).status == 200
+
+    async with stack.counting() as count:
+        answer = await company.patch(employee_id, refused, {"op": "Replace", "path": "active", "value": "False"})
+
+    assert count.calls == {"change_employee": 1}
+    assert answer.status == 200
+    assert answer.json["active"] is False
+    assert answer.json["userName"] == anna.user_principal_name
+    assert "title" not in answer.json
+    assert (await company.session(browser)).status == 401
+
+
 async def test_a_suspended_person_keeps_name_and_address_and_is_found(company: Company) -> None:
     """S45, S47."""
     anna = company.hire()

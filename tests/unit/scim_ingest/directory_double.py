@@ -77,7 +77,18 @@ class DirectoryDouble(DirectoryClient):
     async def change_employee(self, request: schemas.ChangeEmployee) -> schemas.Changed:
         employees = self._company("change_employee", request.credential)
         before = _existing(employees, request.employee_id)
-        values = {field: value for field, value in asdict(request.changes).items() if value is not UNSET}
+        try:
+            return self._change(employees, before, request.changes)
+        except DomainError as error:
+            if not (request.deactivate_anyway and request.changes.active is False):
+                raise
+            done = self._change(employees, before, schemas.EmployeeChanges(active=False))
+            return replace(done, left_out=error.code.value)
+
+    def _change(
+        self, employees: dict[str, schemas.Employee], before: schemas.Employee, changes: schemas.EmployeeChanges
+    ) -> schemas.Changed:
+        values = {field: value for field, value in asdict(changes).items() if value is not UNSET}
         if (active := values.pop("active", None)) is not None:
             values["state"] = "active" if active else "suspended"
         _check_unique(employees, before.id, values)

@@ -15,14 +15,12 @@ from starlette.routing import Route
 from scim_ingest import metrics
 from scim_ingest.exchange import Answer, activity_id, endpoint, integer, json_body, parameters_of, route
 from scim_ingest.metrics import Result
-from scim_ingest.protocol.errors import from_domain
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.patch import Compiled, compile_patch, operations_of
 from scim_ingest.protocol.projection import Projection, read_projection
 from scim_ingest.protocol.resource import read_new_employee, read_replacement, to_scim, version_tag
 from scim_ingest.settings import Settings
 from shared.directory_client import DirectoryClient
-from shared.errors import DomainError, ErrorCode
 from shared.schemas.employee import (
     Changed,
     ChangeEmployee,
@@ -41,17 +39,6 @@ DEFAULT_COUNT = 100
 MAX_COUNT = 1000
 _MAX_OFFSET = 2**31 - 1
 
-# What directory may refuse in the neighbours of a deactivation (decision D5).
-_NOT_THE_DEACTIVATION = frozenset(
-    {
-        ErrorCode.login_taken,
-        ErrorCode.email_taken,
-        ErrorCode.external_id_taken,
-        ErrorCode.already_exists,
-        ErrorCode.needs_confirmation,
-        ErrorCode.invalid_value,
-    }
-)
 _RESULT_OF_OUTCOME: dict[str, Result] = {"created": "created", "adopted": "linked", "reactivated": "reactivated"}
 
 
@@ -117,7 +104,12 @@ class Users:
         compiled = compile_patch(operations_of(await self._body(request)), employee_id)
         for op, dialect in compiled.dialects:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
-        done = await self._change_or_deactivate(credential, employee_id, compiled)
+        done = await self._directory.change_employee(
+            ChangeEmployee(
+                credential=credential, employee_id=employee_id, changes=compiled.changes, deactivate_anyway=True
+            )
+        )
+        self._note_left_out(employee_id, compiled, done)
         self._note("employee_changed", request, done.employee, compiled.ignored, changed=done.changed)
         return self._changed(done, compiled.changes, credential, projection, is_patch=True)
 
@@ -137,26 +129,14 @@ class Users:
         self._log.info("employee_removed", employee=employee_id, activity=activity_id(request))
         return Answer(204, "deleted")
 
-    async def _change_or_deactivate(self, credential: ScimCredential, employee_id: str, compiled: Compiled) -> Changed:
-        """A deactivation is never lost because something beside it is refused (decision D5).
-
-        The second call happens only after the first was refused as a whole and wrote nothing.
-        """
-        left_out = [error.scim_type or "" for error in compiled.refused]
-        asked = ChangeEmployee(credential=credential, employee_id=employee_id, changes=compiled.changes)
-        alone = EmployeeChanges(active=False)
-        try:
-            done = await self._directory.change_employee(asked)
-        except DomainError as error:
-            deactivates = compiled.changes.active is False and compiled.changes != alone
-            if not deactivates or error.code not in _NOT_THE_DEACTIVATION:
-                raise
-            left_out = [from_domain(error).scim_type or ""]
-            done = await self._directory.change_employee(msgspec.structs.replace(asked, changes=alone))
+    def _note_left_out(self, employee_id: str, compiled: Compiled, done: Changed) -> None:
+        """A deactivation that was done although something beside it was refused, here or by directory (decision D5)."""
+        left_out: list[str] = [error.scim_type or "" for error in compiled.refused]
+        if done.left_out is not None:
+            left_out.append(done.left_out)
         if left_out:
             metrics.DEACTIVATIONS_ALONE.inc()
             self._log.warning("employee_deactivated_without_the_rest", employee=employee_id, refused=left_out)
-        return done
 
     def _changed(
         self,

@@ -137,12 +137,16 @@ class ChangeEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     credential: ScimCredential
     employee_id: str
     changes: EmployeeChanges
+    deactivate_anyway: bool = False
+    """Where something beside `active: false` is refused, do that alone instead of nothing (decision D5)."""
 
 
 class Changed(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     employee: Employee
     changed: bool
     """False: everything was already so, and nothing was written."""
+    left_out: str | None = None
+    """Code of the refusal because of which only the deactivation was done; None: all was done."""
 
 
 class RemoveEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

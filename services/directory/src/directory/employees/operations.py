@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
 import asyncpg
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from directory import metrics
@@ -54,6 +55,11 @@ _TAKEN = {
     "employees_object_id_taken": ErrorCode.external_id_taken,
 }
 
+_NOT_THE_DEACTIVATION = frozenset(
+    {ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken, ErrorCode.invalid_value}
+)
+"""What may be refused in the neighbours of a deactivation."""
+
 Outcome = Literal["created", "adopted", "reactivated"]
 _OUTCOMES: dict[type, tuple[EventKind, Outcome]] = {
     Create: (EventKind.employee_created, "created"),
@@ -66,6 +72,7 @@ AnswerT = TypeVar("AnswerT")
 
 async def get_employee(database: Database, request: GetEmployee) -> Employee:
     async with provisioning(database, request.credential) as tx:
+        # Judged inside: whoever has no token learns nothing but that, whatever else is wrong.
         found = await store.get(tx, _id(request.employee_id))
     if found is None:
         raise not_found()
@@ -73,20 +80,19 @@ async def get_employee(database: Database, request: GetEmployee) -> Employee:
 
 
 async def find_employees(database: Database, request: FindEmployees) -> EmployeePage:
-    if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
-        raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
-    offset = min(request.offset, 2**31)
     async with provisioning(database, request.credential) as tx:
-        total, found = await search(tx, request.conditions, offset, request.limit)
+        if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
+            raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
+        total, found = await search(tx, request.conditions, min(request.offset, 2**31), request.limit)
     return EmployeePage(total=total, employees=[one.seen_from_outside() for one in found])
 
 
 async def provision_employee(database: Database, request: ProvisionEmployee) -> Provisioned:
     """Create, adopt or reactivate; see `matching`."""
-    check_values(request.employee)
 
     async def attempt() -> Provisioned:
         async with provisioning(database, request.credential) as tx:
+            check_values(request.employee)
             return await _provision(tx, request.employee)
 
     provisioned = await _repeated(attempt, request.employee)
@@ -97,12 +103,24 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
 
 
 async def change_employee(database: Database, request: ChangeEmployee) -> Changed:
-    check_values(request.changes)
-    employee_id = _id(request.employee_id)
+    """All or nothing; but where asked to, a deactivation is never lost because something beside it is refused (D5)."""
+    alone = EmployeeChanges(active=False)
+    try:
+        return await _change_employee(database, request, request.changes)
+    except DomainError as error:
+        deactivates = request.deactivate_anyway and request.changes.active is False and request.changes != alone
+        if not deactivates or error.code not in _NOT_THE_DEACTIVATION:
+            raise
+        # A transaction of its own: the refused one has left nothing behind.
+        done = await _change_employee(database, request, alone)
+        return msgspec.structs.replace(done, left_out=error.code.value)
 
+
+async def _change_employee(database: Database, request: ChangeEmployee, changes: EmployeeChanges) -> Changed:
     async def attempt() -> tuple[Changed, EventKind | None]:
         async with provisioning(database, request.credential) as tx:
-            return await _change(tx, employee_id, request.changes)
+            check_values(changes)
+            return await _change(tx, _id(request.employee_id), changes)
 
     changed, kind = await _repeated(attempt, None)
     result = kind.value.removeprefix("employee.") if kind else "unchanged"
@@ -115,11 +133,10 @@ async def change_employee(database: Database, request: ChangeEmployee) -> Change
 
 async def remove_employee(database: Database, request: RemoveEmployee) -> Removed:
     """Hard delete (S37 to S42): the names are free at once, the record stays for payroll."""
-    employee_id = _id(request.employee_id)
 
     async def attempt() -> None:
         async with provisioning(database, request.credential) as tx:
-            await _remove(tx, employee_id)
+            await _remove(tx, _id(request.employee_id))
 
     await _repeated(attempt, None)
     metrics.WRITES.labels("employee", "departed").inc()
