@@ -14,7 +14,6 @@ run: bootstrap ## everything on this machine: database, services, simulated Entr
 
 test: bootstrap ## every test that CI runs
 	@scripts/test-tools.sh
-	@scripts/helm.sh
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile
 
 check: bootstrap ## format, lint, types, generated pages up to date
