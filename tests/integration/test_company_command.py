@@ -288,7 +288,7 @@ async def test_sweep_deletes_what_has_expired_and_nothing_else(
 
 async def kinds(operator: Operator) -> list[str]:
     async with operator.stack.database.scope_for_name(operator.company).transaction() as tx:
-        asked = statement("events.test", "select kind from events where company_id = $1 order by event_id")
+        asked = statement("events.test", "select kind from events where company_id = $1 order by sequence")
         return [row["kind"] for row in await tx.fetch(asked, tx.company_id)]
 
 

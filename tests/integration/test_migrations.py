@@ -2,11 +2,14 @@
 
 import asyncio
 import secrets
+import uuid
+from datetime import date
 
 import asyncpg
+import msgspec
 import pytest
 
-from directory.migrate import Migration, MigrationError, migrate, migrations, required_version
+from directory.migrate import Migration, MigrationError, migrate, migrations
 from tests.conftest import APP_ROLE
 from tests.support.stack import create_database, with_database
 
@@ -32,7 +35,7 @@ async def test_eight_runners_at_once_apply_each_migration_exactly_once(empty: st
 
 
 async def test_a_second_run_does_nothing(empty: str) -> None:
-    assert len(await migrate(empty)) == required_version()
+    assert len(await migrate(empty)) == len(migrations())
     assert await migrate(empty) == []
 
 
@@ -47,6 +50,54 @@ async def test_a_database_of_a_newer_release_is_refused(empty: str) -> None:
     await migrate(empty, files=[*migrations(), Migration(9000, "future", "select 1")])
     with pytest.raises(MigrationError, match=r"9000_future.*newer release"):
         await migrate(empty)
+
+
+async def test_what_was_there_before_gets_its_owners_departments_and_a_chained_history(empty: str) -> None:
+    """From release to release: rows as the first release wrote them, and one that it goes on writing while we roll out."""
+    await migrate(empty, files=[one for one in migrations() if one.version <= 4])
+    company_id, anna, gone = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    connection = await asyncpg.connect(empty)
+    try:
+        await connection.execute(
+            "insert into companies (company_id, company, name, time_zone, language, follow_entra_managers, created_at, updated_at) "
+            "values ($1, 'old', 'Old', 'Europe/Copenhagen', 'da', true, now(), now())",
+            company_id,
+        )
+        person = (
+            "insert into employees (company_id, employee_id, state, source, login_name, login_key, email, email_key, given_name, "
+            "family_name, department, termination_date, created_at, updated_at) values ($1, $2, $3, 'entra', $4, $4, $4, $4, 'A', 'H', "
+            "$5, $6, now(), now())"
+        )
+        await connection.execute(person, company_id, anna, "active", "anna", "SALG Ø", None)
+        await connection.execute(person, company_id, gone, "departed", None, None, date(2026, 1, 31))
+        told = (
+            "insert into events (company_id, at, kind, employee_id, actor_kind, actor_id, request_id, trace_id, changes) "
+            "values ($1, now(), 'employee.created', $2, 'entra', 'tok', '', '', $3::jsonb)"
+        )
+        for employee_id, name in ((anna, "anna"), (gone, "gone")):
+            await connection.execute(
+                told, company_id, employee_id, f'{{"login_name": {{"after": "{name}"}}, "title": {{"after": "x"}}}}'
+            )
+        await migrate(empty)
+        async with connection.transaction():
+            await connection.execute("select set_config('app.company_id', $1, true)", str(company_id))
+            await connection.execute(told, company_id, anna, '{"email": {"after": "anna@firma.dk"}}')
+        events = await connection.fetch("select * from events order by sequence")
+        owners = await connection.fetchval("select owners from employees where employee_id = $1", anna)
+        departments = await connection.fetch("select department_key, name from departments")
+    finally:
+        await connection.close()
+    assert [event["sequence"] for event in events] == [1, 2, 3]
+    assert [event["changes"] for event in events] == ['{"title": {"after": "x"}}'] * 2 + ["{}"]
+    assert [event["names"] for event in events] == [
+        '{"login_name": {"after": "anna"}}', None, '{"email": {"after": "anna@firma.dk"}}'
+    ], "what somebody bore who has departed is forgotten"  # fmt: skip
+    assert events[1]["names_sha256"] is not None
+    assert len({event["hash"] for event in events}) == 3
+    assert {name: held[0] for name, held in msgspec.json.decode(owners).items()} == dict.fromkeys(
+        ("login_name", "email", "given_name", "family_name", "department"), "entra"
+    )
+    assert [tuple(row) for row in departments] == [("salg ø", "SALG Ø")]
 
 
 async def test_a_failing_migration_leaves_nothing(empty: str) -> None:
@@ -64,7 +115,7 @@ async def test_a_file_may_ask_to_run_outside_a_transaction(empty: str) -> None:
         9000, "index", "-- no-transaction\ncreate index concurrently extra on employees (company_id, country)"
     )
     done = await asyncio.gather(*(migrate(empty, files=[*migrations(), index]) for _ in range(4)))
-    assert sum(len(applied) for applied in done) == required_version() + 1
+    assert sum(len(applied) for applied in done) == len(migrations()) + 1
 
 
 async def test_waiting_for_ever_is_not_an_option(empty: str) -> None:

@@ -309,7 +309,7 @@ async def test_suspension_travels_with_other_changes_as_one_event(firm: Firm) ->
     await firm.change(employee, active=False, title="Fratrådt")
     history = await firm.history(employee)
     assert [event["kind"] for event in history] == ["employee.created", "employee.suspended"]
-    assert set(history[1]["changes"]) == {"state", "termination_date", "title"}
+    assert set(history[1]["changes"]) == {"state", "termination_date", "title", "owners"}
 
 
 async def test_resuming_clears_the_date(firm: Firm) -> None:
@@ -657,7 +657,7 @@ async def test_statements_within_the_door(firm: Firm, monkeypatch: pytest.Monkey
         await attempt
         return list(seen)
 
-    assert await statements(firm.create()) == ["candidates", "insert", "record", "link_waiting_reports"]
+    assert await statements(firm.create()) == ["candidates", "insert", "link_waiting_reports", "record"]
     employee = (await firm.find()).employees[0]
     boss = await firm.create(login="boss@firma.dk")
     assert await statements(firm.find(login_name="anna@firma.dk")) == ["find_one"]
@@ -669,7 +669,8 @@ async def test_statements_within_the_door(firm: Firm, monkeypatch: pytest.Monkey
     assert await statements(firm.change(employee, manager_ref=boss.id)) == by_reference
     ended = ["end_of_employee"]
     assert await statements(firm.change(employee, active=False)) == ["lock", "update", *ended, "record"]
-    assert await statements(firm.remove(employee)) == ["lock_to_remove", "update", *ended, "record", "unlink_reports"]
+    gone = ["lock_to_remove", "update", *ended, "forget_names", "unlink_reports", "record"]
+    assert await statements(firm.remove(employee)) == gone
 
 
 def test_conditions_name_only_declared_fields() -> None:

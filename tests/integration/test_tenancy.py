@@ -73,6 +73,24 @@ async def furnished(firm: Firm) -> Firm:
         uuid.uuid4(),
         uuid_of(anna),
     )
+    await firm.change(anna, department="Salg")
+    await firm.as_owner(
+        "insert into department_approvers (company_id, department_key, employee_id, beside_manager, granted_at, granted_by) "
+        "values ($1, 'salg', $2, true, now(), 'operator')",
+        firm.company_id,
+        uuid_of(boss),
+    )
+    await firm.as_owner(
+        "insert into findings (company_id, finding_id, kind, subject, employee_id, details, opened_at, last_seen_at, times) "
+        "values ($1, $2, 'unknown_country', 'X', $3, '{}', now(), now(), 1)",
+        firm.company_id,
+        uuid.uuid4(),
+        uuid_of(anna),
+    )
+    await firm.as_owner(
+        "insert into released_attributes (company_id, attribute, released_at) values ($1, 'title', now())",
+        firm.company_id,
+    )
     return firm
 
 
@@ -252,7 +270,7 @@ async def test_a_row_cannot_be_moved_to_another_company(app: asyncpg.Connection,
 async def test_nothing_can_point_at_an_employee_of_another_company(
     app: asyncpg.Connection, here: Firm, there: Firm
 ) -> None:
-    """Every foreign key to employees, from the catalogue: managers, sessions, tickets, history, traces."""
+    """Every foreign key to employees, from the catalogue: managers, sessions, tickets, traces, grants."""
     stranger = (await there.as_owner("select employee_id from employees limit 1"))[0]["employee_id"]
     keys = await app.fetch(
         """
@@ -262,7 +280,7 @@ async def test_nothing_can_point_at_an_employee_of_another_company(
         where k.contype = 'f' and k.confrelid = 'employees'::regclass
         """
     )
-    assert {("employees", "manager_id"), ("sessions", "employee_id"), ("events", "employee_id")} <= {
+    assert {("employees", "manager_id"), ("sessions", "employee_id"), ("findings", "employee_id")} <= {
         tuple(key) for key in keys
     }
     for table, column in keys:

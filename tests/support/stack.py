@@ -108,7 +108,7 @@ class Stack:
 
 _EMPLOYEE = statement("employees.test_row", "select * from employees where company_id = $1 and employee_id = $2")
 _HISTORY = statement(
-    "events.test_kinds", "select kind from events where company_id = $1 and employee_id = $2 order by event_id"
+    "events.test_kinds", "select kind from events where company_id = $1 and employee_id = $2 order by sequence"
 )
 
 

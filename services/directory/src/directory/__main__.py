@@ -3,14 +3,14 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import company, text
+from directory.cli import company
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -20,6 +20,9 @@ from shared.errors import DomainError
 from shared.settings import SettingsError, read_settings
 
 Answer = dict[str, Any]
+
+COMPANY_COMMANDS = (company,)
+"""Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
 examples:
@@ -72,33 +75,17 @@ def _serve() -> int:
 
 
 async def _do(parsed: argparse.Namespace) -> tuple[Answer, Callable[[Answer], str]]:
-    settings = database_settings()
-    if parsed.command == "migrate":
-        applied = await migrate(settings.database_url, settings.database_app_url, wait_s=parsed.wait)
-        return {"applied": [f"{done.version:04d}_{done.name}" for done in applied]}, _told_migrated
-    if parsed.command == "sweep":
-        return {"deleted": await sweep.sweep(settings)}, _told_swept
-    doing, told = _company_command(parsed, settings)
-    return await doing, told
+    """Each command has set `do`, which acts, and `told`, which says it in words."""
+    return await parsed.do(database_settings(), parsed), parsed.told
 
 
-def _company_command(
-    parsed: argparse.Namespace, settings: DatabaseSettings
-) -> tuple[Awaitable[Answer], Callable[[Answer], str]]:
-    match parsed.subcommand:
-        case "apply":
-            return company.apply(settings, company.read_manifest_file(parsed.file)), text.applied
-        case "diff":
-            return company.diff(settings, company.read_manifest_file(parsed.file)), text.differences
-        case "show":
-            return company.show(settings, parsed.company), text.shown
-        case "list":
-            return company.list_all(settings), text.listed
-        case _ if parsed.revoke:
-            revoked = company.revoke_token(settings, parsed.company, parsed.revoke)
-            return revoked, lambda answer: f"{answer['revoked']} is refused from now on."
-        case _:
-            return company.issue_token(settings, parsed.company, parsed.expires_days), text.issued
+async def _migrate(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    applied = await migrate(settings.database_url, settings.database_app_url, wait_s=parsed.wait)
+    return {"applied": [f"{done.version:04d}_{done.name}" for done in applied]}
+
+
+async def _sweep(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    return {"deleted": await sweep.sweep(settings)}
 
 
 def _told_migrated(answer: Answer) -> str:
@@ -120,48 +107,21 @@ def _parser() -> argparse.ArgumentParser:
         "migrate", help="bring the database up to date (safe to run twice and side by side)"
     )
     migrating.add_argument("--wait", type=float, default=120.0, metavar="SECONDS", help="for another migration to end")
+    migrating.set_defaults(do=_migrate, told=_told_migrated)
     sweeping = commands.add_parser("sweep", help="delete expired logins, tickets and sessions (safe at any time)")
+    sweeping.set_defaults(do=_sweep, told=_told_swept)
     for command in (migrating, sweeping):
         command.add_argument("--json", action="store_true", help="answer as JSON")
-    _company_parser(commands)
+    told = "set up and look after companies"
+    companies = commands.add_parser("company", help=told, description=told, epilog=EXAMPLES, formatter_class=_Raw)
+    subcommands = companies.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+    for area in COMPANY_COMMANDS:
+        area.add_to(subcommands)
     return parser
 
 
 class _Raw(argparse.RawDescriptionHelpFormatter):
     pass
-
-
-def _company_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    told = "set up and look after companies"
-    companies = commands.add_parser("company", help=told, description=told, epilog=EXAMPLES, formatter_class=_Raw)
-    subcommands = companies.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
-    for name, told in (
-        ("apply", "create or update a company from its manifest; prints the values to paste into Entra"),
-        ("diff", "what apply would change; changes nothing"),
-    ):
-        command = subcommands.add_parser(name, help=told, description=told)
-        command.add_argument("-f", "--file", required=True, help="the manifest (YAML or JSON); - reads standard input")
-        command.add_argument("--json", action="store_true", help="answer as JSON")
-    for name, told in (("show", "a company with its certificates and tokens"), ("list", "all companies")):
-        command = subcommands.add_parser(name, help=told, description=told)
-        if name == "show":
-            command.add_argument("company")
-        command.add_argument("--json", action="store_true", help="answer as JSON")
-    told = "issue one more SCIM token (shown once), or revoke one"
-    token = subcommands.add_parser("scim-token", help=told, description=told)
-    token.add_argument("company")
-    token.add_argument("--revoke", metavar="TOKEN_ID", help="refuse this token from now on")
-    token.add_argument(
-        "--expires-days", type=_days, metavar="DAYS", help="the new token ends by itself after so many days"
-    )
-    token.add_argument("--json", action="store_true", help="answer as JSON")
-
-
-def _days(text_value: str) -> int:
-    days = int(text_value)
-    if not 1 <= days <= 3650:
-        raise argparse.ArgumentTypeError("between 1 and 3650 days")
-    return days
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Who may do what: from a caller's credential to the scope of one company, or a refusal.
 
 Three groups of routes, by who may call and with what: `/provisioning` (scim-ingest, the hash of a SCIM token), `/logins`
-(sso-gateway, names the company while a login is under way, afterwards the session is the credential).
+(sso-gateway, names the company while a login is under way, afterwards the session is the credential), `/setup` (sso-gateway,
+the session of a Setup admin).
 """
 
 import binascii
@@ -10,10 +11,17 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from directory.database import CompanyScope, CompanyTx, Database
+from directory.database import Actor, CompanyScope, CompanyTx, Database
+from directory.logins.store import read_session
 from shared.errors import DomainError, ErrorCode
+from shared.ids import employee_text
 from shared.schemas.employee import ScimCredential
 from shared.schemas.login import SessionCredential
+from shared.telemetry.logs import EventLog
+
+log = EventLog("directory")
+
+SETUP_ADMIN = "setup_admin"
 
 
 @asynccontextmanager
@@ -47,6 +55,31 @@ def scope_for_session(database: Database, session: SessionCredential) -> Company
     except ValueError:
         raise DomainError(ErrorCode.unauthorized, "There is no such session.") from None
     return database.scope_for_id(company_id)
+
+
+@asynccontextmanager
+async def setup(database: Database, session: SessionCredential) -> AsyncIterator[CompanyTx]:
+    """A transaction of a Setup admin, who is its actor.
+
+    Raises:
+        DomainError: `unauthorized` for a session that is not (any more), `not_allowed` for whoever is no Setup admin.
+    """
+    gone = DomainError(ErrorCode.unauthorized, "There is no such session.")
+    session_sha256 = sha256_from_text(session.session_sha256)
+    entered = False
+    try:
+        async with scope_for_session(database, session).transaction() as tx:
+            entered = True
+            row = await read_session(tx, session_sha256)
+            if row is None:
+                raise gone
+            if SETUP_ADMIN not in row["roles"]:
+                log.info("setup_refused", employee=employee_text(row["employee_id"]))
+                raise DomainError(ErrorCode.not_allowed, "Only a Setup admin of the company may do this.")
+            tx.actor = Actor("person", employee_text(row["employee_id"]))
+            yield tx
+    except DomainError as error:
+        raise gone if not entered and error.code is ErrorCode.not_found else error from None
 
 
 def sha256_from_text(text: str) -> bytes:

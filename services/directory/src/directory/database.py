@@ -79,6 +79,21 @@ class CompanyTx:
         self.actor = actor
         self.now = now
         """The moment of this transaction: one for all it writes."""
+        self._events: list[tuple[object, ...]] = []
+
+    def tell(self, *event: object) -> None:
+        """Have an event written with the commit; `events.store.record` knows the columns.
+
+        Last of all, because the first event locks the company's history until the commit: whatever came after it would hold
+        up every other change of the company, and could wait for one that waits for us.
+        """
+        self._events.append(event)
+
+    async def write_events(self) -> None:
+        """Of use to `CompanyScope` alone, just before the commit."""
+        if self._events:
+            events, self._events = self._events, []
+            await self.execute(_EVENTS, self.company_id, self.now, *map(list, zip(*events, strict=True)))
 
     async def fetch(self, question: Statement, *arguments: object) -> list[asyncpg.Record]:
         with _observed(question):
@@ -104,9 +119,14 @@ class CompanyTx:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """What fails inside leaves the transaction usable."""
-        async with self._connection.transaction():
-            yield
+        """What fails inside leaves the transaction usable, and is not told."""
+        told = len(self._events)
+        try:
+            async with self._connection.transaction():
+                yield
+        except BaseException:
+            del self._events[told:]
+            raise
 
 
 class _observed:  # noqa: N801  used as `with _observed(...)`
@@ -141,6 +161,18 @@ class _observed:  # noqa: N801  used as `with _observed(...)`
             self._span.__exit__(kind, error, trace)
 
 
+# Written one after the other: the trigger numbers and chains them in this order (migration 0005).
+_EVENTS = statement(
+    "events.record",
+    """
+    insert into events (company_id, at, kind, employee_id, actor_kind, actor_id, request_id, trace_id, changes)
+    select $1, $2, told.kind, told.employee_id, told.actor_kind, told.actor_id, told.request_id, told.trace_id,
+        told.changes::jsonb
+    from unnest($3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+        with ordinality as told (kind, employee_id, actor_kind, actor_id, request_id, trace_id, changes, place)
+    order by told.place
+    """,
+)
 _BY_SCIM_TOKEN = statement("registry.enter_by_scim_token", "select * from registry.enter_by_scim_token($1, $2)")
 _BY_NAME = statement("registry.enter_by_name", "select * from registry.enter_by_name($1)")
 _BY_ID = statement("registry.enter_by_id", "select * from registry.enter_by_id($1)")
@@ -182,7 +214,9 @@ class CompanyScope:
             context.company.set(company.name)
             if (span := current_span()).is_recording():
                 span.set_attribute("identity.company.id", str(company.company_id))
-            yield CompanyTx(connection, company, actor or _acting(company), self._database.clock())
+            tx = CompanyTx(connection, company, actor or _acting(company), self._database.clock())
+            yield tx
+            await tx.write_events()
 
 
 def _company(row: asyncpg.Record) -> Company:

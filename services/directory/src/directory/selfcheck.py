@@ -19,6 +19,7 @@ DOORS = frozenset(
         "registry.enter_by_name",
         "registry.enter_by_id",
         "registry.companies_for_domain",
+        "registry.forget_names",
     }
 )
 """The functions that may act with the owner's rights on the application's behalf."""

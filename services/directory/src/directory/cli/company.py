@@ -1,10 +1,12 @@
-"""`directory company …`: what each subcommand does and what it prints, for people and (`--json`) for machines."""
+"""`directory company apply|diff|show|list|scim-token`: what each does and answers; `text` says it in words."""
 
+import argparse
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from directory.cli import text
 from directory.cli.environment import operator, owner_database
 from directory.companies import operations
 from directory.companies.fields import ManifestRefused, Problem
@@ -12,6 +14,65 @@ from directory.companies.manifest import MAX_BYTES, Manifest, read_manifest
 from directory.settings import DatabaseSettings
 
 Answer = dict[str, Any]
+
+
+def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The subcommands of this module."""
+    for name, help_text, do, told in (
+        (
+            "apply",
+            "create or update a company from its manifest; prints the values to paste into Entra",
+            _apply,
+            text.applied,
+        ),
+        ("diff", "what apply would change; changes nothing", _diff, text.differences),
+    ):
+        command = json_command(subcommands, name, help_text)
+        command.add_argument("-f", "--file", required=True, help="the manifest (YAML or JSON); - reads standard input")
+        command.set_defaults(do=do, told=told)
+    command = json_command(subcommands, "show", "a company with its certificates and tokens")
+    command.add_argument("company")
+    command.set_defaults(do=lambda settings, parsed: show(settings, parsed.company), told=text.shown)
+    command = json_command(subcommands, "list", "all companies")
+    command.set_defaults(do=lambda settings, parsed: list_all(settings), told=text.listed)
+    command = json_command(subcommands, "scim-token", "issue one more SCIM token (shown once), or revoke one")
+    command.add_argument("company")
+    command.add_argument("--revoke", metavar="TOKEN_ID", help="refuse this token from now on")
+    command.add_argument(
+        "--expires-days", type=days, metavar="DAYS", help="the new token ends by itself after so many days"
+    )
+    command.set_defaults(do=_scim_token, told=text.issued_or_revoked)
+
+
+def json_command(
+    subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_text: str
+) -> argparse.ArgumentParser:
+    """A subcommand that also answers machines."""
+    command = subcommands.add_parser(name, help=help_text, description=help_text)
+    command.add_argument("--json", action="store_true", help="answer as JSON")
+    return command
+
+
+def days(text_value: str) -> int:
+    """For argparse."""
+    number = int(text_value)
+    if not 1 <= number <= 3650:
+        raise argparse.ArgumentTypeError("between 1 and 3650 days")
+    return number
+
+
+async def _apply(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    return await apply(settings, read_manifest_file(parsed.file))
+
+
+async def _diff(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    return await diff(settings, read_manifest_file(parsed.file))
+
+
+async def _scim_token(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    if parsed.revoke:
+        return await revoke_token(settings, parsed.company, parsed.revoke)
+    return await issue_token(settings, parsed.company, parsed.expires_days)
 
 
 def read_manifest_file(path: str) -> Manifest:

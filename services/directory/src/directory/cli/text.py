@@ -42,6 +42,10 @@ def applied(answer: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def issued_or_revoked(answer: dict[str, Any]) -> str:
+    return f"{answer['revoked']} is refused from now on." if "revoked" in answer else issued(answer)
+
+
 def issued(answer: dict[str, Any]) -> str:
     provisioning = answer["provisioning"]
     return "\n".join(

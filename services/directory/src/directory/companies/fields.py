@@ -4,7 +4,7 @@ import difflib
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\Z")
 _NIL = "00000000-0000-0000-0000-000000000000"
@@ -119,6 +119,21 @@ class Fields:
             return default
         if not isinstance(value, bool):
             self.refuse(key, "true or false, without quotes", value)
+            return default
+        return value
+
+    @overload
+    def number(self, key: str, least: int, most: int, unit: str, *, default: int) -> int: ...
+
+    @overload
+    def number(self, key: str, least: int, most: int, unit: str, *, default: None = None) -> int | None: ...
+
+    def number(self, key: str, least: int, most: int, unit: str, *, default: int | None = None) -> int | None:
+        value = self._take(key)
+        if value is None:
+            return default
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            self.refuse(key, f"a whole number of {unit} from {least} to {most}", value)
             return default
         return value
 

@@ -54,6 +54,13 @@ class Manifest:
     provisioning_enabled: bool
     provisioning_strict: bool
     follow_entra_managers: bool
+    rehire_ask_after_days: int | None
+    """Whoever was inactive longer comes back only when HR has chosen how (A11); None: nobody is asked."""
+    brake_people: int
+    """Deactivations within an hour beyond which, and beyond `brake_percent` of the active, more are held; 0 is off."""
+    brake_percent: int
+    erase_after_months: int | None
+    """After the termination date; None: never."""
 
 
 def read_manifest(text: str | bytes, now: datetime) -> Manifest:
@@ -76,7 +83,8 @@ def _manifest(fields: Fields, now: datetime) -> Manifest:
     group_name = entra.text("group_name", required=False, longest=256)
     sso = _sso(fields.section("sso"), tenant_id, bool(group_id or group_name), now)
     provisioning = fields.section("provisioning")
-    approvers = fields.section("approvers")
+    approvers, rehire = fields.section("approvers"), fields.section("rehire")
+    brake, retention = fields.section("brake"), fields.section("retention")
     manifest = Manifest(
         company=_company(fields),
         name=fields.text("name", longest=200) or "",
@@ -90,8 +98,12 @@ def _manifest(fields: Fields, now: datetime) -> Manifest:
         provisioning_enabled=provisioning.flag("enabled", default=False),
         provisioning_strict=provisioning.flag("strict", default=False),
         follow_entra_managers=approvers.flag("follow_entra_managers", default=True),
+        rehire_ask_after_days=rehire.number("ask_after_days", 0, 36_500, "days"),
+        brake_people=brake.number("people", 0, 1_000_000, "people", default=30),
+        brake_percent=brake.number("percent", 0, 100, "percent", default=30),
+        erase_after_months=retention.number("erase_after_months", 1, 1200, "months"),
     )
-    for section in (entra, provisioning, approvers):
+    for section in (entra, provisioning, approvers, rehire, brake, retention):
         section.finish()
     return manifest
 

@@ -65,7 +65,7 @@ async def _create(database: Database, manifest: Manifest, entity_id: str, actor:
     async with scope.transaction(actor) as tx:
         await store.insert_company(tx, manifest, entity_id)
         changes = _difference({}, described(manifest))
-        await record(tx, EventKind.company_created, changes=changes)
+        record(tx, EventKind.company_created, changes=changes)
         await _trust(tx, manifest)
         token = await _issue(tx, None)
     return AppliedManifest(created=True, changes=changes, entity_id=entity_id, token=token)
@@ -79,7 +79,7 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
             changes = await _changes(tx, row, manifest)
             if changes:
                 await store.update_company(tx, manifest)
-                await record(tx, EventKind.company_updated, changes=changes)
+                record(tx, EventKind.company_updated, changes=changes)
                 await _trust(tx, manifest)
             return AppliedManifest(created=False, changes=changes, entity_id=row["entity_id"], token=None)
     except asyncpg.UniqueViolationError as error:
@@ -135,6 +135,10 @@ def described(manifest: Manifest) -> dict[str, object]:
         "provisioning.enabled": manifest.provisioning_enabled,
         "provisioning.strict": manifest.provisioning_strict,
         "approvers.follow_entra_managers": manifest.follow_entra_managers,
+        "rehire.ask_after_days": manifest.rehire_ask_after_days,
+        "brake.people": manifest.brake_people,
+        "brake.percent": manifest.brake_percent,
+        "retention.erase_after_months": manifest.erase_after_months,
     }
 
 
@@ -159,6 +163,10 @@ def as_described(row: asyncpg.Record, fingerprints: list[str]) -> dict[str, obje
         "provisioning.enabled": row["provisioning_enabled"],
         "provisioning.strict": row["provisioning_strict"],
         "approvers.follow_entra_managers": row["follow_entra_managers"],
+        "rehire.ask_after_days": row["rehire_ask_after_days"],
+        "brake.people": row["brake_people"],
+        "brake.percent": row["brake_percent"],
+        "retention.erase_after_months": row["erase_after_months"],
     }
 
 
@@ -176,10 +184,10 @@ async def _trust(tx: CompanyTx, manifest: Manifest) -> None:
     wanted = {certificate.fingerprint: certificate for certificate in manifest.sso.certificates}
     for fingerprint in sorted(wanted.keys() - trusted):
         await store.insert_certificate(tx, wanted[fingerprint])
-        await record(tx, EventKind.certificate_added, changes=_moved(None, fingerprint))
+        record(tx, EventKind.certificate_added, changes=_moved(None, fingerprint))
     for fingerprint in sorted(trusted - wanted.keys()):
         await store.delete_certificate(tx, fingerprint)
-        await record(tx, EventKind.certificate_removed, changes=_moved(fingerprint, None))
+        record(tx, EventKind.certificate_removed, changes=_moved(fingerprint, None))
 
 
 def _moved(before: str | None, after: str | None) -> Changes:
@@ -190,7 +198,7 @@ async def _issue(tx: CompanyTx, expires_at: datetime | None) -> IssuedToken:
     token_id, token = TokenId(new_uuid7()), new_scim_token()
     await store.insert_token(tx, token_id, sha256(token), expires_at)
     changes = {"token_id": {"before": None, "after": token_text(token_id)}}
-    await record(tx, EventKind.scim_token_issued, changes=changes)
+    record(tx, EventKind.scim_token_issued, changes=changes)
     return IssuedToken(token_text(token_id), token)
 
 
@@ -212,7 +220,7 @@ async def revoke_token(database: Database, company: str, token_id: str, *, actor
                 f"{company} has no live token {token_id[:60]}; `directory company show {company}` lists them.",
             )
         changes = {"token_id": {"before": token_id, "after": None}}
-        await record(tx, EventKind.scim_token_revoked, changes=changes)
+        record(tx, EventKind.scim_token_revoked, changes=changes)
 
 
 @dataclass(frozen=True, slots=True)

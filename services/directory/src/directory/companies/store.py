@@ -29,7 +29,8 @@ _CONNECTION = statement(
 _COMPANY = statement(
     "companies.read",
     """
-    select c.company, c.name, c.time_zone, c.language, c.follow_entra_managers, c.created_at, c.updated_at,
+    select c.company, c.name, c.time_zone, c.language, c.follow_entra_managers, c.rehire_ask_after_days, c.brake_people,
+        c.brake_percent, c.erase_after_months, c.ends_at, c.created_at, c.updated_at,
         n.tenant_id, n.app_id, n.group_id, n.group_name, n.entity_id, n.sso_enabled, n.login_url, n.issuer, n.signed,
         n.idp_initiated, n.group_check, n.email_domains, n.provisioning_enabled, n.provisioning_strict, n.version
     from companies c
@@ -44,8 +45,9 @@ _INSERT_COMPANY = statement(
     "companies.insert",
     """
     insert into companies
-        (company_id, company, name, time_zone, language, follow_entra_managers, created_at, updated_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $7)
+        (company_id, name, time_zone, language, follow_entra_managers, rehire_ask_after_days, brake_people, brake_percent,
+         erase_after_months, updated_at, created_at, company)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
     """,
 )
 
@@ -53,7 +55,8 @@ _UPDATE_COMPANY = statement(
     "companies.update",
     """
     update companies
-    set name = $2, time_zone = $3, language = $4, follow_entra_managers = $5, updated_at = $6
+    set name = $2, time_zone = $3, language = $4, follow_entra_managers = $5, rehire_ask_after_days = $6, brake_people = $7,
+        brake_percent = $8, erase_after_months = $9, updated_at = $10
     where company_id = $1
     """,
 )
@@ -171,30 +174,26 @@ async def read_company(tx: CompanyTx) -> asyncpg.Record:
 
 
 async def insert_company(tx: CompanyTx, manifest: Manifest, entity_id: str) -> None:
-    await tx.execute(
-        _INSERT_COMPANY,
-        tx.company_id,
-        manifest.company,
-        manifest.name,
-        manifest.time_zone,
-        manifest.language,
-        manifest.follow_entra_managers,
-        tx.now,
-    )
+    await tx.execute(_INSERT_COMPANY, tx.company_id, *_company_values(manifest), tx.now, manifest.company)
     await tx.execute(_INSERT_CONNECTION, tx.company_id, *_connection_values(manifest), tx.now, entity_id)
 
 
 async def update_company(tx: CompanyTx, manifest: Manifest) -> None:
-    await tx.execute(
-        _UPDATE_COMPANY,
-        tx.company_id,
+    await tx.execute(_UPDATE_COMPANY, tx.company_id, *_company_values(manifest), tx.now)
+    await tx.execute(_UPDATE_CONNECTION, tx.company_id, *_connection_values(manifest), tx.now)
+
+
+def _company_values(manifest: Manifest) -> tuple[object, ...]:
+    return (
         manifest.name,
         manifest.time_zone,
         manifest.language,
         manifest.follow_entra_managers,
-        tx.now,
+        manifest.rehire_ask_after_days,
+        manifest.brake_people,
+        manifest.brake_percent,
+        manifest.erase_after_months,
     )
-    await tx.execute(_UPDATE_CONNECTION, tx.company_id, *_connection_values(manifest), tx.now)
 
 
 def _connection_values(manifest: Manifest) -> tuple[object, ...]:

@@ -37,19 +37,17 @@ async def link_waiting_reports(tx: CompanyTx, before: EmployeeRecord | None, aft
     exact, login_key = approvers.answers_to(after)
     keys = [search_key(one) for one in exact] + ([login_key] if login_key else [])
     reports = await store.link_waiting_reports(tx, after.employee_id, exact, keys, login_key)
-    await _tell(tx, EventKind.employee_manager_linked, reports, None, employee_text(after.employee_id))
+    _tell(tx, EventKind.employee_manager_linked, reports, None, employee_text(after.employee_id))
     metrics.MANAGER_LINKS.labels("resolved").inc(len(reports))
 
 
 async def release_reports(tx: CompanyTx, departed: EmployeeId) -> None:
     """His reports keep the reference as it was sent, and wait until Entra names another manager."""
     reports = await store.unlink_reports(tx, departed)
-    await _tell(tx, EventKind.employee_manager_lost, reports, employee_text(departed), None)
+    _tell(tx, EventKind.employee_manager_lost, reports, employee_text(departed), None)
     metrics.MANAGER_LINKS.labels("cleared").inc(len(reports))
 
 
-async def _tell(
-    tx: CompanyTx, kind: EventKind, reports: Sequence[EmployeeId], before: str | None, after: str | None
-) -> None:
+def _tell(tx: CompanyTx, kind: EventKind, reports: Sequence[EmployeeId], before: str | None, after: str | None) -> None:
     changes = {"manager_id": {"before": before, "after": after}}
-    await record_many(tx, kind, [(one, changes) for one in reports])
+    record_many(tx, kind, [(one, changes) for one in reports])

@@ -21,7 +21,7 @@ from directory.employees.matching import Adopt, Conflict, Create, NeedsConfirmat
 from directory.employees.record import RELEASED, EmployeeRecord, differences
 from directory.employees.searches import search
 from directory.events.catalogue import EventKind
-from directory.events.store import record
+from directory.events.store import forget_names, record
 from directory.logins.store import end_sessions
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_from_text, entra_object_id
@@ -208,9 +208,10 @@ async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None:
     after = revisions.departed(before, tx.now, tx.company.time_zone)
     await store.update(tx, after)
     await end_sessions(tx, employee_id)
-    # The released names themselves must not be kept (S40).
+    # The released names themselves must not be kept, nor in what was told before (S40).
+    await forget_names(tx, employee_id)
     told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
-    await record(tx, EventKind.employee_departed, employee_id=employee_id, changes=told)
+    record(tx, EventKind.employee_departed, employee_id=employee_id, changes=told)
     await release_reports(tx, employee_id)
 
 
@@ -218,7 +219,7 @@ async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None,
     """What follows from a write, in its transaction: the history, ended sessions, reports that waited for this person."""
     if before is not None and _sessions_end(before, after):
         await end_sessions(tx, after.employee_id)
-    await record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
+    record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
     await link_waiting_reports(tx, before, after)
 
 

@@ -1,5 +1,6 @@
 """An employee as directory holds him: what provisioning sees, and beside it what only directory knows. Pure."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
@@ -11,6 +12,7 @@ from shared.ids import EmployeeId, employee_text
 from shared.schemas.employee import Employee, EmployeeState
 
 Source = Literal["entra", "csv", "manual"]
+Owner = Literal["entra", "hr", "csv"]
 
 ATTRIBUTES = (
     "login_name",
@@ -31,11 +33,39 @@ ATTRIBUTES = (
 )
 """What a request may set directly; `active` is a step of the lifecycle."""
 
-TOLD = (*ATTRIBUTES, "state", "source", "entra_object_id", "manager_id", "termination_date")
-"""What the history tells when it changes."""
+HR_ATTRIBUTES = ("hired_on", "policy")
+"""What Entra has no name for: HR and imports set it."""
+
+OWNED = tuple(name for name in (*ATTRIBUTES, *HR_ATTRIBUTES) if name not in {"external_id", "email_primary"})
+"""Attributes of which it is kept who sets them, and since when (S25, S26)."""
+
+TOLD = (
+    *ATTRIBUTES,
+    *HR_ATTRIBUTES,
+    "state",
+    "source",
+    "entra_object_id",
+    "manager_id",
+    "termination_date",
+    "calendar_group",
+    "roles",
+    "only_direct_approver",
+    "blocked_at",
+    "rehire_asked_at",
+    "previous_employee_id",
+    "leaver_done_at",
+)
+"""What the history tells when it changes; who owns what is told beside it, as `owners`."""
 
 RELEASED = frozenset({"login_name", "email", "external_id"})
 """What a departure gives free."""
+
+
+class Ownership(msgspec.Struct, frozen=True, array_like=True):
+    """Whose word counts for an attribute."""
+
+    owner: Owner
+    since: datetime
 
 
 class EmployeeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +94,19 @@ class EmployeeRecord(msgspec.Struct, frozen=True, kw_only=True):
     manager_ref: str | None = None
     manager_id: EmployeeId | None = None
     termination_date: date | None = None
+    owners: dict[str, Ownership] = {}
+    """By attribute of `OWNED`; never changed in place."""
+    calendar_group: str | None = None
+    """ISO 3166-1 alpha-2 of the country, where its spelling is known (S21)."""
+    hired_on: date | None = None
+    policy: str | None = None
+    blocked_at: datetime | None = None
+    """HR took his access away, whatever Entra says (A5)."""
+    rehire_asked_at: datetime | None = None
+    """Entra says that he is back; he is suspended until HR has chosen what that means (A11)."""
+    previous_employee_id: EmployeeId | None = None
+    only_direct_approver: bool = False
+    leaver_done_at: datetime | None = None
     created_at: datetime
     updated_at: datetime
     version: int = 1
@@ -80,13 +123,28 @@ class EmployeeRecord(msgspec.Struct, frozen=True, kw_only=True):
     def manager_key(self) -> str | None:
         return search_key(self.manager_ref) if self.manager_ref is not None else None
 
+    @property
+    def department_key(self) -> str | None:
+        return search_key(self.department) if self.department is not None else None
+
+    @property
+    def has_access(self) -> bool:
+        return self.state == "active" and self.blocked_at is None
+
+    def owner_of(self, attribute: str) -> Owner | None:
+        held = self.owners.get(attribute)
+        return held.owner if held else None
+
     def seen_from_outside(self) -> Employee:
-        """For employees who have not departed: nobody sees the others."""
+        """For employees who have not departed: nobody sees the others.
+
+        Whoever waits for HR's choice after his return is active to Entra, which has said so and compares (D7).
+        """
         assert self.login_name is not None, "departed employees are never shown"  # noqa: S101
         assert self.email is not None, "departed employees are never shown"  # noqa: S101
         return Employee(
             id=employee_text(self.employee_id),
-            state=self.state,
+            state="active" if self.rehire_asked_at else self.state,
             login_name=self.login_name,
             email=self.email,
             given_name=self.given_name,
@@ -118,8 +176,29 @@ def differences(before: EmployeeRecord | None, after: EmployeeRecord) -> dict[st
         new = getattr(after, name)
         if old != new:
             told[name] = {"before": _told(name, old), "after": _told(name, new)}
+    if before is not None and (owners := _changed_owners(before, after)):
+        told["owners"] = owners
     return told
 
 
+def _changed_owners(before: EmployeeRecord, after: EmployeeRecord) -> dict[str, object]:
+    """Of the attributes that have another owner than before; of a new employee everything is its source's."""
+    changed = [name for name in OWNED if before.owner_of(name) != after.owner_of(name)]
+    if not changed:
+        return {}
+    return {
+        "before": {name: before.owner_of(name) for name in changed},
+        "after": {name: after.owner_of(name) for name in changed},
+    }
+
+
+def owned(record: EmployeeRecord, owner: Owner, attributes: Iterable[str], now: datetime) -> EmployeeRecord:
+    """With these attributes in somebody's hands; whose they are already stays his since then."""
+    taken = {name: Ownership(owner, now) for name in attributes if name in OWNED and record.owner_of(name) != owner}
+    return msgspec.structs.replace(record, owners={**record.owners, **taken}) if taken else record
+
+
 def _told(name: str, value: object) -> object:
-    return employee_text(value) if name == "manager_id" and isinstance(value, UUID) else value
+    if name in {"manager_id", "previous_employee_id"} and isinstance(value, UUID):
+        return employee_text(value)
+    return value

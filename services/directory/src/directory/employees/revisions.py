@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from directory.employees.lifecycle import Step, advance, local_date
 from directory.employees.matching import Adopt, Create, Reactivate
-from directory.employees.record import ATTRIBUTES, EmployeeRecord
+from directory.employees.record import ATTRIBUTES, EmployeeRecord, owned
 from shared.ids import entra_object_id, new_employee_id
 from shared.schemas.employee import EmployeeChanges, NewEmployee
 
@@ -32,7 +32,11 @@ def planned(
 
 def changed(before: EmployeeRecord, changes: EmployeeChanges, now: datetime, time_zone: str) -> EmployeeRecord:
     """With what was mentioned, otherwise as before; who changes nothing gets an equal record."""
-    after = msgspec.structs.replace(before, **mentioned(changes), **_link_key(changes.external_id))
+    sent = mentioned(changes)
+    after = msgspec.structs.replace(before, **sent, **_link_key(changes.external_id))
+    # Whoever clears what was empty has said nothing about whose it is.
+    told = [name for name, value in sent.items() if value is not None or getattr(before, name) is not None]
+    after = owned(after, "entra", told, now)
     if changes.active is UNSET:
         return after
     return advance(after, Step.resume if changes.active else Step.suspend, local_date(now, time_zone))[0]
@@ -56,7 +60,7 @@ def departed(before: EmployeeRecord, now: datetime, time_zone: str) -> EmployeeR
 
 
 def _created(new: NewEmployee, now: datetime) -> EmployeeRecord:
-    return EmployeeRecord(
+    created = EmployeeRecord(
         employee_id=new_employee_id(),
         state="active",
         source="entra",
@@ -65,12 +69,14 @@ def _created(new: NewEmployee, now: datetime) -> EmployeeRecord:
         updated_at=now,
         **{name: getattr(new, name) for name in ATTRIBUTES},
     )
+    return owned(created, "entra", (name for name in ATTRIBUTES if getattr(new, name) is not None), now)
 
 
 def _with_entras_values(before: EmployeeRecord, new: NewEmployee, now: datetime) -> EmployeeRecord:
     """Entra's values win; what the request does not carry stays, for Entra sends nothing for an empty value (S33)."""
     sent = {name: value for name in ATTRIBUTES if (value := getattr(new, name)) is not None}
-    return governed_by_entra(msgspec.structs.replace(before, **sent, **_link_key(new.external_id)), now)
+    after = msgspec.structs.replace(before, **sent, **_link_key(new.external_id))
+    return governed_by_entra(owned(after, "entra", sent, now), now)
 
 
 def _link_key(external_id: str | None | UnsetType) -> dict[str, UUID]:

@@ -22,7 +22,7 @@ _PRESENT: dict[FilterField, str] = {
     "login_name": "login_key = {}::text",
     "email": "email_key = {}::text",
     "external_id": "external_id = {}::text",
-    "active": "(state = 'active') = {}::boolean",
+    "active": "(state = 'active' or rehire_asked_at is not null) = {}::boolean",
     "email_primary": "email_primary = {}::boolean",
     "manager": "(manager_key = {0}::text and manager_ref = {1}::text or manager_id = {2}::uuid)",
 }
@@ -56,13 +56,7 @@ async def search(
         rows = await tx.fetch(_one(shape), tx.company_id, *arguments)
         return len(rows), [record_of(row) for row in rows[offset : offset + limit]]
     rows = await tx.fetch(_page(shape), tx.company_id, *arguments, offset, limit)
-    found = [dict(row) for row in rows]
-    total = found[0].pop("total")
-    return total, [
-        EmployeeRecord(**{**row, "roles": tuple(row["roles"])})
-        for row in ({name: value for name, value in one.items() if name != "total"} for one in found)
-        if row["employee_id"] is not None
-    ]
+    return rows[0]["total"], [record_of(row) for row in rows if row["employee_id"] is not None]
 
 
 def _arguments(condition: Condition) -> list[object]:

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from directory.database import CompanyTx, statement
-from directory.employees.record import EmployeeRecord
+from directory.employees.record import EmployeeRecord, Ownership
 from shared.ids import EmployeeId
 
 COLUMNS = """employee_id, state, source, login_name, email, given_name, family_name, external_id, entra_object_id,
         released_sha256, email_primary, display_name, formatted_name, title, department, employee_number, work_phone,
-        mobile_phone, country, roles, manager_ref, manager_id, termination_date, created_at, updated_at, version"""
+        mobile_phone, country, roles, manager_ref, manager_id, termination_date, owners, calendar_group, hired_on, policy,
+        blocked_at, rehire_asked_at, previous_employee_id, only_direct_approver, leaver_done_at, created_at, updated_at,
+        version"""
 
 # Entering the gates (see `approvers.gates`) is the statement's first act, before any row is looked at; what depends on the
 # gates is read by later statements, which see what was committed while this one waited.
@@ -78,30 +81,43 @@ _FIND_BY_REFERENCE = statement(
     """,  # noqa: S608
 )
 
+# A department comes into being as Entra, HR or an import names it (S15).
+_DEPARTMENT = """with department as (
+        insert into departments (company_id, department_key, name, created_at)
+        select $1, $17, $16, $27
+        where $17::text is not null
+        on conflict (company_id, department_key) do nothing
+    )"""
+
 _INSERT = statement(
     "employees.insert",
-    """
+    f"""
+    {_DEPARTMENT}
     insert into employees
         (company_id, employee_id, state, source, login_name, login_key, email, email_key, given_name, family_name, external_id,
-         entra_object_id, released_sha256, email_primary, display_name, formatted_name, title, department, employee_number,
+         entra_object_id, email_primary, display_name, formatted_name, department, department_key, title, employee_number,
          work_phone, mobile_phone, country, manager_ref, manager_key, manager_id, termination_date, updated_at, version,
-         created_at)
+         released_sha256, owners, calendar_group, hired_on, policy, blocked_at, rehire_asked_at, previous_employee_id,
+         only_direct_approver, leaver_done_at, roles, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-         $26, $27, $28, $29)
-    """,
+         $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40)
+    """,  # noqa: S608  composed of constants
 )
 
 _UPDATE = statement(
     "employees.update",
-    """
+    f"""
+    {_DEPARTMENT}
     update employees
     set state = $3, source = $4, login_name = $5, login_key = $6, email = $7, email_key = $8, given_name = $9,
-        family_name = $10, external_id = $11, entra_object_id = $12, released_sha256 = $13, email_primary = $14,
-        display_name = $15, formatted_name = $16, title = $17, department = $18, employee_number = $19, work_phone = $20,
+        family_name = $10, external_id = $11, entra_object_id = $12, email_primary = $13, display_name = $14,
+        formatted_name = $15, department = $16, department_key = $17, title = $18, employee_number = $19, work_phone = $20,
         mobile_phone = $21, country = $22, manager_ref = $23, manager_key = $24, manager_id = $25, termination_date = $26,
-        updated_at = $27, version = $28
+        updated_at = $27, version = $28, released_sha256 = $29, owners = $30, calendar_group = $31, hired_on = $32,
+        policy = $33, blocked_at = $34, rehire_asked_at = $35, previous_employee_id = $36, only_direct_approver = $37,
+        leaver_done_at = $38, roles = $39
     where company_id = $1 and employee_id = $2
-    """,
+    """,  # noqa: S608  composed of constants
 )
 
 _LINK_WAITING_REPORTS = statement(
@@ -145,6 +161,8 @@ _IS_APPROVER = statement(
     "employees.is_approver",
     "select exists (select 1 from employees where company_id = $1 and manager_id = $2 and state = 'active')",
 )
+
+_owners = msgspec.json.Decoder(dict[str, Ownership])
 
 Gates = Sequence[tuple[int, bool]]
 
@@ -211,7 +229,9 @@ async def is_approver(tx: CompanyTx, employee_id: EmployeeId) -> bool:
 
 def record_of(row: asyncpg.Record) -> EmployeeRecord:
     values = dict(row)
+    values.pop("total", None)  # of a page
     values["roles"] = tuple(values["roles"])
+    values["owners"] = _owners.decode(values["owners"])
     return EmployeeRecord(**values)
 
 
@@ -224,6 +244,7 @@ def _numbers_and_modes(gates: Gates) -> tuple[list[int], list[bool]]:
 
 
 def _values(tx: CompanyTx, record: EmployeeRecord) -> tuple[object, ...]:
+    """In the order of the numbers in `_INSERT` and `_UPDATE`."""
     return (
         tx.company_id,
         record.employee_id,
@@ -237,12 +258,12 @@ def _values(tx: CompanyTx, record: EmployeeRecord) -> tuple[object, ...]:
         record.family_name,
         record.external_id,
         record.entra_object_id,
-        record.released_sha256,
         record.email_primary,
         record.display_name,
         record.formatted_name,
-        record.title,
         record.department,
+        record.department_key,
+        record.title,
         record.employee_number,
         record.work_phone,
         record.mobile_phone,
@@ -253,4 +274,15 @@ def _values(tx: CompanyTx, record: EmployeeRecord) -> tuple[object, ...]:
         record.termination_date,
         record.updated_at,
         record.version,
+        record.released_sha256,
+        msgspec.json.encode(record.owners).decode(),
+        record.calendar_group,
+        record.hired_on,
+        record.policy,
+        record.blocked_at,
+        record.rehire_asked_at,
+        record.previous_employee_id,
+        record.only_direct_approver,
+        record.leaver_done_at,
+        record.roles,
     )

@@ -33,6 +33,10 @@ class Person:
     login_key: str | None
     email_key: str | None
     object_id: UUID | None
+    blocked: bool = False
+    """HR took his access away (A5)."""
+    awaits_rehire: bool = False
+    """He came back, and HR has not chosen yet what that means (A11)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,12 @@ def decide(
     if isinstance(found, Refused):
         return found
     person, link = found
+    if person.awaits_rehire:
+        return Refused("suspended", person.employee_id, (("waits_for", "HR's choice after his return"),))
     if person.state != "active":
         return Refused(person.state, person.employee_id)
+    if person.blocked:
+        return Refused("suspended", person.employee_id, (("blocked_by", "HR"),))
     group = _group(attempt, policy)
     if group is not None:
         return Refused(group, person.employee_id)

@@ -107,8 +107,8 @@ async def _let_in(
 ) -> None:
     if decision.link:
         await store.link_object_id(tx, decision.employee_id, _object_id(attempt))
-        changes = {"entra_object_id": {"before": None, "after": attempt.object_id}}
-        await record(tx, EventKind.employee_linked, employee_id=decision.employee_id, changes=changes)
+        changes = {"entra_object_id": {"before": None, "after": str(_object_id(attempt))}}
+        record(tx, EventKind.employee_linked, employee_id=decision.employee_id, changes=changes)
     await store.certificate_signed(tx, attempt.signer_fingerprint)
     await store.insert_ticket(
         tx,
@@ -166,7 +166,7 @@ async def _redeem(
     expires_at = tx.now + timedelta(seconds=request.session_ttl_s)
     await store.insert_session(tx, sha256_from_text(request.session_sha256), ticket, expires_at)
     tx.actor = Actor("person", employee_text(employee_id))
-    await record(tx, EventKind.session_opened, employee_id=employee_id)
+    record(tx, EventKind.session_opened, employee_id=employee_id)
     log.info("session_opened", employee=employee_text(employee_id))
     return login.OpenedSession(opened=True, return_to=ticket["return_to"], expires_at=expires_at)
 
@@ -228,7 +228,7 @@ async def end_session(database: Database, request: login.EndSession) -> login.En
             owner = await store.end_session(tx, sha256_from_text(request.session.session_sha256))
             if owner is not None:
                 tx.actor = Actor("person", employee_text(owner))
-                await record(tx, EventKind.session_ended, employee_id=owner)
+                record(tx, EventKind.session_ended, employee_id=owner)
     except DomainError as error:
         if error.code not in {ErrorCode.not_found, ErrorCode.unauthorized}:
             raise

@@ -53,7 +53,8 @@ _POLICY = statement(
 _FIND_FOR_LOGIN = statement(
     "employees.find_for_login",
     """
-    select employee_id, state, login_key, email_key, entra_object_id
+    select employee_id, state, login_key, email_key, entra_object_id, blocked_at is not null as blocked,
+        rehire_asked_at is not null as awaits_rehire
     from employees
     where company_id = $1 and (entra_object_id = $2 or login_key = any($3::text[]) or email_key = any($3::text[]))
     order by employee_id
@@ -122,7 +123,7 @@ _READ_SESSION = statement(
         ) as has_reports
     from sessions s
     join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id
-    where s.company_id = $1 and s.session_sha256 = $2 and s.expires_at > $3 and e.state = 'active'
+    where s.company_id = $1 and s.session_sha256 = $2 and s.expires_at > $3 and e.state = 'active' and e.blocked_at is null
     """,
 )
 
@@ -148,7 +149,12 @@ _NOTIFY = statement("sessions.notify_ended", "select pg_notify('sessions_ended',
 
 _LOCK_PERSON = statement(
     "employees.lock_for_session",
-    "select state from employees where company_id = $1 and employee_id = $2 for update",
+    """
+    select case when blocked_at is null then state else 'suspended' end
+    from employees
+    where company_id = $1 and employee_id = $2
+    for update
+    """,
 )
 
 _INSERT_TRACE = statement(
@@ -190,7 +196,15 @@ async def find_for_login(tx: CompanyTx, object_id: UUID, keys: list[str]) -> lis
     """Everybody whom the assertion could mean, locked, also those who have departed."""
     rows = await tx.fetch(_FIND_FOR_LOGIN, tx.company_id, object_id, keys)
     return [
-        Person(EmployeeId(row["employee_id"]), row["state"], row["login_key"], row["email_key"], row["entra_object_id"])
+        Person(
+            EmployeeId(row["employee_id"]),
+            row["state"],
+            row["login_key"],
+            row["email_key"],
+            row["entra_object_id"],
+            row["blocked"],
+            row["awaits_rehire"],
+        )
         for row in rows
     ]
 
@@ -239,7 +253,7 @@ async def ticket_owner(tx: CompanyTx, ticket_sha256: bytes) -> EmployeeId | None
 
 
 async def lock_person(tx: CompanyTx, employee_id: EmployeeId) -> str | None:
-    """His state, held until the transaction ends, so that no suspension slips in between."""
+    """His state, held until the transaction ends, so that no suspension slips in between; who is blocked is suspended."""
     state: str | None = await tx.fetchval(_LOCK_PERSON, tx.company_id, employee_id)
     return state
 

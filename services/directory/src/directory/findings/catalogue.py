@@ -1,0 +1,29 @@
+"""Every kind of finding, once: what somebody in the company ought to look at."""
+
+from enum import StrEnum
+
+
+class FindingKind(StrEnum):
+    """Kinds of findings; the value stands in the database. `subject` says what a finding is about: see each meaning."""
+
+    meaning: str
+
+    def __new__(cls, name: str, meaning: str) -> "FindingKind":
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.meaning = meaning
+        return member
+
+    mapping_broken = (
+        "mapping_broken",
+        "Entra sends a mandatory attribute no more; subject: the attribute (S24). Closed when it comes again",
+    )
+    active_not_mapped = (
+        "active_not_mapped",
+        "A create came without `active`, which counts as true; subject: active (A28)",
+    )
+    unknown_country = (
+        "unknown_country",
+        "A country whose spelling is not known, so that nobody has its calendar group; subject: as it was sent (S21)",
+    )
+    rehire = "rehire", "Somebody returned after a long time, and HR must choose how; subject: the employee (A11)"
