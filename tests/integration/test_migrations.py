@@ -59,14 +59,14 @@ async def test_what_was_there_before_gets_its_owners_departments_and_a_chained_h
     connection = await asyncpg.connect(empty)
     try:
         await connection.execute(
-            "insert into companies (company_id, company, name, time_zone, language, follow_entra_managers, created_at, updated_at) "
-            "values ($1, 'old', 'Old', 'Europe/Copenhagen', 'da', true, now(), now())",
+            "insert into companies (company_id, company, name, time_zone, language, follow_entra_managers, created_at, "
+            "updated_at) values ($1, 'old', 'Old', 'Europe/Copenhagen', 'da', true, now(), now())",
             company_id,
         )
         person = (
-            "insert into employees (company_id, employee_id, state, source, login_name, login_key, email, email_key, given_name, "
-            "family_name, department, termination_date, created_at, updated_at) values ($1, $2, $3, 'entra', $4, $4, $4, $4, 'A', 'H', "
-            "$5, $6, now(), now())"
+            "insert into employees (company_id, employee_id, state, source, login_name, login_key, email, email_key, "
+            "given_name, family_name, department, termination_date, created_at, updated_at) "
+            "values ($1, $2, $3, 'entra', $4, $4, $4, $4, 'A', 'H', $5, $6, now(), now())"
         )
         await connection.execute(person, company_id, anna, "active", "anna", "SALG Ø", None)
         await connection.execute(person, company_id, gone, "departed", None, None, date(2026, 1, 31))
