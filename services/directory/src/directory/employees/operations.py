@@ -3,26 +3,22 @@
 Read through `store`, decide in the pure modules, write, tell the history.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Literal, TypeVar
+from typing import Literal
 
-import asyncpg
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from directory import metrics
 from directory.access import provisioning
 from directory.database import CompanyTx, Database
-from directory.employees import approvers, revisions, store
+from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
 from directory.employees.lifecycle import not_found
-from directory.employees.managers import link_waiting_reports, release_reports, with_manager
+from directory.employees.managers import with_manager
 from directory.employees.matching import Adopt, Conflict, Create, NeedsConfirmation, Reactivate, plan, refusal
-from directory.employees.record import RELEASED, EmployeeRecord, differences
+from directory.employees.record import EmployeeRecord, differences
 from directory.employees.searches import search
 from directory.events.catalogue import EventKind
-from directory.events.store import forget_names, record
-from directory.logins.store import end_sessions
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_from_text, entra_object_id
 from shared.schemas.employee import (
@@ -43,17 +39,7 @@ from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
 
-ATTEMPTS = 4
-"""How often a transaction is tried that lost against a simultaneous one."""
-
 MAX_LIMIT = 1000
-
-_TAKEN = {
-    "employees_login_taken": ErrorCode.login_taken,
-    "employees_email_taken": ErrorCode.email_taken,
-    "employees_external_id_taken": ErrorCode.external_id_taken,
-    "employees_object_id_taken": ErrorCode.external_id_taken,
-}
 
 _NOT_THE_DEACTIVATION = frozenset(
     {ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken, ErrorCode.invalid_value}
@@ -66,8 +52,6 @@ _OUTCOMES: dict[type, tuple[EventKind, Outcome]] = {
     Adopt: (EventKind.employee_adopted, "adopted"),
     Reactivate: (EventKind.employee_reactivated, "reactivated"),
 }
-
-AnswerT = TypeVar("AnswerT")
 
 
 async def get_employee(database: Database, request: GetEmployee) -> Employee:
@@ -95,7 +79,7 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
             check_values(request.employee)
             return await _provision(tx, request.employee)
 
-    provisioned = await _repeated(attempt, request.employee)
+    provisioned = await writing.repeated(attempt, request.employee)
     metrics.WRITES.labels("employee", provisioned.outcome).inc()
     event = f"employee_{provisioned.outcome}"
     log.info(event, employee=provisioned.employee.id)
@@ -122,7 +106,7 @@ async def _change_employee(database: Database, request: ChangeEmployee, changes:
             check_values(changes)
             return await _change(tx, _id(request.employee_id), changes)
 
-    changed, kind = await _repeated(attempt, None)
+    changed, kind = await writing.repeated(attempt)
     result = kind.value.removeprefix("employee.") if kind else "unchanged"
     metrics.WRITES.labels("employee", result).inc()
     if kind is not None:
@@ -136,9 +120,12 @@ async def remove_employee(database: Database, request: RemoveEmployee) -> Remove
 
     async def attempt() -> None:
         async with provisioning(database, request.credential) as tx:
-            await _remove(tx, _id(request.employee_id))
+            before = await store.lock_to_remove(tx, _id(request.employee_id))
+            if before is None:
+                raise not_found()
+            await writing.depart(tx, before)
 
-    await _repeated(attempt, None)
+    await writing.repeated(attempt)
     metrics.WRITES.labels("employee", "departed").inc()
     log.info("employee_departed", employee=request.employee_id)
     return Removed()
@@ -165,10 +152,9 @@ async def _provision(tx: CompanyTx, new: NewEmployee) -> Provisioned:
     kind, outcome = _OUTCOMES[type(planned)]
     after = await with_manager(tx, before, after)
     if before is None:
-        await store.insert(tx, after)
+        await writing.insert(tx, kind, after)
     else:
-        await store.update(tx, after)
-    await _settle(tx, kind, before, after)
+        await writing.update(tx, kind, before, after)
     return Provisioned(employee=after.seen_from_outside(), outcome=outcome)
 
 
@@ -182,12 +168,8 @@ async def _change(tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChang
     if not differences(before, after):
         return Changed(employee=before.seen_from_outside(), changed=False), None
     after = revisions.governed_by_entra(after, tx.now)
-    try:
-        await store.update(tx, after)
-    except asyncpg.UniqueViolationError as error:
-        raise _refusal(error, after) from None
     kind = _kind_of_change(before, after)
-    await _settle(tx, kind, before, after)
+    await writing.update(tx, kind, before, after)
     return Changed(employee=after.seen_from_outside(), changed=True), kind
 
 
@@ -199,59 +181,6 @@ def _kind_of_change(before: EmployeeRecord, after: EmployeeRecord) -> EventKind:
     if before.state == after.state:
         return EventKind.employee_changed
     return EventKind.employee_suspended if after.state == "suspended" else EventKind.employee_resumed
-
-
-async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None:
-    before = await store.lock_to_remove(tx, employee_id)
-    if before is None:
-        raise not_found()
-    after = revisions.departed(before, tx.now, tx.company.time_zone)
-    await store.update(tx, after)
-    await end_sessions(tx, employee_id)
-    # The released names themselves must not be kept, nor in what was told before (S40).
-    await forget_names(tx, employee_id)
-    told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
-    record(tx, EventKind.employee_departed, employee_id=employee_id, changes=told)
-    await release_reports(tx, employee_id)
-
-
-async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None, after: EmployeeRecord) -> None:
-    """What follows from a write, in its transaction: the history, ended sessions, reports that waited for this person."""
-    if before is not None and _sessions_end(before, after):
-        await end_sessions(tx, after.employee_id)
-    record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
-    await link_waiting_reports(tx, before, after)
-
-
-def _sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> bool:
-    """When access ends (decision D11), or when the account is somebody else's in Entra from now on."""
-    lost_access = before.state == "active" and after.state != "active"
-    relinked = before.entra_object_id is not None and after.entra_object_id != before.entra_object_id
-    return lost_access or relinked
-
-
-async def _repeated(attempt: Callable[[], Awaitable[AnswerT]], values: NewEmployee | None) -> AnswerT:
-    """A transaction that loses against a simultaneous one answers as if it had come second: it is done again."""
-    for _ in range(ATTEMPTS - 1):
-        try:
-            return await attempt()
-        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
-            log.info("transaction_repeated", reason=type(error).__name__)
-    try:
-        return await attempt()
-    except asyncpg.UniqueViolationError as error:
-        if values is None:
-            raise
-        raise _refusal(error, values) from None
-    except asyncpg.DeadlockDetectedError:
-        raise DomainError(ErrorCode.unavailable, "Too many changes at the same moment; try again.") from None
-
-
-def _refusal(error: asyncpg.UniqueViolationError, values: NewEmployee | EmployeeRecord) -> DomainError:
-    code = _TAKEN.get(error.constraint_name or "")
-    if code is None:
-        raise error
-    return refusal(code, values)
 
 
 def _id(text: str) -> EmployeeId:

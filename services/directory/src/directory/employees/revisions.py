@@ -5,7 +5,7 @@ The manager's link is not decided here: that takes a look at the others (`manage
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
@@ -51,12 +51,23 @@ def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
     return msgspec.structs.replace(record, source="entra", updated_at=now, version=record.version + 1)
 
 
-def departed(before: EmployeeRecord, now: datetime, time_zone: str) -> EmployeeRecord:
-    """Names released. For audit stays a random salt of 16 bytes and the salted SHA-256 of the login name's key (S40)."""
+def departed(before: EmployeeRecord, now: datetime, time_zone: str, on: date | None = None) -> EmployeeRecord:
+    """Names released; `on`: the termination date that HR chose.
+
+    For audit stays a random salt of 16 bytes and the salted SHA-256 of the login name's key (S40).
+    """
     after, _ = advance(before, Step.remove, local_date(now, time_zone))
     salt = secrets.token_bytes(16)
     released = salt + hashlib.sha256(salt + (before.login_key or "").encode()).digest()
-    return msgspec.structs.replace(after, released_sha256=released, updated_at=now, version=before.version + 1)
+    return msgspec.structs.replace(
+        after,
+        released_sha256=released,
+        termination_date=on or after.termination_date,
+        blocked_at=None,
+        rehire_asked_at=None,
+        updated_at=now,
+        version=before.version + 1,
+    )
 
 
 def _created(new: NewEmployee, now: datetime) -> EmployeeRecord:

@@ -157,6 +157,11 @@ _UNLINK_REPORTS = statement(
     """,
 )
 
+_END_GRANTS = statement(
+    "department_approvers.end_of_employee",
+    "delete from department_approvers where company_id = $1 and employee_id = $2",
+)
+
 _IS_APPROVER = statement(
     "employees.is_approver",
     "select exists (select 1 from employees where company_id = $1 and manager_id = $2 and state = 'active')",
@@ -219,6 +224,11 @@ async def unlink_reports(tx: CompanyTx, manager_id: EmployeeId) -> list[Employee
     """Whose manager he was; they wait again."""
     rows = await tx.fetch(_UNLINK_REPORTS, tx.company_id, manager_id, tx.now)
     return sorted(EmployeeId(row["employee_id"]) for row in rows)
+
+
+async def end_grants(tx: CompanyTx, departed: EmployeeId) -> None:
+    """What he was allowed as an approver of departments."""
+    await tx.execute(_END_GRANTS, tx.company_id, departed)
 
 
 async def is_approver(tx: CompanyTx, employee_id: EmployeeId) -> bool:

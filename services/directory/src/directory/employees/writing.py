@@ -1,0 +1,107 @@
+"""Writing an employee, and what follows from it in the same transaction, whoever asks: Entra, HR, an operator.
+
+The unique indexes decide between simultaneous writers, and a transaction that lost is done again (`repeated`).
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import TypeVar
+
+import asyncpg
+
+from directory.database import CompanyTx
+from directory.employees import revisions, store
+from directory.employees.managers import link_waiting_reports, release_reports
+from directory.employees.matching import refusal
+from directory.employees.record import RELEASED, EmployeeRecord, differences
+from directory.events.catalogue import EventKind
+from directory.events.store import forget_names, record
+from directory.logins.store import end_sessions
+from shared.errors import DomainError, ErrorCode
+from shared.schemas.employee import NewEmployee
+from shared.telemetry.logs import EventLog
+
+log = EventLog("directory")
+
+ATTEMPTS = 4
+"""How often a transaction is tried that lost against a simultaneous one."""
+
+_TAKEN = {
+    "employees_login_taken": ErrorCode.login_taken,
+    "employees_email_taken": ErrorCode.email_taken,
+    "employees_external_id_taken": ErrorCode.external_id_taken,
+    "employees_object_id_taken": ErrorCode.external_id_taken,
+}
+
+AnswerT = TypeVar("AnswerT")
+
+
+async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord) -> None:
+    await store.insert(tx, after)
+    await _settle(tx, kind, None, after)
+
+
+async def update(tx: CompanyTx, kind: EventKind, before: EmployeeRecord, after: EmployeeRecord) -> None:
+    """The caller holds the lock of `before`.
+
+    Raises:
+        DomainError: `login_taken`, `email_taken`, `external_id_taken` where another employee has the name.
+    """
+    try:
+        await store.update(tx, after)
+    except asyncpg.UniqueViolationError as error:
+        raise refused(error, after) from None
+    await _settle(tx, kind, before, after)
+
+
+async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) -> EmployeeRecord:
+    """Hard delete: names released, sessions ended, reports waiting for another manager. Locked as `store.lock_to_remove` does."""
+    after = revisions.departed(before, tx.now, tx.company.time_zone, on)
+    await store.update(tx, after)
+    await end_sessions(tx, before.employee_id)
+    await store.end_grants(tx, before.employee_id)
+    # The released names themselves must not be kept, nor in what was told before (S40).
+    await forget_names(tx, before.employee_id)
+    told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
+    record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes=told)
+    await release_reports(tx, before.employee_id)
+    return after
+
+
+async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None, after: EmployeeRecord) -> None:
+    """Ended sessions, the history, reports that waited for this person."""
+    if before is not None and _sessions_end(before, after):
+        await end_sessions(tx, after.employee_id)
+    record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
+    await link_waiting_reports(tx, before, after)
+
+
+def _sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> bool:
+    """When access ends (decision D11), or when the account is somebody else's in Entra from now on."""
+    lost_access = before.has_access and not after.has_access
+    relinked = before.entra_object_id is not None and after.entra_object_id != before.entra_object_id
+    return lost_access or relinked
+
+
+async def repeated(attempt: Callable[[], Awaitable[AnswerT]], values: NewEmployee | None = None) -> AnswerT:
+    """A transaction that loses against a simultaneous one answers as if it had come second: it is done again."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
+            log.info("transaction_repeated", reason=type(error).__name__)
+    try:
+        return await attempt()
+    except asyncpg.UniqueViolationError as error:
+        if values is None:
+            raise
+        raise refused(error, values) from None
+    except asyncpg.DeadlockDetectedError:
+        raise DomainError(ErrorCode.unavailable, "Too many changes at the same moment; try again.") from None
+
+
+def refused(error: asyncpg.UniqueViolationError, values: NewEmployee | EmployeeRecord) -> DomainError:
+    code = _TAKEN.get(error.constraint_name or "")
+    if code is None:
+        raise error
+    return refusal(code, values)
