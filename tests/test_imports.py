@@ -18,6 +18,7 @@ PURE = [
     "directory/employees/matching.py",
     "directory/employees/keys.py",
     "directory/employees/approvers.py",
+    "directory/employees/countries.py",
     "directory/employees/record.py",
     "directory/employees/revisions.py",
     "directory/logins/decision.py",
