@@ -19,6 +19,7 @@ import msgspec
 from prometheus_client import REGISTRY
 
 from directory.events.catalogue import EventKind
+from directory.findings.catalogue import FindingKind
 from shared.errors import ErrorCode
 from shared.http.openapi import openapi_document
 from shared.http.problem import STATUS
@@ -100,6 +101,12 @@ def events_page() -> str:
     return f"{NOTE}{intro}\n| kind | meaning |\n| --- | --- |\n{rows}"
 
 
+def findings_page() -> str:
+    rows = "".join(f"| `{kind.value}` | {kind.meaning} |\n" for kind in FindingKind)
+    intro = "# Findings\n\nWhat somebody in the company ought to look at: `directory company findings COMPANY`.\n"
+    return f"{NOTE}{intro}\n| kind | meaning |\n| --- | --- |\n{rows}"
+
+
 def errors_page() -> str:
     rows = "".join(f"| `{code.value}` | {STATUS[code]} |\n" for code in ErrorCode)
     parts = [
@@ -119,6 +126,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "metrics.md": metrics_page,
     "events.md": events_page,
+    "findings.md": findings_page,
     "errors.md": errors_page,
     "openapi.json": lambda: json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n",
 }

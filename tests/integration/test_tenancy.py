@@ -87,10 +87,6 @@ async def furnished(firm: Firm) -> Firm:
         uuid.uuid4(),
         uuid_of(anna),
     )
-    await firm.as_owner(
-        "insert into released_attributes (company_id, attribute, released_at) values ($1, 'title', now())",
-        firm.company_id,
-    )
     return firm
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from directory.database import Database
+from directory.database import Actor, CompanyTx, Database
 from directory.employees import operations
 from directory.events import store as events
 from shared.ids import EmployeeId, employee_from_text
@@ -30,6 +30,7 @@ from shared.schemas.employee import (
     RemoveEmployee,
     ScimCredential,
 )
+from shared.schemas.login import SessionCredential
 
 _COMPANY = """
     insert into companies (company_id, company, name, time_zone, language, follow_entra_managers, created_at, updated_at)
@@ -156,6 +157,25 @@ class Firm:
             *columns.values(),
         )
         return uuid.UUID(str(columns["employee_id"]))
+
+    async def admin(self, *roles: str) -> SessionCredential:
+        """The session of somebody with these roles (a Setup admin if none is named), who signed in just now."""
+        login, session_sha256 = f"admin-{uuid.uuid4().hex[:8]}@firma.dk", os.urandom(32)
+        employee_id = await self.imported(login, roles=list(roles or ("setup_admin",)))
+        await self.as_owner(
+            "insert into sessions (company_id, session_sha256, employee_id, name_id, signed_in_at, expires_at) "
+            "values ($1, $2, $3, 'admin', now(), now() + interval '1 day')",
+            self.company_id,
+            session_sha256,
+            employee_id,
+        )
+        return SessionCredential(company_id=str(self.company_id), session_sha256=session_sha256.hex())
+
+    @asynccontextmanager
+    async def operator(self) -> AsyncIterator[CompanyTx]:
+        """A transaction of an operator's command."""
+        async with self.database.scope_for_id(self.company_id).transaction(Actor("operator", "test")) as tx:
+            yield tx
 
     async def sign_in(self, employee: Employee) -> None:
         """A live session and a pending ticket."""

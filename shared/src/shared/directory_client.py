@@ -14,21 +14,31 @@ from shared.errors import DomainError, ErrorCode
 from shared.http.problem import read_problem
 from shared.operations import (
     BEGIN_LOGIN,
+    BLOCK_ACCESS,
     CHANGE_EMPLOYEE,
     CHECK_CREDENTIAL,
     COMPLETE_LOGIN,
+    CONFIRM_ADOPTION,
+    DECIDE_REHIRE,
+    EDIT_EMPLOYEE,
+    END_EMPLOYMENT,
     END_SESSION,
     FIND_COMPANIES,
     FIND_EMPLOYEES,
+    FINISH_WORK,
     GET_CONNECTION,
     GET_EMPLOYEE,
+    LIST_FINDINGS,
+    NOTE_MAPPING,
     OPEN_SESSION,
     PROVISION_EMPLOYEE,
     READ_SESSION,
+    RELEASE_ATTRIBUTE,
     REMOVE_EMPLOYEE,
+    WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, employee, login
+from shared.schemas import Schema, employee, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -115,6 +125,9 @@ class DirectoryClient:
     async def provision_employee(self, request: employee.ProvisionEmployee) -> employee.Provisioned:
         return await self._call(PROVISION_EMPLOYEE, request)
 
+    async def note_mapping(self, request: employee.NoteMapping) -> employee.NotedMapping:
+        return await self._call(NOTE_MAPPING, request)
+
     async def get_employee(self, request: employee.GetEmployee) -> employee.Employee:
         return await self._call(GET_EMPLOYEE, request)
 
@@ -149,3 +162,32 @@ class DirectoryClient:
 
     async def end_session(self, request: login.EndSession) -> login.EndedSession:
         return await self._call(END_SESSION, request)
+
+    # Setup admin: called by sso-gateway with the admin's session.
+
+    async def edit_employee(self, request: people.EditEmployee) -> people.PersonView:
+        return await self._call(EDIT_EMPLOYEE, request)
+
+    async def end_employment(self, request: people.EndEmployment) -> people.PersonView:
+        return await self._call(END_EMPLOYMENT, request)
+
+    async def block_access(self, request: people.BlockAccess) -> people.PersonView:
+        return await self._call(BLOCK_ACCESS, request)
+
+    async def decide_rehire(self, request: people.DecideRehire) -> people.PersonView:
+        return await self._call(DECIDE_REHIRE, request)
+
+    async def confirm_adoption(self, request: people.ConfirmAdoption) -> people.PersonView:
+        return await self._call(CONFIRM_ADOPTION, request)
+
+    async def release_attribute(self, request: people.ReleaseAttribute) -> people.ReleasedAttribute:
+        return await self._call(RELEASE_ATTRIBUTE, request)
+
+    async def list_findings(self, request: people.ListFindings) -> people.FindingList:
+        return await self._call(LIST_FINDINGS, request)
+
+    async def work_list(self, request: people.WorkList) -> people.WorkItems:
+        return await self._call(WORK_LIST, request)
+
+    async def finish_work(self, request: people.FinishWork) -> people.PersonView:
+        return await self._call(FINISH_WORK, request)

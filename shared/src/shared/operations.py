@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, employee, login
+from shared.schemas import Schema, employee, login, people
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -62,6 +62,14 @@ PROVISION_EMPLOYEE = Operation(
     caller="scim-ingest",
     summary="Create, adopt or reactivate an employee (decision D1)",
     refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.needs_confirmation),
+)
+NOTE_MAPPING = Operation(
+    "/provisioning/note_mapping",
+    employee.NoteMapping,
+    employee.NotedMapping,
+    caller="scim-ingest",
+    summary="Entra's request lacked mandatory attributes: a finding for the company (S24)",
+    refusals=_TOKEN_REFUSALS,
 )
 GET_EMPLOYEE = Operation(
     "/provisioning/get_employee",
@@ -148,4 +156,80 @@ END_SESSION = Operation(
     login.EndedSession,
     caller="sso-gateway",
     summary="End one session",
+)
+
+_SETUP_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)
+_PERSON_REFUSALS = (*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.unavailable)
+
+EDIT_EMPLOYEE = Operation(
+    "/setup/edit_employee",
+    people.EditEmployee,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="HR changes what is HR's, or what Entra no longer sends",
+    refusals=(*_PERSON_REFUSALS, *_TAKEN, ErrorCode.invalid_value),
+)
+END_EMPLOYMENT = Operation(
+    "/setup/end_employment",
+    people.EndEmployment,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="End of employment by hand: as a hard delete, with a termination date of HR's choice",
+    refusals=(*_PERSON_REFUSALS, ErrorCode.invalid_value),
+)
+BLOCK_ACCESS = Operation(
+    "/setup/block_access",
+    people.BlockAccess,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="Take somebody's access away, or give it back, whatever Entra says",
+    refusals=_PERSON_REFUSALS,
+)
+DECIDE_REHIRE = Operation(
+    "/setup/decide_rehire",
+    people.DecideRehire,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="Somebody returned after a long absence: he continues, or begins a new employment",
+    refusals=_PERSON_REFUSALS,
+)
+CONFIRM_ADOPTION = Operation(
+    "/setup/confirm_adoption",
+    people.ConfirmAdoption,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="Let Entra take over the account of a Setup admin",
+    refusals=_PERSON_REFUSALS,
+)
+RELEASE_ATTRIBUTE = Operation(
+    "/setup/release_attribute",
+    people.ReleaseAttribute,
+    people.ReleasedAttribute,
+    caller="sso-gateway",
+    summary="An attribute is no longer mapped in Entra: it is HR's from now on",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_value),
+)
+LIST_FINDINGS = Operation(
+    "/setup/list_findings",
+    people.ListFindings,
+    people.FindingList,
+    caller="sso-gateway",
+    summary="What somebody in the company ought to look at",
+    refusals=_SETUP_REFUSALS,
+)
+WORK_LIST = Operation(
+    "/setup/work_list",
+    people.WorkList,
+    people.WorkItems,
+    caller="sso-gateway",
+    summary="Who came or went, and what HR has left to do",
+    refusals=_SETUP_REFUSALS,
+)
+FINISH_WORK = Operation(
+    "/setup/finish_work",
+    people.FinishWork,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="HR has dealt with a leaver's future registrations",
+    refusals=_PERSON_REFUSALS,
 )

@@ -60,6 +60,10 @@ class DirectoryDouble(DirectoryClient):
         employees[made.id] = made
         return schemas.Provisioned(employee=_linked(employees, made), outcome="created")
 
+    async def note_mapping(self, request: schemas.NoteMapping) -> schemas.NotedMapping:
+        self._company("note_mapping", request.credential)
+        return schemas.NotedMapping()
+
     async def get_employee(self, request: schemas.GetEmployee) -> schemas.Employee:
         employees = self._company("get_employee", request.credential)
         return _linked(employees, _existing(employees, request.employee_id))

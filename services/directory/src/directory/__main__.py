@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import company
+from directory.cli import company, people
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -21,7 +21,7 @@ from shared.settings import SettingsError, read_settings
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company,)
+COMPANY_COMMANDS = (company, people)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from directory.access import provisioning
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
+from directory.employees.setup import routes as people_routes
 from directory.logins.routes import routes as login_routes
 from directory.rpc import serve
 from directory.selfcheck import check
@@ -61,6 +62,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
             Route("/ready", ready_route),
             serve(CHECK_CREDENTIAL, callers, check_credential),
             *employee_routes(database, callers),
+            *people_routes(database, callers),
             *login_routes(database, callers),
         ],
         resources=resources,

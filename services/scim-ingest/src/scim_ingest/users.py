@@ -7,6 +7,9 @@ PUT     read_replacement   -> change_employee -> 200 with the user
 DELETE                     -> remove_employee -> 204
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import msgspec
 from msgspec import UNSET
 from starlette.requests import Request
@@ -18,7 +21,7 @@ from scim_ingest.metrics import Result
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.patch import Compiled, compile_patch, operations_of
 from scim_ingest.protocol.projection import Projection, read_projection
-from scim_ingest.protocol.resource import read_new_employee, read_replacement, to_scim, version_tag
+from scim_ingest.protocol.resource import MandatoryMissing, read_new_employee, read_replacement, to_scim, version_tag
 from scim_ingest.settings import Settings
 from shared.directory_client import DirectoryClient
 from shared.schemas.employee import (
@@ -28,6 +31,7 @@ from shared.schemas.employee import (
     EmployeeChanges,
     FindEmployees,
     GetEmployee,
+    NoteMapping,
     ProvisionEmployee,
     RemoveEmployee,
     ScimCredential,
@@ -70,9 +74,11 @@ class Users:
 
     async def create(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
-        description = read_new_employee(await self._body(request))
+        body = await self._body(request)
+        async with self._noting_what_is_missing(credential):
+            description = read_new_employee(body)
         made = await self._directory.provision_employee(
-            ProvisionEmployee(credential=credential, employee=description.employee)
+            ProvisionEmployee(credential=credential, employee=description.employee, missing=description.missing)
         )
         self._note("employee_provisioned", request, made.employee, description.ignored, outcome=made.outcome)
         _count_changes(description.employee)
@@ -116,7 +122,9 @@ class Users:
     async def replace(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
         employee_id: str = request.path_params["id"]
-        replacement = read_replacement(await self._body(request), employee_id)
+        body = await self._body(request)
+        async with self._noting_what_is_missing(credential):
+            replacement = read_replacement(body, employee_id)
         done = await self._directory.change_employee(
             ChangeEmployee(credential=credential, employee_id=employee_id, changes=replacement.changes)
         )
@@ -128,6 +136,15 @@ class Users:
         await self._directory.remove_employee(RemoveEmployee(credential=credential, employee_id=employee_id))
         self._log.info("employee_removed", employee=employee_id, activity=activity_id(request))
         return Answer(204, "deleted")
+
+    @asynccontextmanager
+    async def _noting_what_is_missing(self, credential: ScimCredential) -> AsyncIterator[None]:
+        """The company hears of a mandatory attribute that Entra does not send, and not only Entra (S24)."""
+        try:
+            yield
+        except MandatoryMissing as error:
+            await self._directory.note_mapping(NoteMapping(credential=credential, missing=error.fields))
+            raise
 
     def _note_left_out(self, employee_id: str, compiled: Compiled, done: Changed) -> None:
         """A deactivation that was done although something beside it was refused, here or by directory (decision D5)."""

@@ -116,9 +116,26 @@ class Employee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Rises by one with every change that changed something."""
 
 
+MappedAttribute = Literal["login_name", "email", "given_name", "family_name", "active"]
+"""The mandatory ones (S23)."""
+
+
 class ProvisionEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     credential: ScimCredential
     employee: NewEmployee
+    missing: list[MappedAttribute] = []
+    """Mandatory attributes that the create did not carry, of those that do not make it fail: `active` (A28)."""
+
+
+class NoteMapping(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A create or replacement was refused because it lacked these (S24)."""
+
+    credential: ScimCredential
+    missing: list[MappedAttribute]
+
+
+class NotedMapping(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
 
 
 class Provisioned(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,6 +11,9 @@
 The first inactivation sets the termination date and a later departure keeps it (decision D4). Somebody who is already where
 the step leads stays as he is: disabling an inactive user must succeed. A person created with `active: false` comes into
 being and is suspended in the same breath: he never had access, and his termination date is today.
+
+Whoever returns after longer than the company has set does not resume: he stays suspended, marked, until HR has chosen whether
+he goes on or begins a new employment (A11). Suspended again meanwhile, the mark goes.
 """
 
 from dataclasses import dataclass
@@ -73,9 +76,29 @@ def advance(record: EmployeeRecord, step: Step, today: date) -> tuple[EmployeeRe
         return record, None
     end = {TerminationDate.none: None, TerminationDate.today: today, TerminationDate.kept: record.termination_date}
     after = msgspec.structs.replace(record, state=made.to, termination_date=end[made.termination_date])
+    if made.to == "active":
+        after = msgspec.structs.replace(after, rehire_asked_at=None, leaver_done_at=None)
     if made.releases_names:
         after = msgspec.structs.replace(after, login_name=None, email=None, external_id=None)
     return after, made
+
+
+def returned(record: EmployeeRecord, now: datetime, today: date, ask_after_days: int | None) -> EmployeeRecord:
+    """He is said to be active again; `ask_after_days`: longer than that away, and HR is asked."""
+    if record.state == "suspended" and must_ask(record, today, ask_after_days):
+        return msgspec.structs.replace(record, rehire_asked_at=record.rehire_asked_at or now)
+    return advance(record, Step.resume, today)[0]
+
+
+def must_ask(record: EmployeeRecord, today: date, ask_after_days: int | None) -> bool:
+    if ask_after_days is None or record.termination_date is None:
+        return False
+    return (today - record.termination_date).days > ask_after_days
+
+
+def suspended(record: EmployeeRecord, today: date) -> EmployeeRecord:
+    after, _ = advance(record, Step.suspend, today)
+    return msgspec.structs.replace(after, rehire_asked_at=None)
 
 
 def local_date(now: datetime, time_zone: str) -> date:

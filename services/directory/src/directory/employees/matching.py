@@ -70,7 +70,19 @@ def plan(new: NewEmployee, candidates: Sequence[EmployeeRecord]) -> Plan:
         return _conflict(new, meant)
     if meant.source != "entra":
         return _plan_for_import(new, meant)
-    return Reactivate(meant) if meant.state == "suspended" and new.active else _conflict(new, meant)
+    return Reactivate(meant) if _is_away(meant) and new.active else _conflict(new, meant)
+
+
+def is_guarded(record: EmployeeRecord) -> bool:
+    """Whether Entra may touch this account only after a Setup admin has said so (A24)."""
+    if record.source == "entra" or record.adoption_confirmed_at is not None:
+        return False
+    return bool(PRIVILEGED_ROLES.intersection(record.roles))
+
+
+def _is_away(record: EmployeeRecord) -> bool:
+    """Whoever waits for HR's choice after his return is back, as Entra sees it."""
+    return record.state == "suspended" and record.rehire_asked_at is None
 
 
 def collision(new: NewEmployee, other: EmployeeRecord) -> ErrorCode | None:
@@ -113,11 +125,11 @@ def _is_somebody_else(new: NewEmployee, meant: EmployeeRecord) -> bool:
 def _plan_for_import(new: NewEmployee, meant: EmployeeRecord) -> Plan:
     proven = meant.entra_object_id is not None and entra_object_id(new.external_id) == meant.entra_object_id
     linked_unproven = meant.entra_object_id is not None and not proven
-    if PRIVILEGED_ROLES.intersection(meant.roles):
+    if is_guarded(meant):
         return NeedsConfirmation(meant)
     if meant.state == "suspended":
-        return Reactivate(meant) if new.active else _conflict(new, meant)
-    return NeedsConfirmation(meant) if linked_unproven else Adopt(meant)
+        return Reactivate(meant) if _is_away(meant) and new.active else _conflict(new, meant)
+    return NeedsConfirmation(meant) if linked_unproven and meant.adoption_confirmed_at is None else Adopt(meant)
 
 
 def _conflict(new: NewEmployee, meant: EmployeeRecord) -> Conflict:

@@ -3,7 +3,7 @@
 Read through `store`, decide in the pure modules, write, tell the history.
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,12 +15,24 @@ from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
 from directory.employees.lifecycle import not_found
 from directory.employees.managers import with_manager
-from directory.employees.matching import Adopt, Conflict, Create, NeedsConfirmation, Reactivate, plan, refusal
+from directory.employees.mapping import note_missing
+from directory.employees.matching import (
+    Adopt,
+    Conflict,
+    Create,
+    NeedsConfirmation,
+    Reactivate,
+    is_guarded,
+    plan,
+    refusal,
+)
 from directory.employees.record import EmployeeRecord, differences
 from directory.employees.searches import search
 from directory.events.catalogue import EventKind
+from directory.findings.catalogue import FindingKind
+from directory.findings.store import raise_finding
 from shared.errors import DomainError, ErrorCode
-from shared.ids import EmployeeId, employee_from_text, entra_object_id
+from shared.ids import EmployeeId, employee_from_text, employee_text, entra_object_id
 from shared.schemas.employee import (
     Changed,
     ChangeEmployee,
@@ -29,7 +41,10 @@ from shared.schemas.employee import (
     EmployeePage,
     FindEmployees,
     GetEmployee,
+    MappedAttribute,
     NewEmployee,
+    NotedMapping,
+    NoteMapping,
     Provisioned,
     ProvisionEmployee,
     Removed,
@@ -41,11 +56,19 @@ log = EventLog("directory")
 
 MAX_LIMIT = 1000
 
+_DEACTIVATION = EmployeeChanges(active=False)
 _NOT_THE_DEACTIVATION = frozenset(
-    {ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken, ErrorCode.invalid_value}
+    {
+        ErrorCode.login_taken,
+        ErrorCode.email_taken,
+        ErrorCode.external_id_taken,
+        ErrorCode.invalid_value,
+        ErrorCode.needs_confirmation,
+    }
 )
 """What may be refused in the neighbours of a deactivation."""
 
+AnswerT = TypeVar("AnswerT")
 Outcome = Literal["created", "adopted", "reactivated"]
 _OUTCOMES: dict[type, tuple[EventKind, Outcome]] = {
     Create: (EventKind.employee_created, "created"),
@@ -77,7 +100,8 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
     async def attempt() -> Provisioned:
         async with provisioning(database, request.credential) as tx:
             check_values(request.employee)
-            return await _provision(tx, request.employee)
+            done = await _provision(tx, request.employee, request.missing)
+        return kept(done)
 
     provisioned = await writing.repeated(attempt, request.employee)
     metrics.WRITES.labels("employee", provisioned.outcome).inc()
@@ -86,9 +110,17 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
     return provisioned
 
 
+async def note_mapping(database: Database, request: NoteMapping) -> NotedMapping:
+    """A request was refused at the edge because it lacked mandatory attributes: the company's mapping is broken (S24)."""
+    async with provisioning(database, request.credential) as tx:
+        await note_missing(tx, request.missing)
+    log.info("mapping_broken", missing=request.missing)
+    return NotedMapping()
+
+
 async def change_employee(database: Database, request: ChangeEmployee) -> Changed:
     """All or nothing; but where asked to, a deactivation is never lost because something beside it is refused (D5)."""
-    alone = EmployeeChanges(active=False)
+    alone = _DEACTIVATION
     try:
         return await _change_employee(database, request, request.changes)
     except DomainError as error:
@@ -104,7 +136,8 @@ async def _change_employee(database: Database, request: ChangeEmployee, changes:
     async def attempt() -> tuple[Changed, EventKind | None]:
         async with provisioning(database, request.credential) as tx:
             check_values(changes)
-            return await _change(tx, _id(request.employee_id), changes)
+            done = await _change(tx, _id(request.employee_id), changes)
+        return kept(done)
 
     changed, kind = await writing.repeated(attempt)
     result = kind.value.removeprefix("employee.") if kind else "unchanged"
@@ -131,7 +164,14 @@ async def remove_employee(database: Database, request: RemoveEmployee) -> Remove
     return Removed()
 
 
-async def _provision(tx: CompanyTx, new: NewEmployee) -> Provisioned:
+def kept(done: AnswerT | DomainError) -> AnswerT:
+    """A refusal that is returned, not raised, comes out only here, behind the commit: what was noted with it stays."""
+    if isinstance(done, DomainError):
+        raise done
+    return done
+
+
+async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttribute]) -> Provisioned | DomainError:
     login_key = search_key(new.login_name)
     gates = approvers.gates(tx.company_id, [login_key, new.external_id], [new.manager_ref])
     found = await store.candidates(
@@ -141,30 +181,49 @@ async def _provision(tx: CompanyTx, new: NewEmployee) -> Provisioned:
     match planned:
         case Conflict(code=code):
             raise refusal(code, new)
-        case NeedsConfirmation():
-            raise DomainError(
-                ErrorCode.needs_confirmation,
-                f"'{new.login_name}' or its e-mail belongs to an account that only a Setup admin may link to Entra.",
-                field="login_name",
-            )
+        case NeedsConfirmation(employee=employee):
+            return await _parked(tx, employee, new.login_name)
         case Create() | Adopt() | Reactivate():
-            before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone)
+            ask_after_days = await store.rehire_ask_after_days(tx) if isinstance(planned, Reactivate) else None
+            before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone, ask_after_days)
     kind, outcome = _OUTCOMES[type(planned)]
+    if after.rehire_asked_at is not None:
+        kind = EventKind.employee_rehire_asked
+    if missing:
+        await note_missing(tx, missing)
     after = await with_manager(tx, before, after)
     if before is None:
-        await writing.insert(tx, kind, after)
+        await writing.insert(tx, kind, after, missing)
     else:
         await writing.update(tx, kind, before, after)
     return Provisioned(employee=after.seen_from_outside(), outcome=outcome)
 
 
-async def _change(tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges) -> tuple[Changed, EventKind | None]:
+async def _parked(tx: CompanyTx, guarded: EmployeeRecord, asked: str) -> DomainError:
+    """An address alone must not take over an administrator; until he is confirmed Entra hears that the name is taken (A24)."""
+    subject = employee_text(guarded.employee_id)
+    await raise_finding(tx, FindingKind.adoption_waits, subject, employee_id=guarded.employee_id)
+    return DomainError(
+        ErrorCode.needs_confirmation,
+        f"'{asked}' or its e-mail belongs to an account that only a Setup admin may link to Entra.",
+        field="login_name",
+    )
+
+
+async def _change(
+    tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges
+) -> tuple[Changed, EventKind | None] | DomainError:
     names = [_sent(changes.login_name), _sent(changes.external_id)]
     gates = approvers.gates(tx.company_id, names, [_sent(changes.manager_ref)])
     before = await store.lock(tx, employee_id, gates)
     if before is None:
         raise not_found()
-    after = await with_manager(tx, before, revisions.changed(before, changes, tx.now, tx.company.time_zone))
+    if is_guarded(before) and changes != _DEACTIVATION:
+        return await _parked(tx, before, before.login_name or "")
+    returns = changes.active is True and before.state == "suspended"
+    ask_after_days = await store.rehire_ask_after_days(tx) if returns else None
+    after = revisions.changed(before, changes, tx.now, tx.company.time_zone, ask_after_days)
+    after = await with_manager(tx, before, after)
     if not differences(before, after):
         return Changed(employee=before.seen_from_outside(), changed=False), None
     after = revisions.governed_by_entra(after, tx.now)
@@ -178,6 +237,8 @@ def _sent(value: str | None | UnsetType) -> str | None:
 
 
 def _kind_of_change(before: EmployeeRecord, after: EmployeeRecord) -> EventKind:
+    if (before.rehire_asked_at is None) != (after.rehire_asked_at is None) and after.state == "suspended":
+        return EventKind.employee_rehire_asked if after.rehire_asked_at else EventKind.employee_rehire_withdrawn
     if before.state == after.state:
         return EventKind.employee_changed
     return EventKind.employee_suspended if after.state == "suspended" else EventKind.employee_resumed

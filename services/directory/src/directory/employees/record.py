@@ -52,6 +52,7 @@ TOLD = (
     "only_direct_approver",
     "blocked_at",
     "rehire_asked_at",
+    "adoption_confirmed_at",
     "previous_employee_id",
     "leaver_done_at",
 )
@@ -104,6 +105,8 @@ class EmployeeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """HR took his access away, whatever Entra says (A5)."""
     rehire_asked_at: datetime | None = None
     """Entra says that he is back; he is suspended until HR has chosen what that means (A11)."""
+    adoption_confirmed_at: datetime | None = None
+    """A Setup admin has said that Entra may take this account over (A24)."""
     previous_employee_id: EmployeeId | None = None
     only_direct_approver: bool = False
     leaver_done_at: datetime | None = None

@@ -11,35 +11,101 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from directory.employees.lifecycle import Step, advance, local_date
+from directory.employees.countries import calendar_group
+from directory.employees.lifecycle import Step, advance, local_date, returned, suspended
 from directory.employees.matching import Adopt, Create, Reactivate
-from directory.employees.record import ATTRIBUTES, EmployeeRecord, owned
+from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, EmployeeRecord, Ownership, owned
 from shared.ids import entra_object_id, new_employee_id
 from shared.schemas.employee import EmployeeChanges, NewEmployee
+from shared.schemas.people import EmployeeEdits
 
 
 def planned(
-    new: NewEmployee, plan: Create | Adopt | Reactivate, now: datetime, time_zone: str
+    new: NewEmployee,
+    plan: Create | Adopt | Reactivate,
+    now: datetime,
+    time_zone: str,
+    ask_after_days: int | None = None,
 ) -> tuple[EmployeeRecord | None, EmployeeRecord]:
     """Who he was, if he was anybody, and who he becomes by a create request."""
     if isinstance(plan, Create):
         before, after = None, _created(new, now)
     else:
         before, after = plan.employee, _with_entras_values(plan.employee, new, now)
-    step = Step.resume if new.active else Step.suspend
-    return before, advance(after, step, local_date(now, time_zone))[0]
+    return before, _activated(after, new.active, now, time_zone, ask_after_days)
 
 
-def changed(before: EmployeeRecord, changes: EmployeeChanges, now: datetime, time_zone: str) -> EmployeeRecord:
+def changed(
+    before: EmployeeRecord,
+    changes: EmployeeChanges,
+    now: datetime,
+    time_zone: str,
+    ask_after_days: int | None = None,
+) -> EmployeeRecord:
     """With what was mentioned, otherwise as before; who changes nothing gets an equal record."""
     sent = mentioned(changes)
     after = msgspec.structs.replace(before, **sent, **_link_key(changes.external_id))
     # Whoever clears what was empty has said nothing about whose it is.
     told = [name for name, value in sent.items() if value is not None or getattr(before, name) is not None]
-    after = owned(after, "entra", told, now)
+    after = with_calendar_group(before, owned(after, "entra", told, now))
     if changes.active is UNSET:
         return after
-    return advance(after, Step.resume if changes.active else Step.suspend, local_date(now, time_zone))[0]
+    return _activated(after, changes.active, now, time_zone, ask_after_days)
+
+
+def edited(before: EmployeeRecord, edits: EmployeeEdits, now: datetime) -> EmployeeRecord:
+    """As HR wants him; what HR changes is HR's from then on."""
+    sent = {name: value for name in edits.__struct_fields__ if (value := getattr(edits, name)) is not UNSET}
+    told = [name for name, value in sent.items() if value != getattr(before, name)]
+    after = owned(msgspec.structs.replace(before, **sent), "hr", told, now)
+    return with_calendar_group(before, after)
+
+
+def next_version(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
+    return msgspec.structs.replace(record, updated_at=now, version=record.version + 1)
+
+
+def new_employment(old: EmployeeRecord, now: datetime) -> EmployeeRecord:
+    """Rehired (A11): the same person under a new id, with an empty history; what belonged to the employment stays behind."""
+    number = old.employee_number if old.owner_of("employee_number") == "entra" else None
+    owners = {name: Ownership(held.owner, now) for name, held in old.owners.items() if name not in HR_ATTRIBUTES}
+    if number is None:
+        owners.pop("employee_number", None)
+    return msgspec.structs.replace(
+        old,
+        employee_id=new_employee_id(),
+        state="active",
+        roles=(),
+        manager_id=None,
+        termination_date=None,
+        owners=owners,
+        employee_number=number,
+        hired_on=None,
+        policy=None,
+        blocked_at=None,
+        rehire_asked_at=None,
+        adoption_confirmed_at=None,
+        previous_employee_id=old.employee_id,
+        only_direct_approver=False,
+        leaver_done_at=None,
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+
+
+def with_calendar_group(before: EmployeeRecord | None, after: EmployeeRecord) -> EmployeeRecord:
+    """The country decides it (S21); an unchanged country is not looked up again."""
+    if before is not None and before.country == after.country:
+        return after
+    return msgspec.structs.replace(after, calendar_group=calendar_group(after.country) if after.country else None)
+
+
+def _activated(
+    record: EmployeeRecord, active: bool, now: datetime, time_zone: str, ask_after_days: int | None
+) -> EmployeeRecord:
+    today = local_date(now, time_zone)
+    return returned(record, now, today, ask_after_days) if active else suspended(record, today)
 
 
 def mentioned(changes: EmployeeChanges) -> dict[str, str | bool | None]:
@@ -48,7 +114,7 @@ def mentioned(changes: EmployeeChanges) -> dict[str, str | bool | None]:
 
 def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
     """The next version. Whoever provisioning has written to is Entra's from then on, also if he was imported."""
-    return msgspec.structs.replace(record, source="entra", updated_at=now, version=record.version + 1)
+    return msgspec.structs.replace(next_version(record, now), source="entra")
 
 
 def departed(before: EmployeeRecord, now: datetime, time_zone: str, on: date | None = None) -> EmployeeRecord:
@@ -80,14 +146,15 @@ def _created(new: NewEmployee, now: datetime) -> EmployeeRecord:
         updated_at=now,
         **{name: getattr(new, name) for name in ATTRIBUTES},
     )
-    return owned(created, "entra", (name for name in ATTRIBUTES if getattr(new, name) is not None), now)
+    sent = (name for name in ATTRIBUTES if getattr(new, name) is not None)
+    return with_calendar_group(None, owned(created, "entra", sent, now))
 
 
 def _with_entras_values(before: EmployeeRecord, new: NewEmployee, now: datetime) -> EmployeeRecord:
     """Entra's values win; what the request does not carry stays, for Entra sends nothing for an empty value (S33)."""
     sent = {name: value for name in ATTRIBUTES if (value := getattr(new, name)) is not None}
-    after = msgspec.structs.replace(before, **sent, **_link_key(new.external_id))
-    return governed_by_entra(owned(after, "entra", sent, now), now)
+    after = msgspec.structs.replace(before, **sent, **_link_key(new.external_id), adoption_confirmed_at=None)
+    return governed_by_entra(with_calendar_group(before, owned(after, "entra", sent, now)), now)
 
 
 def _link_key(external_id: str | None | UnsetType) -> dict[str, UUID]:

@@ -14,6 +14,7 @@ from shared.http.service_auth import CallerSecrets
 def routes(database: Database, callers: CallerSecrets) -> list[Route]:
     return [
         serve(declared.PROVISION_EMPLOYEE, callers, partial(do.provision_employee, database)),
+        serve(declared.NOTE_MAPPING, callers, partial(do.note_mapping, database)),
         serve(declared.GET_EMPLOYEE, callers, partial(do.get_employee, database)),
         serve(declared.FIND_EMPLOYEES, callers, partial(do.find_employees, database)),
         serve(declared.CHANGE_EMPLOYEE, callers, partial(do.change_employee, database)),

@@ -13,8 +13,8 @@ from shared.ids import EmployeeId
 COLUMNS = """employee_id, state, source, login_name, email, given_name, family_name, external_id, entra_object_id,
         released_sha256, email_primary, display_name, formatted_name, title, department, employee_number, work_phone,
         mobile_phone, country, roles, manager_ref, manager_id, termination_date, owners, calendar_group, hired_on, policy,
-        blocked_at, rehire_asked_at, previous_employee_id, only_direct_approver, leaver_done_at, created_at, updated_at,
-        version"""
+        blocked_at, rehire_asked_at, adoption_confirmed_at, previous_employee_id, only_direct_approver, leaver_done_at,
+        created_at, updated_at, version"""
 
 # Entering the gates (see `approvers.gates`) is the statement's first act, before any row is looked at; what depends on the
 # gates is read by later statements, which see what was committed while this one waited.
@@ -45,6 +45,24 @@ _LOCK = statement(
     where company_id = $1 and employee_id = $2 and state <> 'departed' and {_GATES.format(numbers="$3", alone="$4")}
     for no key update
     """,  # noqa: S608
+)
+
+_ENTER_GATES = statement("employees.enter_gates", f"select {_GATES.format(numbers='$1', alone='$2')}")
+
+_FIND_BY_NAME = statement(
+    "employees.find_by_name",
+    """
+    select employee_id
+    from employees
+    where company_id = $1 and (employee_id = $2 or login_key = $3)
+    order by employee_id = $2 desc
+    limit 1
+    """,
+)
+
+_LOCK_ANYBODY = statement(
+    "employees.lock_anybody",
+    f"select {COLUMNS} from employees where company_id = $1 and employee_id = $2 for no key update",  # noqa: S608
 )
 
 # With his reports, who are locked in the order of their ids like everybody else: bosses and reports may leave at once.
@@ -89,18 +107,26 @@ _DEPARTMENT = """with department as (
         on conflict (company_id, department_key) do nothing
     )"""
 
+# A create that carries what was missed before shows that the mapping is whole again (S24).
+_MAPPING_MENDED = """mended as (
+        update findings
+        set closed_at = $27
+        where company_id = $1 and kind in ('mapping_broken', 'active_not_mapped') and subject <> all($42::text[])
+            and closed_at is null and $4 = 'entra'
+    )"""
+
 _INSERT = statement(
     "employees.insert",
     f"""
-    {_DEPARTMENT}
+    {_DEPARTMENT}, {_MAPPING_MENDED}
     insert into employees
         (company_id, employee_id, state, source, login_name, login_key, email, email_key, given_name, family_name, external_id,
          entra_object_id, email_primary, display_name, formatted_name, department, department_key, title, employee_number,
          work_phone, mobile_phone, country, manager_ref, manager_key, manager_id, termination_date, updated_at, version,
          released_sha256, owners, calendar_group, hired_on, policy, blocked_at, rehire_asked_at, previous_employee_id,
-         only_direct_approver, leaver_done_at, roles, created_at)
+         only_direct_approver, leaver_done_at, roles, adoption_confirmed_at, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-         $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40)
+         $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)
     """,  # noqa: S608  composed of constants
 )
 
@@ -115,7 +141,7 @@ _UPDATE = statement(
         mobile_phone = $21, country = $22, manager_ref = $23, manager_key = $24, manager_id = $25, termination_date = $26,
         updated_at = $27, version = $28, released_sha256 = $29, owners = $30, calendar_group = $31, hired_on = $32,
         policy = $33, blocked_at = $34, rehire_asked_at = $35, previous_employee_id = $36, only_direct_approver = $37,
-        leaver_done_at = $38, roles = $39
+        leaver_done_at = $38, roles = $39, adoption_confirmed_at = $40
     where company_id = $1 and employee_id = $2
     """,  # noqa: S608  composed of constants
 )
@@ -157,6 +183,10 @@ _UNLINK_REPORTS = statement(
     """,
 )
 
+_REHIRE_ASK_AFTER_DAYS = statement(
+    "companies.rehire_ask_after_days", "select rehire_ask_after_days from companies where company_id = $1"
+)
+
 _END_GRANTS = statement(
     "department_approvers.end_of_employee",
     "delete from department_approvers where company_id = $1 and employee_id = $2",
@@ -186,6 +216,21 @@ async def lock(tx: CompanyTx, employee_id: EmployeeId, gates: Gates) -> Employee
     return _one(await tx.fetchrow(_LOCK, tx.company_id, employee_id, *_numbers_and_modes(gates)))
 
 
+async def enter_gates(tx: CompanyTx, gates: Gates) -> None:
+    """For a transaction that names its people only after looking at them."""
+    await tx.fetchval(_ENTER_GATES, *_numbers_and_modes(gates))
+
+
+async def find_by_name(tx: CompanyTx, employee_id: EmployeeId | None, login_key: str) -> EmployeeId | None:
+    found = await tx.fetchval(_FIND_BY_NAME, tx.company_id, employee_id, login_key)
+    return EmployeeId(found) if found is not None else None
+
+
+async def lock_anybody(tx: CompanyTx, employee_id: EmployeeId) -> EmployeeRecord | None:
+    """Departed people too."""
+    return _one(await tx.fetchrow(_LOCK_ANYBODY, tx.company_id, employee_id))
+
+
 async def lock_to_remove(tx: CompanyTx, employee_id: EmployeeId) -> EmployeeRecord | None:
     return _one(await tx.fetchrow(_LOCK_TO_REMOVE, tx.company_id, employee_id))
 
@@ -202,9 +247,12 @@ async def find_by_reference(
     return [record_of(row) for row in rows]
 
 
-async def insert(tx: CompanyTx, record: EmployeeRecord) -> None:
-    """Raises asyncpg.UniqueViolationError where a simultaneous create was faster; see `violation`."""
-    await tx.execute(_INSERT, *_values(tx, record), record.created_at)
+async def insert(tx: CompanyTx, record: EmployeeRecord, missing: Sequence[str] = ()) -> None:
+    """`missing`: mandatory attributes that Entra did not send.
+
+    Raises asyncpg.UniqueViolationError where a simultaneous create was faster; see `writing.repeated`.
+    """
+    await tx.execute(_INSERT, *_values(tx, record), record.created_at, missing)
 
 
 async def update(tx: CompanyTx, record: EmployeeRecord) -> None:
@@ -224,6 +272,12 @@ async def unlink_reports(tx: CompanyTx, manager_id: EmployeeId) -> list[Employee
     """Whose manager he was; they wait again."""
     rows = await tx.fetch(_UNLINK_REPORTS, tx.company_id, manager_id, tx.now)
     return sorted(EmployeeId(row["employee_id"]) for row in rows)
+
+
+async def rehire_ask_after_days(tx: CompanyTx) -> int | None:
+    """The company's rule for returns (A11); None: nobody is asked."""
+    found: int | None = await tx.fetchval(_REHIRE_ASK_AFTER_DAYS, tx.company_id)
+    return found
 
 
 async def end_grants(tx: CompanyTx, departed: EmployeeId) -> None:
@@ -295,4 +349,5 @@ def _values(tx: CompanyTx, record: EmployeeRecord) -> tuple[object, ...]:
         record.only_direct_approver,
         record.leaver_done_at,
         record.roles,
+        record.adoption_confirmed_at,
     )

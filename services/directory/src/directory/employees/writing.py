@@ -3,7 +3,7 @@
 The unique indexes decide between simultaneous writers, and a transaction that lost is done again (`repeated`).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import TypeVar
 
@@ -36,8 +36,9 @@ _TAKEN = {
 AnswerT = TypeVar("AnswerT")
 
 
-async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord) -> None:
-    await store.insert(tx, after)
+async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord, missing: Sequence[str] = ()) -> None:
+    """`missing`: mandatory attributes that a create of Entra's did not carry."""
+    await store.insert(tx, after, missing)
     await _settle(tx, kind, None, after)
 
 

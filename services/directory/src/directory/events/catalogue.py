@@ -35,6 +35,15 @@ class EventKind(StrEnum):
         "Soft delete: no access, login name and e-mail stay taken; sessions ended",
     )
     employee_resumed = "employee.resumed", "Active again after a suspension; the termination date is cleared"
+    employee_rehire_asked = (
+        "employee.rehire_asked",
+        "Entra says active again, after so long that HR must choose: continue, or a new employment; no access until then",
+    )
+    employee_rehire_withdrawn = "employee.rehire_withdrawn", "Suspended again before HR had chosen"
+    employee_blocked = "employee.blocked", "HR took the access away, whatever Entra says; sessions ended"
+    employee_unblocked = "employee.unblocked", "HR gave the access back"
+    employee_adoption_confirmed = "employee.adoption_confirmed", "A Setup admin lets Entra take this account over"
+    employee_work_done = "employee.work_done", "HR has dealt with what a leaver left behind"
     employee_departed = "employee.departed", "Hard delete: login name and e-mail released; sessions ended"
     employee_manager_linked = "employee.manager_linked", "A manager who was waited for appeared and is linked now"
     employee_manager_lost = "employee.manager_lost", "The manager departed; the employee waits for another one"

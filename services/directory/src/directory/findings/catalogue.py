@@ -26,4 +26,8 @@ class FindingKind(StrEnum):
         "unknown_country",
         "A country whose spelling is not known, so that nobody has its calendar group; subject: as it was sent (S21)",
     )
+    adoption_waits = (
+        "adoption_waits",
+        "Entra wants to take over the account of a Setup admin; subject: the employee. Closed when one is confirmed (A24)",
+    )
     rehire = "rehire", "Somebody returned after a long time, and HR must choose how; subject: the employee (A11)"

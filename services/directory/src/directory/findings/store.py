@@ -1,13 +1,17 @@
-"""Findings, in SQL: opened where something is seen, counted when it is seen again, closed when it is over."""
+"""Findings, in SQL: opened where something is seen, counted when it is seen again, closed when it is over.
+
+What can be read off the employees at any time is not kept, and so can never be out of date: returns that wait for HR, and
+countries nobody knows.
+"""
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
 from directory.database import CompanyTx, statement
 from directory.findings.catalogue import FindingKind
-from shared.ids import EmployeeId, new_uuid7
+from shared.ids import EmployeeId, employee_text, new_uuid7
+from shared.schemas.people import Finding
 
 _RAISE = statement(
     "findings.raise",
@@ -28,10 +32,20 @@ _CLOSE = statement(
 _OPEN = statement(
     "findings.open",
     """
-    select finding_id, kind, subject, employee_id, details, opened_at, last_seen_at, times
+    select kind, subject, employee_id, details, opened_at, last_seen_at, times
     from findings
     where company_id = $1 and closed_at is null
-    order by opened_at, finding_id
+    union all
+    select 'rehire', 'emp_' || replace(employee_id::text, '-', ''), employee_id, '{}', rehire_asked_at, rehire_asked_at, 1
+    from employees
+    where company_id = $1 and rehire_asked_at is not null
+    union all
+    select 'unknown_country', country, null, jsonb_build_object('people', count(*)), min(created_at), max(updated_at),
+        count(*)::integer
+    from employees
+    where company_id = $1 and state <> 'departed' and country is not null and calendar_group is null
+    group by country
+    order by opened_at, subject
     limit $2
     """,
 )
@@ -55,7 +69,17 @@ async def close_findings(tx: CompanyTx, kind: FindingKind, *subjects: str) -> in
     return await tx.execute(_CLOSE, tx.company_id, kind.value, subjects, tx.now)
 
 
-async def open_findings(tx: CompanyTx, limit: int = 1000) -> list[dict[str, Any]]:
+async def open_findings(tx: CompanyTx, limit: int = 1000) -> list[Finding]:
     """The oldest first."""
-    rows = await tx.fetch(_OPEN, tx.company_id, limit)
-    return [{**dict(row), "details": msgspec.json.decode(row["details"])} for row in rows]
+    return [
+        Finding(
+            kind=row["kind"],
+            subject=row["subject"],
+            employee_id=employee_text(row["employee_id"]) if row["employee_id"] else None,
+            details=msgspec.json.decode(row["details"]),
+            opened_at=row["opened_at"],
+            last_seen_at=row["last_seen_at"],
+            times=row["times"],
+        )
+        for row in await tx.fetch(_OPEN, tx.company_id, limit)
+    ]

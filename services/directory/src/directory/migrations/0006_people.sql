@@ -18,6 +18,7 @@ ALTER TABLE employees
     ADD COLUMN policy text,
     ADD COLUMN blocked_at timestamptz,
     ADD COLUMN rehire_asked_at timestamptz,
+    ADD COLUMN adoption_confirmed_at timestamptz,
     ADD COLUMN previous_employee_id uuid,
     ADD COLUMN only_direct_approver boolean NOT NULL DEFAULT false,
     ADD COLUMN leaver_done_at timestamptz,
@@ -30,6 +31,7 @@ COMMENT ON COLUMN employees.department_key IS 'Into departments; NULL without a 
 COMMENT ON COLUMN employees.calendar_group IS 'ISO 3166-1 alpha-2 of the country, where its spelling is known';
 COMMENT ON COLUMN employees.blocked_at IS 'HR took his access away, whatever Entra says';
 COMMENT ON COLUMN employees.rehire_asked_at IS 'Entra says active again; no access until HR has chosen';
+COMMENT ON COLUMN employees.adoption_confirmed_at IS 'A Setup admin has said that Entra may take this account over (A24)';
 COMMENT ON COLUMN employees.previous_employee_id IS 'The same person in an earlier employment';
 COMMENT ON COLUMN employees.leaver_done_at IS 'HR has dealt with the registrations of a leaver';
 
@@ -76,6 +78,8 @@ CREATE INDEX employees_by_department ON employees (company_id, department_key) W
 CREATE INDEX employees_joiners ON employees (company_id, employee_id)
     WHERE state = 'active' AND (policy IS NULL OR hired_on IS NULL OR employee_number IS NULL);
 CREATE INDEX employees_leavers ON employees (company_id, employee_id) WHERE state <> 'active' AND leaver_done_at IS NULL;
+CREATE INDEX employees_unknown_country ON employees (company_id, country)
+    WHERE state <> 'departed' AND country IS NOT NULL AND calendar_group IS NULL;
 CREATE INDEX employees_rehires ON employees (company_id, employee_id) WHERE rehire_asked_at IS NOT NULL;
 
 CREATE TABLE department_approvers (
@@ -110,14 +114,6 @@ CREATE TABLE findings (
 CREATE UNIQUE INDEX findings_open ON findings (company_id, kind, subject) WHERE closed_at IS NULL;
 CREATE INDEX findings_of_employee ON findings (company_id, employee_id) WHERE employee_id IS NOT NULL;
 
--- Which attributes of the company Entra no longer sends, as a Setup admin has said (S25).
-CREATE TABLE released_attributes (
-    company_id uuid NOT NULL REFERENCES companies (company_id) ON DELETE CASCADE,
-    attribute text NOT NULL,
-    released_at timestamptz NOT NULL,
-    PRIMARY KEY (company_id, attribute)
-);
-
 ALTER TABLE departments ENABLE ROW LEVEL SECURITY;
 ALTER TABLE departments FORCE ROW LEVEL SECURITY;
 CREATE POLICY same_company ON departments
@@ -133,11 +129,6 @@ ALTER TABLE findings FORCE ROW LEVEL SECURITY;
 CREATE POLICY same_company ON findings
     USING (company_id = current_company()) WITH CHECK (company_id = current_company());
 
-ALTER TABLE released_attributes ENABLE ROW LEVEL SECURITY;
-ALTER TABLE released_attributes FORCE ROW LEVEL SECURITY;
-CREATE POLICY same_company ON released_attributes
-    USING (company_id = current_company()) WITH CHECK (company_id = current_company());
-
 GRANT SELECT, INSERT ON departments TO identity_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON department_approvers, released_attributes TO identity_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON department_approvers TO identity_app;
 GRANT SELECT, INSERT, UPDATE ON findings TO identity_app;

@@ -11,10 +11,10 @@ from msgspec import UNSET
 
 from scim_ingest.protocol.attributes import ACTIVE, ATTRIBUTES, CORE, ENTERPRISE, MANDATORY, Attribute
 from scim_ingest.protocol.draft import Draft
-from scim_ingest.protocol.errors import invalid_syntax, invalid_value
+from scim_ingest.protocol.errors import ScimError, invalid_syntax
 from scim_ingest.protocol.patch import is_blank
 from scim_ingest.protocol.quirks import type_name
-from shared.schemas.employee import Employee, EmployeeChanges, NewEmployee
+from shared.schemas.employee import Employee, EmployeeChanges, MappedAttribute, NewEmployee
 
 Resource = dict[str, object]
 
@@ -24,6 +24,8 @@ class Description(msgspec.Struct, frozen=True):
 
     employee: NewEmployee
     ignored: list[str]
+    missing: list[MappedAttribute] = []
+    """Mandatory in the mapping, and not there, without making the request fail: `active` (A28)."""
 
 
 class Replacement(msgspec.Struct, frozen=True):
@@ -38,7 +40,8 @@ def read_new_employee(body: object) -> Description:
     draft = _read_body(body, None)
     # Absent `active` counts as true (A28).
     given = {field: value for field, value in draft.values.items() if value is not None}
-    return Description(NewEmployee(**given), draft.ignored)  # type: ignore[arg-type]
+    missing: list[MappedAttribute] = [] if "active" in given else ["active"]
+    return Description(NewEmployee(**given), draft.ignored, missing)  # type: ignore[arg-type]
 
 
 def read_replacement(body: object, employee_id: str) -> Replacement:
@@ -55,10 +58,18 @@ def _read_body(body: object, employee_id: str | None) -> Draft:
     draft = Draft(employee_id)
     # Null is absent (RFC 7643 section 2.5), so it never covers a value under another spelling of the name.
     draft.put_all({key: value for key, value in body.items() if value is not None}, replace=True)
-    missing = [attribute.path for attribute in MANDATORY if is_blank(draft.values.get(attribute.field))]
+    missing = [attribute for attribute in MANDATORY if is_blank(draft.values.get(attribute.field))]
     if missing:
-        raise invalid_value(f"Mandatory and missing: {', '.join(missing)}.")
+        raise MandatoryMissing([attribute.path for attribute in missing], [attribute.field for attribute in missing])
     return draft
+
+
+class MandatoryMissing(ScimError):
+    """400: the company's mapping in Entra may be broken (S23, S24)."""
+
+    def __init__(self, paths: list[str], fields: list[str]) -> None:
+        super().__init__(400, f"Mandatory and missing: {', '.join(paths)}.", "invalidValue")
+        self.fields = msgspec.convert(fields, list[MappedAttribute])
 
 
 def to_scim(employee: Employee, users_url: str) -> Resource:

@@ -1,0 +1,182 @@
+"""`directory company edit|block|unblock|end-employment|rehire|confirm|release-attribute|findings|work-list|finish-work`."""
+
+import argparse
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from directory.cli.company import json_command
+from directory.cli.environment import operator, owner_database
+from directory.database import CompanyTx
+from directory.employees import hr, writing
+from directory.employees.people import view
+from directory.employees.record import EmployeeRecord
+from directory.employees.releasing import release_attribute
+from directory.findings.store import open_findings
+from directory.settings import DatabaseSettings
+from directory.worklist.operations import work_list
+from shared.errors import DomainError, ErrorCode
+from shared.schemas.people import EmployeeEdits, PersonView
+
+Answer = dict[str, Any]
+Act = Callable[[CompanyTx, argparse.Namespace], Awaitable[EmployeeRecord]]
+
+
+def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The subcommands of this module."""
+    command = _person_command(subcommands, "edit", "change what HR owns of a person", _edit)
+    command.add_argument(
+        "--set", action="append", required=True, metavar="NAME=VALUE", help="NAME= clears; may be given several times"
+    )
+    _person_command(subcommands, "block", "take a person's access away, whatever Entra says", _block)
+    _person_command(subcommands, "unblock", "give it back", _unblock)
+    command = _person_command(
+        subcommands, "end-employment", "as a hard delete in Entra: access ends, names are released", _end
+    )
+    command.add_argument("--on", type=_date, metavar="YYYY-MM-DD", help="termination date; today if not given")
+    command = _person_command(subcommands, "rehire", "somebody returned after a long absence: how", _rehire)
+    choice = command.add_mutually_exclusive_group(required=True)
+    for name, help_text in (("continue", "the same employee with his history"), ("new", "a new employment, a new id")):
+        choice.add_argument(f"--{name}", dest="choice", action="store_const", const=name, help=help_text)
+    _person_command(subcommands, "confirm", "let Entra take over the account of a Setup admin", _confirm)
+    _person_command(subcommands, "finish-work", "the registrations of a leaver are dealt with", _finish)
+    command = _company_command(
+        subcommands, "release-attribute", "no longer mapped in Entra: HR's from now on", _release
+    )
+    command.add_argument("attribute")
+    command.set_defaults(
+        told=lambda answer: f"{answer['attribute']} is HR's now; it was Entra's of {answer['people']} people."
+    )
+    _company_command(subcommands, "findings", "what somebody ought to look at", _findings).set_defaults(
+        told=_told_findings
+    )
+    command = _company_command(subcommands, "work-list", "who came or went, and what HR has left to do", _work_list)
+    command.add_argument("--after", default="", metavar="ID", help="the `next` of the page before")
+    command.set_defaults(told=_told_work)
+
+
+def _company_command(
+    subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    help_text: str,
+    do: Callable[[DatabaseSettings, argparse.Namespace], Awaitable[Answer]],
+) -> argparse.ArgumentParser:
+    command = json_command(subcommands, name, help_text)
+    command.add_argument("company")
+    command.set_defaults(do=do)
+    return command
+
+
+def _person_command(
+    subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, help_text: str, act: Act
+) -> argparse.ArgumentParser:
+    async def do(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+        async with owner_database(settings) as database:
+
+            async def attempt() -> EmployeeRecord:
+                async with database.scope_for_name(parsed.company).transaction(operator()) as tx:
+                    return await act(tx, parsed)
+
+            after = await writing.repeated(attempt)
+        return _plain(view(after, entra_still_holds=after.state == "departed" and after.source == "entra"))
+
+    command = _company_command(subcommands, name, help_text, do)
+    command.add_argument("person", help="id (emp_…) or login name")
+    command.set_defaults(told=_told_person)
+    return command
+
+
+async def _edit(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    values: dict[str, object] = {}
+    for pair in parsed.set:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise DomainError(ErrorCode.invalid_request, f"--set wants NAME=VALUE; came {pair[:80]!r}.")
+        values[name] = value or None
+    try:
+        edits = msgspec.convert(values, EmployeeEdits)
+    except msgspec.ValidationError as error:
+        known = ", ".join(EmployeeEdits.__struct_fields__)
+        raise DomainError(ErrorCode.invalid_request, f"{error}. HR can set {known}.") from None
+    return await hr.edit_employee(tx, parsed.person, edits)
+
+
+async def _block(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    return await hr.set_blocked(tx, parsed.person, True)
+
+
+async def _unblock(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    return await hr.set_blocked(tx, parsed.person, False)
+
+
+async def _end(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    return await hr.end_employment(tx, parsed.person, parsed.on)
+
+
+async def _rehire(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    return await hr.decide_rehire(tx, parsed.person, "continue" if parsed.choice == "continue" else "new_employment")
+
+
+async def _confirm(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    return await hr.confirm_adoption(tx, parsed.person)
+
+
+async def _finish(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    return await hr.finish_work(tx, parsed.person)
+
+
+async def _release(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    async with owner_database(settings) as database:
+        scope = database.scope_for_name(parsed.company)
+        people = await release_attribute(lambda: scope.transaction(operator()), parsed.attribute)
+    return {"company": parsed.company, "attribute": parsed.attribute, "people": people}
+
+
+async def _findings(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    async with owner_database(settings) as database, database.scope_for_name(parsed.company).transaction() as tx:
+        return {"findings": [_plain(one) for one in await open_findings(tx)]}
+
+
+async def _work_list(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    async with owner_database(settings) as database, database.scope_for_name(parsed.company).transaction() as tx:
+        return _plain(await work_list(tx, parsed.after))
+
+
+def _plain(struct: msgspec.Struct) -> Answer:
+    plain: Answer = msgspec.to_builtins(struct)
+    return plain
+
+
+def _told_person(answer: Answer) -> str:
+    person = msgspec.convert(answer, PersonView)
+    line = f"{person.id}  {person.given_name} {person.family_name}, {person.state}, access: {person.access.replace('_', ' ')}"
+    if person.termination_date:
+        line += f", termination date {person.termination_date}"
+    if person.entra_still_holds:
+        line += "\nEntra does not know: take the person out of the app's assignment there, too."
+    return line
+
+
+def _told_findings(answer: Answer) -> str:
+    if not answer["findings"]:
+        return "Nothing to look at."
+    return "\n".join(f"{one['kind']}: {one['subject']} ({one['times']} times)" for one in answer["findings"])
+
+
+def _told_work(answer: Answer) -> str:
+    if not answer["items"]:
+        return "Nothing left to do."
+    lines = []
+    for item in answer["items"]:
+        left = ", ".join(step["step"].replace("_", " ") for step in item["steps"] if not step["done"])
+        lines.append(f"{item['kind']}  {item['employee_id']}  {item['name']}: {left}")
+    return "\n".join(lines)
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a date such as 2026-12-31, not {text!r}") from None

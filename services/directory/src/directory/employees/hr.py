@@ -1,0 +1,168 @@
+"""What HR does to people beside what Entra says of them: edit, block, end, decide a return, let Entra take an account over.
+
+Each takes the transaction of a Setup admin or an operator and names the person by id or login name. Under integration an
+attribute belongs to Entra as long as Entra sends it: HR may edit what is its own, an import's, or mapped no more (S25, S69).
+"""
+
+from datetime import date, timedelta
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET
+
+from directory.database import CompanyTx
+from directory.employees import approvers, revisions, store, writing
+from directory.employees.keys import check_values
+from directory.employees.lifecycle import Step, advance, local_date
+from directory.employees.managers import with_manager
+from directory.employees.mapping import no_longer_sent
+from directory.employees.people import find
+from directory.employees.record import OWNED, EmployeeRecord, differences
+from directory.events.catalogue import EventKind
+from directory.findings.catalogue import FindingKind
+from directory.findings.store import close_findings
+from shared.errors import DomainError, ErrorCode
+from shared.ids import EmployeeId, employee_text
+from shared.schemas.people import EmployeeEdits
+
+EARLIEST = date(1900, 1, 1)
+LATEST_END_DAYS = 366
+LATEST_HIRE_DAYS = 731
+
+
+async def edit_employee(tx: CompanyTx, person: str, edits: EmployeeEdits) -> EmployeeRecord:
+    """All or nothing; what is so already is not written.
+
+    Raises:
+        DomainError: `not_allowed` for an attribute that Entra governs, `invalid_value`, `login_taken`, `email_taken`.
+    """
+    check_values(edits)
+    _check_hire_date(tx, edits)
+    names = [None if edits.login_name is UNSET else edits.login_name]
+    reference = None if edits.manager_ref is UNSET else edits.manager_ref
+    employee_id = await find(tx, person)
+    before = await _locked(tx, employee_id, approvers.gates(tx.company_id, names, [reference]))
+    after = await with_manager(tx, before, revisions.edited(before, edits, tx.now))
+    changed = differences(before, after)
+    if not changed:
+        return before
+    await _check_ownership(tx, before, [name for name in OWNED if name in changed])
+    after = revisions.next_version(after, tx.now)
+    await writing.update(tx, EventKind.employee_changed, before, after)
+    return after
+
+
+async def _check_ownership(tx: CompanyTx, before: EmployeeRecord, attributes: list[str]) -> None:
+    governed = [name for name in attributes if before.owner_of(name) == "entra"]
+    if not governed:
+        return
+    governed = sorted(set(governed) - await no_longer_sent(tx, governed))
+    if governed:
+        name = governed[0]
+        raise DomainError(
+            ErrorCode.not_allowed,
+            f"{name} comes from Entra since {before.owners[name].since:%Y-%m-%d}: change it there. Once it is no longer mapped "
+            "in Entra, a Setup admin can release the attribute, and HR edits it here.",
+            field=name,
+        )
+
+
+def _check_hire_date(tx: CompanyTx, edits: EmployeeEdits) -> None:
+    if isinstance(edits.hired_on, date):
+        latest = local_date(tx.now, tx.company.time_zone) + timedelta(days=LATEST_HIRE_DAYS)
+        _check_date("hired_on", edits.hired_on, EARLIEST, latest)
+
+
+def _check_date(field: str, given: date, earliest: date, latest: date) -> None:
+    if not earliest <= given <= latest:
+        raise DomainError(
+            ErrorCode.invalid_value, f"{field} must be from {earliest} to {latest}, and is {given}.", field=field
+        )
+
+
+async def end_employment(tx: CompanyTx, person: str, on: date | None = None) -> EmployeeRecord:
+    """By hand, as a hard delete (S43, A5): access ends now, names are released; `on` is the termination date, today if none.
+
+    Raises:
+        DomainError: `invalid_value` for a date before he was hired, or more than a year ahead.
+    """
+    before = await _locked_to_remove(tx, await find(tx, person))
+    if on is not None:
+        latest = local_date(tx.now, tx.company.time_zone) + timedelta(days=LATEST_END_DAYS)
+        _check_date("on", on, before.hired_on or EARLIEST, latest)
+    return await writing.depart(tx, before, on)
+
+
+async def set_blocked(tx: CompanyTx, person: str, blocked: bool) -> EmployeeRecord:
+    """Block access: no sign-in and no session, whatever Entra says, until HR gives it back (A5)."""
+    before = await _locked(tx, await find(tx, person))
+    if (before.blocked_at is not None) == blocked:
+        return before
+    after = revisions.next_version(msgspec.structs.replace(before, blocked_at=tx.now if blocked else None), tx.now)
+    await writing.update(tx, EventKind.employee_blocked if blocked else EventKind.employee_unblocked, before, after)
+    return after
+
+
+async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", "new_employment"]) -> EmployeeRecord:
+    """Whoever waits after his return goes on as he was, or begins anew under a new id with the names of the old (A11)."""
+    employee_id = await find(tx, person)
+    seen = await store.get(tx, employee_id)
+    names = [seen.login_key, seen.external_id] if seen else []
+    await store.enter_gates(tx, approvers.gates(tx.company_id, names, [seen.manager_ref] if seen else []))
+    before = await _locked_to_remove(tx, employee_id)
+    if before.rehire_asked_at is None:
+        raise DomainError(
+            ErrorCode.not_allowed, "Nothing waits to be decided: he has not returned after a long absence."
+        )
+    if seen is None or (before.login_key, before.external_id) != (seen.login_key, seen.external_id):
+        raise DomainError(ErrorCode.unavailable, "He was renamed at this very moment; try again.")
+    if choice == "continue":
+        after, _ = advance(before, Step.resume, local_date(tx.now, tx.company.time_zone))
+        after = revisions.next_version(after, tx.now)
+        await writing.update(tx, EventKind.employee_resumed, before, after)
+        return after
+    await writing.depart(tx, before)
+    after = await with_manager(tx, None, revisions.new_employment(before, tx.now))
+    await writing.insert(tx, EventKind.employee_created, after)
+    return after
+
+
+async def confirm_adoption(tx: CompanyTx, person: str) -> EmployeeRecord:
+    """Entra may take over this account, although it is a Setup admin's, or of somebody who has signed in (A24)."""
+    before = await _locked(tx, await find(tx, person))
+    if before.source == "entra" or before.adoption_confirmed_at is not None:
+        return before
+    after = revisions.next_version(msgspec.structs.replace(before, adoption_confirmed_at=tx.now), tx.now)
+    await writing.update(tx, EventKind.employee_adoption_confirmed, before, after)
+    await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
+    return after
+
+
+async def finish_work(tx: CompanyTx, person: str) -> EmployeeRecord:
+    """HR has dealt with the future registrations of a leaver; he may be named by id alone once he has departed."""
+    before = await store.lock_anybody(tx, await find(tx, person))
+    if before is None or before.state == "active":
+        raise DomainError(ErrorCode.not_allowed, "He has not left; there is nothing to finish.", field="person")
+    if before.leaver_done_at is not None:
+        return before
+    after = revisions.next_version(msgspec.structs.replace(before, leaver_done_at=tx.now), tx.now)
+    await writing.update(tx, EventKind.employee_work_done, before, after)
+    return after
+
+
+async def _locked(tx: CompanyTx, employee_id: EmployeeId, gates: store.Gates = ()) -> EmployeeRecord:
+    found = await store.lock(tx, employee_id, gates)
+    if found is None:
+        raise departed()
+    return found
+
+
+async def _locked_to_remove(tx: CompanyTx, employee_id: EmployeeId) -> EmployeeRecord:
+    found = await store.lock_to_remove(tx, employee_id)
+    if found is None:
+        raise departed()
+    return found
+
+
+def departed() -> DomainError:
+    return DomainError(ErrorCode.not_allowed, "He has departed; what is left of him cannot be changed.", field="person")
