@@ -15,7 +15,7 @@ from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
 from directory.employees.lifecycle import not_found
 from directory.employees.managers import with_manager
-from directory.employees.mapping import note_missing
+from directory.employees.mapping import note_mended, note_missing
 from directory.employees.matching import (
     Adopt,
     Conflict,
@@ -195,6 +195,7 @@ async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttrib
     if before is None:
         await writing.insert(tx, kind, after, missing)
     else:
+        await note_mended(tx, missing)
         await writing.update(tx, kind, before, after)
     return Provisioned(employee=after.seen_from_outside(), outcome=outcome)
 
@@ -226,7 +227,8 @@ async def _change(
     after = await with_manager(tx, before, after)
     if not differences(before, after):
         return Changed(employee=before.seen_from_outside(), changed=False), None
-    after = revisions.governed_by_entra(after, tx.now)
+    # A deactivation must not make a guarded account Entra's: it could be brought back under another's link key (A24).
+    after = revisions.next_version(after, tx.now) if is_guarded(before) else revisions.governed_by_entra(after, tx.now)
     kind = _kind_of_change(before, after)
     await writing.update(tx, kind, before, after)
     return Changed(employee=after.seen_from_outside(), changed=True), kind

@@ -1,4 +1,4 @@
-"""An attribute is no longer mapped in Entra, a Setup admin says: it is HR's from now on, for everybody (S25).
+"""An attribute is no longer mapped in Entra, a Setup admin says: it is HR's from now on, for everybody who is there (S25).
 
 Done in batches, each a transaction of its own: a company of 50,000 is not held up, and what was not reached is done by saying
 it again. Should Entra send the attribute once more, it takes it back from whomever it sends it of (S26).
@@ -24,7 +24,7 @@ _RELEASE = statement(
     with held as (
         select employee_id
         from employees
-        where company_id = $1 and employee_id > $2 and owners -> $3 ->> 0 = 'entra'
+        where company_id = $1 and employee_id > $2 and state <> 'departed' and owners -> $3 ->> 0 = 'entra'
         order by employee_id
         limit $4
         for no key update

@@ -16,8 +16,11 @@ from directory.employees.matching import refusal
 from directory.employees.record import RELEASED, EmployeeRecord, differences
 from directory.events.catalogue import EventKind
 from directory.events.store import forget_names, record
+from directory.findings.catalogue import FindingKind
+from directory.findings.store import close_findings
 from directory.logins.store import end_sessions
 from shared.errors import DomainError, ErrorCode
+from shared.ids import employee_text
 from shared.schemas.employee import NewEmployee
 from shared.telemetry.logs import EventLog
 
@@ -36,8 +39,8 @@ _TAKEN = {
 AnswerT = TypeVar("AnswerT")
 
 
-async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord, missing: Sequence[str] = ()) -> None:
-    """`missing`: mandatory attributes that a create of Entra's did not carry."""
+async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord, missing: Sequence[str] | None = None) -> None:
+    """`missing`: mandatory attributes that a create of Entra's did not carry; None: it is no create of Entra's."""
     await store.insert(tx, after, missing)
     await _settle(tx, kind, None, after)
 
@@ -66,6 +69,7 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
     record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes=told)
     await release_reports(tx, before.employee_id)
+    await _nobody_waits_to_confirm(tx, before)
     return after
 
 
@@ -74,7 +78,15 @@ async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None,
     if before is not None and _sessions_end(before, after):
         await end_sessions(tx, after.employee_id)
     record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
+    if before is not None and before.source != "entra" and after.source == "entra":
+        await _nobody_waits_to_confirm(tx, before)
     await link_waiting_reports(tx, before, after)
+
+
+async def _nobody_waits_to_confirm(tx: CompanyTx, before: EmployeeRecord) -> None:
+    """He is Entra's now, or gone: nobody could answer the question any more whether Entra may have him (A24)."""
+    if before.source != "entra" and (before.roles or before.entra_object_id):
+        await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
 
 
 def _sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> bool:
