@@ -69,6 +69,10 @@ class Company:
     token_id: uuid.UUID | None = None
 
 
+EVENTS_AT_ONCE = 5000
+"""Events of one statement: each must end before a connection's command timeout."""
+
+
 class CompanyTx:
     """One transaction inside one company."""
 
@@ -93,7 +97,9 @@ class CompanyTx:
         """Of use to `CompanyScope` alone, just before the commit."""
         if self._events:
             events, self._events = self._events, []
-            await self.execute(_EVENTS, self.company_id, self.now, *map(list, zip(*events, strict=True)))
+            for start in range(0, len(events), EVENTS_AT_ONCE):
+                some = events[start : start + EVENTS_AT_ONCE]
+                await self.execute(_EVENTS, self.company_id, self.now, *map(list, zip(*some, strict=True)))
 
     async def fetch(self, question: Statement, *arguments: object) -> list[asyncpg.Record]:
         with _observed(question):
