@@ -21,6 +21,7 @@ PURE = [
     "directory/employees/countries.py",
     "directory/employees/record.py",
     "directory/employees/revisions.py",
+    "directory/groups/record.py",
     "directory/logins/decision.py",
     "directory/companies/manifest.py",
     "directory/companies/certificates.py",

@@ -669,7 +669,7 @@ async def test_statements_within_the_door(firm: Firm, monkeypatch: pytest.Monkey
     assert await statements(firm.change(employee, manager_ref=boss.id)) == by_reference
     ended = ["end_of_employee"]
     assert await statements(firm.change(employee, active=False)) == ["lock", "update", *ended, "record"]
-    gone = ["lock_to_remove", "update", *ended, "end_of_employee", "forget_names", "unlink_reports", "record"]
+    gone = ["lock_to_remove", "update", *ended, "end_of_employee", "forget", "forget_names", "unlink_reports", "record"]
     assert await statements(firm.remove(employee)) == gone
 
 

@@ -16,18 +16,22 @@ from shared.operations import (
     BEGIN_LOGIN,
     BLOCK_ACCESS,
     CHANGE_EMPLOYEE,
+    CHANGE_GROUP,
     CHECK_CREDENTIAL,
     COMPLETE_LOGIN,
     CONFIRM_ADOPTION,
+    CREATE_GROUP,
     DECIDE_REHIRE,
     EDIT_EMPLOYEE,
     END_EMPLOYMENT,
     END_SESSION,
     FIND_COMPANIES,
     FIND_EMPLOYEES,
+    FIND_GROUPS,
     FINISH_WORK,
     GET_CONNECTION,
     GET_EMPLOYEE,
+    GET_GROUP,
     LIST_FINDINGS,
     NOTE_MAPPING,
     OPEN_SESSION,
@@ -35,10 +39,11 @@ from shared.operations import (
     READ_SESSION,
     RELEASE_ATTRIBUTE,
     REMOVE_EMPLOYEE,
+    REMOVE_GROUP,
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, employee, login, people
+from shared.schemas import Schema, employee, group, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -139,6 +144,21 @@ class DirectoryClient:
 
     async def remove_employee(self, request: employee.RemoveEmployee) -> employee.Removed:
         return await self._call(REMOVE_EMPLOYEE, request)
+
+    async def create_group(self, request: group.CreateGroup) -> group.GroupWritten:
+        return await self._call(CREATE_GROUP, request)
+
+    async def get_group(self, request: group.GetGroup) -> group.Group:
+        return await self._call(GET_GROUP, request)
+
+    async def find_groups(self, request: group.FindGroups) -> group.GroupPage:
+        return await self._call(FIND_GROUPS, request)
+
+    async def change_group(self, request: group.ChangeGroup) -> group.GroupWritten:
+        return await self._call(CHANGE_GROUP, request)
+
+    async def remove_group(self, request: group.RemoveGroup) -> group.GroupRemoved:
+        return await self._call(REMOVE_GROUP, request)
 
     # Logins: called by sso-gateway.
 

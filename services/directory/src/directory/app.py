@@ -12,6 +12,7 @@ from directory.access import provisioning
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
+from directory.groups.routes import routes as group_routes
 from directory.logins.routes import routes as login_routes
 from directory.rpc import serve
 from directory.selfcheck import check
@@ -63,6 +64,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
             serve(CHECK_CREDENTIAL, callers, check_credential),
             *employee_routes(database, callers),
             *people_routes(database, callers),
+            *group_routes(database, callers),
             *login_routes(database, callers),
         ],
         resources=resources,

@@ -16,6 +16,7 @@ from directory.employees.matching import refusal
 from directory.employees.record import RELEASED, EmployeeRecord, differences
 from directory.events.catalogue import EventKind
 from directory.events.store import forget_names, record
+from directory.groups.membership import forget_member
 from directory.logins.store import end_sessions
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.employee import NewEmployee
@@ -61,6 +62,7 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     await store.update(tx, after)
     await end_sessions(tx, before.employee_id)
     await store.end_grants(tx, before.employee_id)
+    await forget_member(tx, before.employee_id)
     # The released names themselves must not be kept, nor in what was told before (S40).
     await forget_names(tx, before.employee_id)
     told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}

@@ -50,3 +50,10 @@ class EventKind(StrEnum):
     employee_linked = "employee.linked", "The first login tied the Entra object id to the employee"
     session_opened = "session.opened", "Somebody signed in"
     session_ended = "session.ended", "A session was ended by its owner"
+    group_created = "group.created", "Entra provisioned a group"
+    group_changed = "group.changed", "A group got another name or another id in Entra"
+    group_members_changed = (
+        "group.members_changed",
+        "Employees were added to a group or taken out of it; a large change is told by several of these in a row",
+    )
+    group_removed = "group.removed", "A group was deleted; its members stay who they are"

@@ -1,5 +1,6 @@
 """Logins under way and sessions, in SQL. Every secret is a SHA-256 here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ import asyncpg
 import msgspec
 
 from directory.database import CompanyTx, statement
-from directory.logins.decision import Flow, LoginPolicy, Person
+from directory.logins.decision import Flow, LoginPolicy, Membership, Person
 from shared.ids import EmployeeId, new_uuid7
 from shared.schemas.login import LoginAttempt
 from shared.telemetry.tracing import current_trace_id
@@ -43,7 +44,13 @@ _POLICY = statement(
     "connections.login_policy",
     """
     select sso_enabled, idp_initiated, group_check, group_id, group_name, tenant_id,
-        exists (select from certificates where company_id = $1 and fingerprint = $2) as signer_trusted
+        exists (select from certificates where company_id = $1 and fingerprint = $2) as signer_trusted,
+        array(
+            select row(m.employee_id, g.entra_object_id, g.name_key)
+            from group_members m
+            join groups g on g.company_id = $1 and g.group_id = m.group_id
+            where m.company_id = $1 and m.employee_id = any($3::uuid[])
+        ) as memberships
     from connections
     where company_id = $1
     """,
@@ -145,6 +152,21 @@ _END_SESSIONS = statement(
     """,
 )
 
+_END_SESSIONS_OF = statement(
+    "sessions.end_of_many",
+    """
+    with tickets as (
+        delete from login_tickets where company_id = $1 and employee_id = any($2::uuid[])
+    ), ended as (
+        delete from sessions where company_id = $1 and employee_id = any($2::uuid[]) returning employee_id
+    ), told as (
+        select pg_notify('sessions_ended', $1::text || '/' || employee_id::text)
+        from (select distinct employee_id from ended) as owners
+    )
+    select (select count(*) from ended) as sessions, (select count(*) from told) as owners
+    """,
+)
+
 _NOTIFY = statement("sessions.notify_ended", "select pg_notify('sessions_ended', $1)")
 
 _LOCK_PERSON = statement(
@@ -186,10 +208,12 @@ async def remember_assertion(tx: CompanyTx, assertion_sha256: bytes, expires_at:
     return await tx.execute(_REMEMBER_ASSERTION, tx.company_id, assertion_sha256, expires_at) == 1
 
 
-async def login_policy(tx: CompanyTx, signer_fingerprint: str) -> LoginPolicy:
-    row = await tx.fetchrow(_POLICY, tx.company_id, signer_fingerprint)
+async def login_policy(tx: CompanyTx, signer_fingerprint: str, people: Sequence[Person]) -> LoginPolicy:
+    """What the company demands, and the groups that these people are in; they are locked, so nobody takes them out now."""
+    row = await tx.fetchrow(_POLICY, tx.company_id, signer_fingerprint, [one.employee_id for one in people])
     assert row is not None  # noqa: S101  a company has a connection from its first moment
-    return LoginPolicy(**dict(row))
+    memberships = tuple(Membership(EmployeeId(one), object_id, key) for one, object_id, key in row["memberships"])
+    return LoginPolicy(**{**dict(row), "memberships": memberships})
 
 
 async def find_for_login(tx: CompanyTx, object_id: UUID, keys: list[str]) -> list[Person]:
@@ -296,6 +320,12 @@ async def end_sessions(tx: CompanyTx, employee_id: EmployeeId) -> int:
     ended = await tx.execute(_END_SESSIONS, tx.company_id, employee_id)
     if ended:
         await tx.fetchval(_NOTIFY, f"{tx.company_id}/{employee_id}")
+    return ended
+
+
+async def end_sessions_of(tx: CompanyTx, people: Sequence[EmployeeId]) -> int:
+    """The same for several at once, whose locks the caller holds."""
+    ended: int = await tx.fetchval(_END_SESSIONS_OF, tx.company_id, people)
     return ended
 
 
