@@ -256,7 +256,7 @@ PREVIEW_FOLLOWING = Operation(
     approvers.FollowingPreview,
     caller="sso-gateway",
     summary="For whom others would approve if Entra's managers were followed, or no more; changes nothing",
-    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+    refusals=_SETUP_REFUSALS,
 )
 GRANT_ROLE = Operation(
     "/setup/grant_role",

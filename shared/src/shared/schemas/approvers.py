@@ -46,7 +46,8 @@ class ApprovalProblem(Schema, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 class ExplainApprovers(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session: SessionCredential
-    employee_id: str
+    person: str
+    """Id or login name."""
 
 
 class ExplainedApprovers(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -127,14 +128,16 @@ class ChangeRole(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Grant or revoke a role; with departments, what an Approver approves for."""
 
     session: SessionCredential
-    employee_id: str
+    person: str
+    """Id or login name."""
     role: str
     departments: list[str] = []
 
 
 class SetOnlyDirectApprover(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session: SessionCredential
-    employee_id: str
+    person: str
+    """Id or login name."""
     only_direct_approver: bool
 
 

@@ -64,8 +64,20 @@ def read_cursor(text: str) -> Affected:
     about, _, employee = rest.partition(".")
     about_id, employee_id = employee_from_text(about), employee_from_text(employee)
     if kind not in ProblemKind.__members__ or employee_id is None or (about_id is None and about != _NOBODY):
-        raise DomainError(ErrorCode.invalid_request, "after is the `next` of the page before.", field="after")
+        raise _no_cursor()
     return Affected(ProblemKind[kind], about_id, employee_id)
+
+
+def read_employee(text: str) -> EmployeeId:
+    """The cursor of a preview. Raises as `read_cursor` does."""
+    employee_id = employee_from_text(text)
+    if employee_id is None:
+        raise _no_cursor()
+    return employee_id
+
+
+def _no_cursor() -> DomainError:
+    return DomainError(ErrorCode.invalid_request, "after is the `next` of the page before.", field="after")
 
 
 def _text(employee_id: EmployeeId | None) -> str | None:

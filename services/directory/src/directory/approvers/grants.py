@@ -16,12 +16,12 @@ import msgspec
 
 from directory import metrics
 from directory.access import setup
-from directory.approvers import store
-from directory.approvers.operations import employee_of
+from directory.approvers import grants_store as store
 from directory.database import CompanyTx, Database
 from directory.employees import store as employees
 from directory.employees.keys import is_storable, search_key
 from directory.employees.lifecycle import not_found
+from directory.employees.people import find
 from directory.employees.record import EmployeeRecord, differences
 from directory.events.catalogue import EventKind
 from directory.events.store import Changes, record
@@ -39,19 +39,19 @@ MAX_DEPARTMENTS = 1000
 
 async def grant(database: Database, request: schema.ChangeRole) -> schema.Roles:
     async with setup(database, request.session) as tx:
-        done = await grant_role(tx, employee_of(request.employee_id), request.role, request.departments)
+        done = await grant_role(tx, await find(tx, request.person), request.role, request.departments)
     return _counted(done, "role_granted", request.role)
 
 
 async def revoke(database: Database, request: schema.ChangeRole) -> schema.Roles:
     async with setup(database, request.session) as tx:
-        done = await revoke_role(tx, employee_of(request.employee_id), request.role, request.departments)
+        done = await revoke_role(tx, await find(tx, request.person), request.role, request.departments)
     return _counted(done, "role_revoked", request.role)
 
 
 async def set_only_direct(database: Database, request: schema.SetOnlyDirectApprover) -> schema.Roles:
     async with setup(database, request.session) as tx:
-        done = await set_only_direct_approver(tx, employee_of(request.employee_id), request.only_direct_approver)
+        done = await set_only_direct_approver(tx, await find(tx, request.person), request.only_direct_approver)
     return _counted(done, "approval_changed", "only_direct_approver")
 
 

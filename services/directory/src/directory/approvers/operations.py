@@ -12,9 +12,10 @@ from directory.approvers import answers, overview, store
 from directory.approvers.rules import Person, Structure, effective
 from directory.database import CompanyTx, Database
 from directory.employees.lifecycle import not_found
+from directory.employees.people import find
 from shared.approval import ProblemKind
 from shared.errors import DomainError, ErrorCode
-from shared.ids import EmployeeId, employee_from_text, employee_text
+from shared.ids import EmployeeId, employee_text
 from shared.schemas import approvers as schema
 
 MAX_LIMIT = 1000
@@ -24,15 +25,17 @@ CIRCLE_STEPS = 1000
 
 async def explain(database: Database, request: schema.ExplainApprovers) -> schema.ExplainedApprovers:
     async with setup(database, request.session) as tx:
-        return await explain_approvers(tx, employee_of(request.employee_id))
+        return await explain_approvers(tx, await find(tx, request.person))
 
 
 async def problems(database: Database, request: schema.ListApprovalProblems) -> schema.ApprovalProblems:
+    _check_limit(request.limit)
     async with setup(database, request.session) as tx:
         return await list_problems(tx, kinds=request.kinds, after=request.after, limit=request.limit)
 
 
 async def preview(database: Database, request: schema.PreviewFollowing) -> schema.FollowingPreview:
+    _check_limit(request.limit)
     async with setup(database, request.session) as tx:
         return await preview_following(
             tx, follow=request.follow_entra_managers, after=request.after, limit=request.limit
@@ -69,12 +72,11 @@ async def explain_approvers(tx: CompanyTx, employee_id: EmployeeId) -> schema.Ex
 async def list_problems(
     tx: CompanyTx, *, kinds: Sequence[ProblemKind] = (), after: str | None = None, limit: int = 100
 ) -> schema.ApprovalProblems:
-    """Every problem with everybody whom it affects, a page of them.
+    """Every problem with everybody whom it affects, a page of them; `limit` is 1 at least.
 
     Raises:
-        DomainError: `invalid_request` for a limit that is none, or an `after` that no page gave.
+        DomainError: `invalid_request` for an `after` that no page gave.
     """
-    _check_limit(limit)
     last = answers.read_cursor(after) if after is not None else None
     follows_entra, (people, grants) = await store.follows_entra(tx), await store.everybody(tx)
 
@@ -97,8 +99,7 @@ async def preview_following(
     tx: CompanyTx, *, follow: bool, after: str | None = None, limit: int = 100
 ) -> schema.FollowingPreview:
     """For whom others would approve under that setting, before and after; nothing is written."""
-    _check_limit(limit)
-    last = employee_of(after) if after is not None else None
+    last = answers.read_employee(after) if after is not None else None
     follows_entra, (people, grants) = await store.follows_entra(tx), await store.everybody(tx)
 
     def page() -> schema.FollowingPreview:
@@ -113,14 +114,6 @@ async def preview_following(
         )
 
     return await asyncio.to_thread(page)
-
-
-def employee_of(text: str) -> EmployeeId:
-    """Raises DomainError `not_found` for what is no employee's id."""
-    found = employee_from_text(text)
-    if found is None:
-        raise not_found()
-    return found
 
 
 async def _circle(tx: CompanyTx, person: Person, *, follows_entra: bool) -> list[EmployeeId]:
