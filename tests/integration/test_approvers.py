@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from directory.approvers import grants_store, operations, store
+from directory.approvers import answers, grants_store, operations, store
 from directory.database import CompanyTx, Database, Statement
 from shared.approval import DirectStatus, ProblemKind
 from shared.errors import DomainError, ErrorCode
@@ -597,8 +597,8 @@ async def test_a_circle_of_50_000_is_told_of_all_and_one_employee_costs_no_more_
         first = page.problems[0]
         assert {one.about for one in page.problems} == {first.employee_id}
         started = time.perf_counter()
-        async with approval.transaction() as tx:
-            told = await operations.explain_approvers(tx, operations.employee_of(first.employee_id))
+        async with approval.firm.operator() as tx:
+            told = await operations.explain_approvers(tx, answers.read_employee(first.employee_id))
         assert time.perf_counter() - started < 1.0
         assert told.circle == [], "longer than one employee's managers are followed; the overview tells it"
     finally:
@@ -617,7 +617,7 @@ async def test_asking_about_one_of_50_000_reads_no_table_from_end_to_end(big_fir
         (grants_store._EXISTING_DEPARTMENTS, (["d1"],)),
         (grants_store._REVOKE_DEPARTMENTS, (person, None)),
     ]
-    async with approval.transaction() as tx:
+    async with approval.firm.operator() as tx:
         for question, arguments in questions:
             explained = Statement("explain", "plans", f"explain {question.sql}")
             plan = "\n".join(row[0] for row in await tx.fetch(explained, tx.company_id, *arguments))

@@ -145,10 +145,10 @@ async def test_a_diff_of_a_company_that_is_not_there_yet_tells_nothing_of_approv
     [
         (
             ("approvers", "nobody@firma.dk"),
-            "has no employee 'nobody@firma.dk'; give his login name, or his id (emp_…).",
+            "The company has nobody with the id or login name 'nobody@firma.dk'.",
         ),
-        (("approvers", "emp_" + "0" * 32), "There is no such employee."),
-        (("role", "nobody@firma.dk", "--grant", "approver"), "has no employee 'nobody@firma.dk'"),
+        (("approvers", "emp_" + "0" * 32), "The company has nobody with the id or login name 'emp_000"),
+        (("role", "nobody@firma.dk", "--grant", "approver"), "The company has nobody with"),
         (("role", "anna", "--grant", "boss"), "There is no role 'boss'; the roles are setup_admin,"),
         (("role", "anna", "--grant", "approver", "--department", "Månen"), "There is no department 'Månen'"),
     ],

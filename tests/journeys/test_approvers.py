@@ -299,7 +299,8 @@ async def test_an_employee_of_another_company_is_exactly_one_who_does_not_exist(
         for ask in (sara.explain(employee_id), sara.grant(employee_id), sara.only_direct(employee_id)):
             with pytest.raises(DomainError) as refused:
                 await ask
-            assert (refused.value.code, refused.value.detail) == (ErrorCode.not_found, "There is no such employee.")
+            wanted = f"The company has nobody with the id or login name {employee_id!r}."
+            assert (refused.value.code, refused.value.detail) == (ErrorCode.not_found, wanted)
     assert foreign not in {one.employee_id for one in (await sara.problems()).problems}
 
 

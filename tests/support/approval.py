@@ -1,11 +1,8 @@
 """Approval of a company in directory alone: what is asked and decided, as short verbs with names instead of ids."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from directory.approvers import grants, operations
-from directory.database import Actor, CompanyTx
 from shared.approval import ProblemKind
 from shared.schemas.approvers import ApprovalProblems, ExplainedApprovers, FollowingPreview, Roles
 from shared.schemas.employee import Employee
@@ -18,16 +15,11 @@ class Approval:
     def __init__(self, firm: Firm) -> None:
         self.firm = firm
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[CompanyTx]:
-        async with self.firm.database.scope_for_id(self.firm.company_id).transaction(Actor("operator", "test")) as tx:
-            yield tx
-
     async def person(self, name: str, **values: Any) -> Employee:
         return await self.firm.create(login=f"{name.lower()}@firma.dk", given_name=name, family_name="Holm", **values)
 
     async def explain(self, employee: Employee) -> ExplainedApprovers:
-        async with self.transaction() as tx:
+        async with self.firm.operator() as tx:
             return await operations.explain_approvers(tx, uuid_of(employee))
 
     async def who(self, employee: Employee) -> dict[str, str]:
@@ -38,23 +30,23 @@ class Approval:
         return [problem.kind.value for problem in (await self.explain(employee)).problems]
 
     async def grant(self, employee: Employee, role: str = "approver", *departments: str) -> Roles:
-        async with self.transaction() as tx:
+        async with self.firm.operator() as tx:
             return await grants.grant_role(tx, uuid_of(employee), role, departments)
 
     async def revoke(self, employee: Employee, role: str = "approver", *departments: str) -> Roles:
-        async with self.transaction() as tx:
+        async with self.firm.operator() as tx:
             return await grants.revoke_role(tx, uuid_of(employee), role, departments)
 
     async def only_direct(self, employee: Employee, only: bool = True) -> Roles:
-        async with self.transaction() as tx:
+        async with self.firm.operator() as tx:
             return await grants.set_only_direct_approver(tx, uuid_of(employee), only)
 
     async def problems(self, *kinds: ProblemKind, after: str | None = None, limit: int = 1000) -> ApprovalProblems:
-        async with self.transaction() as tx:
+        async with self.firm.operator() as tx:
             return await operations.list_problems(tx, kinds=kinds, after=after, limit=limit)
 
     async def preview(self, follow: bool, *, after: str | None = None, limit: int = 1000) -> FollowingPreview:
-        async with self.transaction() as tx:
+        async with self.firm.operator() as tx:
             return await operations.preview_following(tx, follow=follow, after=after, limit=limit)
 
     async def follow(self, follow: bool) -> None:

@@ -36,12 +36,12 @@ class SetupAdmin:
     session: SessionCredential
     employee_id: str
 
-    async def explain(self, employee_id: str) -> ExplainedApprovers:
-        return await self.client.explain_approvers(ExplainApprovers(session=self.session, employee_id=employee_id))
+    async def explain(self, person: str) -> ExplainedApprovers:
+        return await self.client.explain_approvers(ExplainApprovers(session=self.session, person=person))
 
-    async def who(self, employee_id: str) -> dict[str, str]:
+    async def who(self, person: str) -> dict[str, str]:
         """Given name of everybody who approves -> why."""
-        return {one.name.split()[0]: one.reason.value for one in (await self.explain(employee_id)).approvers}
+        return {one.name.split()[0]: one.reason.value for one in (await self.explain(person)).approvers}
 
     async def problems(self, *, limit: int = 1000, after: str | None = None) -> ApprovalProblems:
         request = ListApprovalProblems(session=self.session, limit=limit, after=after)
@@ -51,18 +51,18 @@ class SetupAdmin:
         request = PreviewFollowing(session=self.session, follow_entra_managers=follow, limit=limit)
         return await self.client.preview_following(request)
 
-    async def grant(self, employee_id: str, role: str = "approver", departments: Sequence[str] = ()) -> Roles:
-        return await self.client.grant_role(self._change(employee_id, role, departments))
+    async def grant(self, person: str, role: str = "approver", departments: Sequence[str] = ()) -> Roles:
+        return await self.client.grant_role(self._change(person, role, departments))
 
-    async def revoke(self, employee_id: str, role: str = "approver", departments: Sequence[str] = ()) -> Roles:
-        return await self.client.revoke_role(self._change(employee_id, role, departments))
+    async def revoke(self, person: str, role: str = "approver", departments: Sequence[str] = ()) -> Roles:
+        return await self.client.revoke_role(self._change(person, role, departments))
 
-    async def only_direct(self, employee_id: str, only: bool = True) -> Roles:
-        request = SetOnlyDirectApprover(session=self.session, employee_id=employee_id, only_direct_approver=only)
+    async def only_direct(self, person: str, only: bool = True) -> Roles:
+        request = SetOnlyDirectApprover(session=self.session, person=person, only_direct_approver=only)
         return await self.client.set_only_direct_approver(request)
 
-    def _change(self, employee_id: str, role: str, departments: Sequence[str]) -> ChangeRole:
-        return ChangeRole(session=self.session, employee_id=employee_id, role=role, departments=list(departments))
+    def _change(self, person: str, role: str, departments: Sequence[str]) -> ChangeRole:
+        return ChangeRole(session=self.session, person=person, role=role, departments=list(departments))
 
 
 @asynccontextmanager
