@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.approvers.circles import circles
-from directory.approvers.overview import Affected, changes, counts, problems, whole
+from directory.approvers.overview import Affected, changed, counts, problems, whole
 from directory.approvers.rules import Person, Structure, effective
 from shared.approval import ProblemKind
 from shared.ids import EmployeeId, employee_text, new_employee_id
@@ -85,27 +85,24 @@ def test_switching_on_and_off_again_changes_the_same_people_back() -> None:
     both = person("Bo", manager=helper, department_key="sales")
     chosen = person("Cai", manager=boss, manager_owner="hr")
     alone = person("Dea", self_approver=True, manager=boss)
-    off = company(
-        by_entra, both, chosen, alone, boss, helper, admin, follows=False, grants={"sales": [(helper, False)]}
-    )
-    on = changes(off, follows_entra=True)
-    assert [one.employee_id for one in on] == [by_entra.employee_id]
-    assert on[0].before.who == {helper.employee_id}
-    assert on[0].after.who == {boss.employee_id}
-    assert changes(off, follows_entra=False) == []
+    everybody = (by_entra, both, chosen, alone, boss, helper, admin)
+    off = company(*everybody, follows=False, grants={"sales": [(helper, False)]})
+    on = company(*everybody, follows=True, grants={"sales": [(helper, False)]})
+    assert changed(off, on) == changed(on, off) == [by_entra.employee_id]
+    assert effective(by_entra, off).who == {helper.employee_id}
+    assert effective(by_entra, on).who == {boss.employee_id}
+    assert changed(off, off) == []
 
 
 @given(companies())
-def test_a_preview_is_what_the_other_setting_then_gives(structure: Structure) -> None:
+def test_a_preview_names_exactly_those_for_whom_the_other_setting_gives_others(structure: Structure) -> None:
     people = list(structure.people.values())
     other = whole(follows_entra=not structure.follows_entra, people=people, grants=structure.grants)
-    told = {one.employee_id: one for one in changes(structure, follows_entra=not structure.follows_entra)}
-    for one in structure.people.values():
+    told = changed(structure, other)
+    for one in people:
         before, after = effective(one, structure), effective(one, other)
-        if one.state == "active" and before.who != after.who:
-            assert (told[one.employee_id].before, told[one.employee_id].after) == (before, after)
-        else:
-            assert one.employee_id not in told
+        assert (one.employee_id in told) == (one.state == "active" and before.who != after.who)
+    assert told == [one.employee_id for one in people if one.employee_id in told]
 
 
 def chain(many: int, *, closed: bool) -> Sequence[Person]:

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from directory.approvers.overview import Affected, Changed
-from directory.approvers.rules import Effective, Person, Structure
+from directory.approvers.overview import Affected
+from directory.approvers.rules import Effective, Person, Structure, effective
 from shared.approval import ProblemKind
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_from_text, employee_text
@@ -45,12 +45,13 @@ def affected(one: Affected, structure: Structure) -> schema.AffectedEmployee:
     )
 
 
-def changed(one: Changed, structure: Structure) -> schema.ChangedApprovers:
+def changed(employee_id: EmployeeId, before: Structure, after: Structure) -> schema.ChangedApprovers:
+    person = before.people[employee_id]
     return schema.ChangedApprovers(
-        employee_id=employee_text(one.employee_id),
-        name=structure.people[one.employee_id].name,
-        before=approvers(one.before, structure),
-        after=approvers(one.after, structure),
+        employee_id=employee_text(employee_id),
+        name=person.name,
+        before=approvers(effective(person, before), before),
+        after=approvers(effective(person, after), after),
     )
 
 

@@ -103,14 +103,15 @@ async def preview_following(
     follows_entra, (people, grants) = await store.follows_entra(tx), await store.everybody(tx)
 
     def page() -> schema.FollowingPreview:
-        structure = overview.whole(follows_entra=follows_entra, people=people, grants=grants)
-        found = overview.changes(structure, follows_entra=follow)
-        rest = [one for one in found if last is None or one.employee_id > last]
+        now = overview.whole(follows_entra=follows_entra, people=people, grants=grants)
+        then = overview.whole(follows_entra=follow, people=people, grants=grants)
+        found = overview.changed(now, then)
+        rest = [one for one in found if last is None or one > last]
         return schema.FollowingPreview(
             follows_entra_managers=follows_entra,
             changed=len(found),
-            changes=[answers.changed(one, structure) for one in rest[:limit]],
-            next=employee_text(rest[limit - 1].employee_id) if len(rest) > limit else None,
+            changes=[answers.changed(one, now, then) for one in rest[:limit]],
+            next=employee_text(rest[limit - 1]) if len(rest) > limit else None,
         )
 
     return await asyncio.to_thread(page)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from directory.approvers.circles import circles, managers_in_force
-from directory.approvers.rules import Effective, Grant, Person, Structure, effective
+from directory.approvers.rules import Grant, Person, Structure, effective
 from shared.approval import ProblemKind
 from shared.ids import EmployeeId
 
@@ -22,14 +22,6 @@ class Affected(NamedTuple):
     kind: ProblemKind
     about: EmployeeId | None
     employee_id: EmployeeId
-
-
-class Changed(NamedTuple):
-    """Somebody for whom others approve under the other setting."""
-
-    employee_id: EmployeeId
-    before: Effective
-    after: Effective
 
 
 def whole(*, follows_entra: bool, people: Sequence[Person], grants: Mapping[str, Sequence[Grant]]) -> Structure:
@@ -59,11 +51,13 @@ def counts(found: Sequence[Affected]) -> dict[ProblemKind, int]:
     return {kind: affected[kind] for kind in ProblemKind if affected[kind]}
 
 
-def changes(structure: Structure, *, follows_entra: bool) -> list[Changed]:
-    """For whom other people would approve if the company followed Entra's managers, or followed them no more."""
-    other = whole(follows_entra=follows_entra, people=list(structure.people.values()), grants=structure.grants)
-    compared = ((one.employee_id, effective(one, structure), effective(one, other)) for one in _active(structure))
-    return [Changed(*one) for one in compared if one[1].who != one[2].who]
+def changed(structure: Structure, other: Structure) -> list[EmployeeId]:
+    """For whom other people would approve if it were like the other; who they are is worked out for those who are shown."""
+    return [
+        person.employee_id
+        for person in _active(structure)
+        if effective(person, structure).who != effective(person, other).who
+    ]
 
 
 def _active(structure: Structure) -> Iterator[Person]:
