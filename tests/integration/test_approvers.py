@@ -1,6 +1,7 @@
 """Approvers on real PostgreSQL: what rows make of the rules, what HR decides, and what it costs to ask."""
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from directory.approvers import answers, grants_store, operations, store
+from directory.approvers.overview import whole
+from directory.approvers.rules import effective
 from directory.database import CompanyTx, Database, Statement
 from shared.approval import DirectStatus, ProblemKind
 from shared.errors import DomainError, ErrorCode
@@ -523,6 +526,54 @@ async def test_a_grant_waits_for_a_switch_that_is_under_way(
     await granting
     rows = await approval.firm.as_owner("select beside_manager from department_approvers")
     assert [row["beside_manager"] for row in rows] == [False]
+
+
+# One employee and the whole company
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_one_employee_is_explained_as_the_whole_company_is_looked_over(approval: Approval, seed: int) -> None:
+    """The few people of three statements and the snapshot of everybody lead to the same."""
+    dice = random.Random(seed)
+    firm, departments = approval.firm, ["Salg", "Lager", None]
+    people = [await approval.person(f"P{number}", department=dice.choice(departments)) for number in range(25)]
+    await approval.person("Q1", department="Salg")
+    await approval.person("Q2", department="Lager")
+    for one in people:
+        match dice.randrange(6):
+            case 0 | 1 | 2:
+                await firm.change(one, manager_ref=dice.choice(people).id)
+            case 3:
+                await approval.chosen(one, dice.choice(people), dice.choice(["hr", "csv"]))
+            case 4:
+                await firm.change(one, manager_ref="nobody-yet")
+    for one in dice.sample(people, 8):
+        await approval.grant(one, "approver", *dice.sample(["Salg", "Lager"], dice.randrange(3)))
+    for role in ("self_approver", "setup_admin"):
+        for one in dice.sample(people, 3):
+            await approval.grant(one, role)
+    for one in dice.sample(people, 4):
+        await approval.only_direct(one)
+    await approval.block(dice.choice(people))
+    for one in dice.sample(people, 3):
+        await firm.change(one, active=False)
+    gone = dice.sample(people, 3)
+    for one in gone:
+        await firm.remove(one)
+    for follow in (True, False):
+        await approval.follow(follow)
+        async with firm.operator() as tx:
+            everybody, grants = await store.everybody(tx)
+        structure = whole(follows_entra=follow, people=everybody, grants=grants)
+        for person in everybody:
+            if person.state == "departed":
+                continue
+            expected = effective(person, structure)
+            async with firm.operator() as tx:
+                told = await operations.explain_approvers(tx, person.employee_id)
+            assert told.approvers == answers.approvers(expected, structure)
+            assert told.problems == answers.problems(expected)
+            assert told.direct.status is expected.direct.status
 
 
 # At the size of a big company

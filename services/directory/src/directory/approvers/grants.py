@@ -165,7 +165,7 @@ async def _settled(
 
 
 def _counted(done: schema.Roles, event: str, what: str) -> schema.Roles:
-    metrics.WRITES.labels("role", event if done.changed else "unchanged").inc()
+    metrics.WRITES.labels("role", event.removeprefix("role_") if done.changed else "unchanged").inc()
     if done.changed:
         log.info(event, employee=done.employee_id, what=what)
     return done
