@@ -515,6 +515,21 @@ async def test_a_grant_and_a_departure_at_once_leave_no_grant_behind(approval: A
     assert await approval.firm.as_owner("select * from department_approvers") == []
 
 
+async def test_the_company_is_looked_over_while_people_come_are_granted_and_go(
+    approval: Approval, anna: Employee
+) -> None:
+    async def come_and_go(number: int) -> None:
+        one = await approval.person(f"P{number}", manager_ref=anna.id, department="Salg")
+        await approval.grant(one, "approver", "Salg")
+        await approval.firm.remove(one)
+
+    coming = asyncio.gather(*(come_and_go(number) for number in range(24)))
+    while not coming.done():
+        await asyncio.gather(approval.problems(), approval.preview(False), approval.explain(anna))
+    await coming
+    assert (await approval.problems()).affected == {"nobody": 1, "manager_missing": 1}
+
+
 async def test_a_grant_waits_for_a_switch_that_is_under_way(
     approval: Approval, anna: Employee, helper: Employee
 ) -> None:

@@ -123,6 +123,19 @@ def test_a_manager_who_has_departed_is_told_apart_from_one_who_has_not_come() ->
     assert found.problems[0] == (ProblemKind.manager_departed, gone.employee_id)
 
 
+def test_a_manager_of_whom_nothing_is_known_any_more_is_one_who_is_waited_for() -> None:
+    anna = person(manager=BOSS)
+    assert status(anna, company(anna)) is DirectStatus.waiting
+
+
+def test_who_is_both_suspended_and_blocked_is_told_as_suspended() -> None:
+    away = msgspec.structs.replace(HELPER, state="suspended", blocked=True)
+    anna = person(manager=away, department_key=SALES)
+    structure = company(anna, away, ADMIN, grants={SALES: [(away, True)]})
+    suspended = [ProblemKind.manager_suspended, ProblemKind.department_approver_suspended]
+    assert kinds(anna, structure)[:2] == suspended
+
+
 def test_a_reference_that_is_no_id_of_ours_waits() -> None:
     anna = person(manager_ref="boss@firma.dk", manager_owner="entra")
     assert status(anna, company(anna)) is DirectStatus.waiting

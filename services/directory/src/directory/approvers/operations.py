@@ -29,14 +29,14 @@ async def explain(database: Database, request: schema.ExplainApprovers) -> schem
 
 
 async def problems(database: Database, request: schema.ListApprovalProblems) -> schema.ApprovalProblems:
-    _check_limit(request.limit)
     async with setup(database, request.session) as tx:
+        _check_limit(request.limit)
         return await list_problems(tx, kinds=request.kinds, after=request.after, limit=request.limit)
 
 
 async def preview(database: Database, request: schema.PreviewFollowing) -> schema.FollowingPreview:
-    _check_limit(request.limit)
     async with setup(database, request.session) as tx:
+        _check_limit(request.limit)
         return await preview_following(
             tx, follow=request.follow_entra_managers, after=request.after, limit=request.limit
         )

@@ -138,11 +138,11 @@ def direct_approver(person: Person, structure: Structure) -> Direct:
         return Direct(DirectStatus.missing, None)
     if not structure.follows_entra and person.manager_owner == "entra":
         return Direct(DirectStatus.not_followed, person.manager_id)
-    if person.manager_id is None:
+    manager = structure.people.get(person.manager_id) if person.manager_id else None
+    if manager is None:
         return _not_linked(person.manager_ref, structure)
-    if person.manager_id == person.employee_id:
-        return Direct(DirectStatus.himself, person.manager_id)
-    manager = structure.people[person.manager_id]
+    if manager.employee_id == person.employee_id:
+        return Direct(DirectStatus.himself, manager.employee_id)
     if manager.state != "active":
         return Direct(DirectStatus.suspended, manager.employee_id)
     return Direct(DirectStatus.blocked if manager.blocked else DirectStatus.in_force, manager.employee_id)
@@ -184,6 +184,7 @@ def _of_department(person: Person, structure: Structure) -> tuple[list[Approver]
         if one.has_access:
             approvers.append(Approver(one.employee_id, Reason.department_approver))
             continue
-        kind = ProblemKind.department_approver_blocked if one.blocked else ProblemKind.department_approver_suspended
+        away = one.state != "active"
+        kind = ProblemKind.department_approver_suspended if away else ProblemKind.department_approver_blocked
         problems.append(Problem(kind, one.employee_id))
     return approvers, problems

@@ -137,9 +137,12 @@ async def everybody(tx: CompanyTx) -> tuple[list[Person], dict[str, list[Grant]]
         people += [
             one for row in await tx.fetch(_SOME, tx.company_id, named) if (one := _person(row)).state == "departed"
         ]
+    known = {one.employee_id for one in people}
     grants: dict[str, list[Grant]] = defaultdict(list)
     for row in await tx.fetch(_GRANTS, tx.company_id):
-        grants[row["department_key"]].append(Grant(EmployeeId(row["employee_id"]), row["beside_manager"]))
+        # Each statement sees what is committed when it begins: whoever came since then is not among the people.
+        if row["employee_id"] in known:
+            grants[row["department_key"]].append(Grant(EmployeeId(row["employee_id"]), row["beside_manager"]))
     return people, grants
 
 
