@@ -2,7 +2,8 @@
 signing in do over several companies; every answer and everything that is stored must be the model's.
 
 Names, link keys and references come from pools so small that people collide, follow each other, wait for each other and are
-renamed all the time. `MODEL_EXAMPLES=2000` searches longer than the suite does, `MODEL_SHRINK=no` tells a failure as it was found.
+renamed all the time. `MODEL_EXAMPLES=2000` searches longer than the suite does, `MODEL_SHRINK=no` tells a failure as it was
+found.
 """
 
 import os

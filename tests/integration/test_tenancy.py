@@ -22,6 +22,7 @@ from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
 from shared.schemas.employee import Employee, EmployeePage
 from tests.support.firm import Firm, Urls, uuid_of
+from tests.support.groups import Groups
 
 _TABLES = """
     select c.oid, c.relname as name, c.relrowsecurity, c.relforcerowsecurity
@@ -87,6 +88,7 @@ async def furnished(firm: Firm) -> Firm:
         uuid.uuid4(),
         uuid_of(anna),
     )
+    await Groups(firm).create("Alle", anna)
     return firm
 
 

@@ -1,8 +1,8 @@
 """The directory's rules for people once more, in memory and as plainly as they can be said.
 
-What the product says of them (S31 to S59, D1 to D11, A3 to A6, A11, A24) and docs/employees.md, without any of directory's own rules:
-one person after another, no transactions, no SQL, no locks. `tests/integration/test_model.py` drives this and the real one through
-the same sequences and compares everything.
+What the product says of them (S31 to S59, D1 to D11, A3 to A6, A11, A24) and docs/employees.md, without any of directory's own
+rules: one person after another, no transactions, no SQL, no locks. `tests/integration/test_model.py` drives this and the real one
+through the same sequences and compares everything.
 
     people.py        a person: every column of `employees`; keys, and what the history tells of a change
     company.py       people together: names, managers, departments, findings, history

@@ -96,7 +96,7 @@ class Company:
             before,
             replace(
                 before, state="departed", login_name=None, email=None, external_id=None, blocked_at=None, rehire_asked_at=None,
-                termination_date=on or before.termination_date or turn.today, released_login=key(before.login_name),
+                termination_date=on or before.termination_date or turn.today, released_login=key(before.login_name), roles=(),
             ),
         )  # fmt: skip
         self.end_sessions(after)

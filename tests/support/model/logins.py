@@ -7,6 +7,8 @@ from uuid import UUID
 from tests.support.model.company import Company, Session
 from tests.support.model.people import Person, Refused, Turn, key
 
+GRACE = timedelta(days=30)
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -86,10 +88,15 @@ def end_session(company: Company, turn: Turn, session: str) -> bool:
 
 
 def signed_in(company: Company, turn: Turn, session: str) -> tuple[Person, list[str]]:
-    """Whose session it is, and his roles: those given by hand, and Approver by having an active report (D9)."""
+    """Whose session it is, and his roles: those given by hand, and Approver by having a report (D9), or having had one until
+    not long ago (A17)."""
     held = company.sessions.get(session)
     person = company.by_id(held.employee_id) if held and held.expires_at > turn.now else None
     if person is None or not person.has_access:
         raise Refused("unauthorized")
-    reports = any(one.state == "active" and one.manager_id == person.employee_id for one in company.people)
+    reports = any(
+        one.manager_id == person.employee_id
+        and (one.termination_date is None or turn.today - one.termination_date < GRACE)
+        for one in company.people
+    )
     return person, sorted({*person.roles, *(["approver"] if reports else [])})

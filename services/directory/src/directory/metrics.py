@@ -17,4 +17,9 @@ MANAGER_LINKS = Counter(
     "Manager references: linked at once, deferred until the manager appears, resolved then, cleared by a departure",
     ["result"],
 )
+GROUP_MEMBERS = Counter(
+    "directory_group_members_total",
+    "Members of provisioned groups: added, removed, or left out of a request because they have departed",
+    ["change"],
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 
+from directory.approvers.grants import lose_departments
 from directory.database import CompanyTx
 from directory.employees import revisions, store
 from directory.employees.managers import link_waiting_reports, release_reports
@@ -18,6 +19,7 @@ from directory.events.catalogue import EventKind
 from directory.events.store import forget_names, record
 from directory.findings.catalogue import FindingKind
 from directory.findings.store import close_findings
+from directory.groups.membership import forget_member
 from directory.logins.store import end_sessions
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
@@ -63,11 +65,12 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     after = revisions.departed(before, tx.now, tx.company.time_zone, on)
     await store.update(tx, after)
     await end_sessions(tx, before.employee_id)
-    await store.end_grants(tx, before.employee_id)
+    await forget_member(tx, before.employee_id)
     # The released names themselves must not be kept, nor in what was told before (S40).
     await forget_names(tx, before.employee_id)
     told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
-    record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes=told)
+    lost = await lose_departments(tx, before)
+    record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes={**told, **lost})
     await release_reports(tx, before.employee_id)
     await _nobody_waits_to_confirm(tx, before)
     return after
@@ -78,14 +81,14 @@ async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None,
     if before is not None and _sessions_end(before, after):
         await end_sessions(tx, after.employee_id)
     record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
-    if before is not None and before.source != "entra" and after.source == "entra":
+    if before is not None and after.source == "entra":
         await _nobody_waits_to_confirm(tx, before)
     await link_waiting_reports(tx, before, after)
 
 
 async def _nobody_waits_to_confirm(tx: CompanyTx, before: EmployeeRecord) -> None:
     """He is Entra's now, or gone: nobody could answer the question any more whether Entra may have him (A24)."""
-    if before.source != "entra" and (before.roles or before.entra_object_id):
+    if before.source != "entra":
         await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
 
 
