@@ -21,6 +21,7 @@ from directory.database import Database
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
 from shared.schemas.employee import Employee, EmployeePage
+from tests.support.application import credential_for
 from tests.support.firm import Firm, Urls, uuid_of
 
 _TABLES = """
@@ -87,6 +88,7 @@ async def furnished(firm: Firm) -> Firm:
         uuid.uuid4(),
         uuid_of(anna),
     )
+    await credential_for(firm)
     return firm
 
 

@@ -28,17 +28,19 @@ from shared.operations import (
     FINISH_WORK,
     GET_CONNECTION,
     GET_EMPLOYEE,
+    GET_EMPLOYEE_AS_OF,
     LIST_FINDINGS,
     NOTE_MAPPING,
     OPEN_SESSION,
     PROVISION_EMPLOYEE,
+    READ_EMPLOYEE_HISTORY,
     READ_SESSION,
     RELEASE_ATTRIBUTE,
     REMOVE_EMPLOYEE,
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, employee, login, people
+from shared.schemas import Schema, employee, history, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -191,3 +193,11 @@ class DirectoryClient:
 
     async def finish_work(self, request: people.FinishWork) -> people.PersonView:
         return await self._call(FINISH_WORK, request)
+
+    # The history, for a Setup admin: called by sso-gateway with his session.
+
+    async def get_employee_as_of(self, request: history.EmployeeAsOf) -> history.EmployeeView:
+        return await self._call(GET_EMPLOYEE_AS_OF, request)
+
+    async def read_employee_history(self, request: history.EmployeeHistory) -> history.HistoryPage:
+        return await self._call(READ_EMPLOYEE_HISTORY, request)

@@ -9,9 +9,12 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from directory.access import provisioning
+from directory.api.routes import routes as application_routes
+from directory.api.setup import routes as history_routes
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
+from directory.events.heads import WaitingReaders
 from directory.logins.routes import routes as login_routes
 from directory.rpc import serve
 from directory.selfcheck import check
@@ -32,6 +35,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
     database = Database(
         settings.database_app_url, clock=clock, min_size=settings.database_pool_min, max_size=settings.database_pool_max
     )
+    readers = WaitingReaders(database.history_heads)
     callers = CallerSecrets({"scim-ingest": settings.scim_ingest_secret, "sso-gateway": settings.sso_gateway_secret})
 
     async def check_credential(request: CheckCredential) -> CompanyProvisioning:
@@ -64,11 +68,14 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
             *employee_routes(database, callers),
             *people_routes(database, callers),
             *login_routes(database, callers),
+            *history_routes(database, callers),
+            *application_routes(database, readers),
         ],
         resources=resources,
         ready=ready,
         fault_answer=_fault,
         trust_caller=True,
+        stopping=readers.close,
     )
 
 
