@@ -17,6 +17,7 @@ from directory.migrate import migrate
 from directory.settings import Settings
 from tests.support.application import Application, credential_for
 from tests.support.clock import SettableClock
+from tests.support.declared import undeclared_events
 from tests.support.firm import Firm, Urls
 from tests.support.stack import GATEWAY_SECRET, SCIM_SECRET, with_database
 
@@ -24,7 +25,7 @@ NAME, OWNER, SERVICE = "directory_of_firms", "identity_owner", "identity_service
 
 
 @pytest.fixture(scope="session")
-async def firm_urls(postgres_url: str) -> Urls:
+async def firm_urls(postgres_url: str) -> AsyncIterator[Urls]:
     admin = await asyncpg.connect(postgres_url)
     try:
         # Roles belong to the whole server, and an owner may grant only a role that he made: hence the superuser's grants.
@@ -40,7 +41,8 @@ async def firm_urls(postgres_url: str) -> Urls:
         await admin.execute(f"grant identity_app to {SERVICE}")
     finally:
         await admin.close()
-    return urls
+    yield urls
+    assert await undeclared_events(with_database(postgres_url, NAME)) == []
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ async def test_the_people_of_the_company_are_read_with_all_they_have(application
     assert shown == {
         "id": anna.id, "state": "active", "source": "entra", "login_name": "anna@firma.dk", "email": "anna@firma.dk",
         "given_name": "Anna", "family_name": "Holm", "external_id": "x-1", "title": "Kok", "department": "Køkken",
-        "employee_number": "007", "country": "DK", "manager_ref": boss.id, "manager_id": boss.id,
+        "employee_number": "007", "country": "DK", "calendar_group": "DK", "manager_ref": boss.id, "manager_id": boss.id,
         "only_direct_approver": False, "owners": answer.body["owners"], "created_at": answer.body["created_at"],
         "updated_at": answer.body["updated_at"], "version": 1,
     }  # fmt: skip

@@ -7,18 +7,26 @@ keep a copy by docs/feed.md alone (`Follower`). In the end each copy is what `/e
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from directory.database import CompanyTx
+from directory.employees import hr, writing
+from directory.employees.releasing import release_attribute
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.employee import Employee
+from shared.schemas.people import EmployeeEdits
 from tests.support.application import Application, Follower
+from tests.support.clock import SettableClock
 from tests.support.firm import Firm
 
 WRITERS, STEPS, FOLLOWERS = 6, 25, 2
 
-EXPECTED = {ErrorCode.not_found, ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken}
+EXPECTED = {
+    ErrorCode.not_found, ErrorCode.not_allowed, ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken
+}  # fmt: skip
 """What writers do to each other."""
 
 TEXTS = ("Kok", "Æblegård 🍎", 'quoted "\\"', " ", None)
@@ -36,7 +44,7 @@ class Writers:
         for _ in range(STEPS):
             steps: list[Callable[[], Awaitable[Any]]] = [
                 self.create, self.create, self.change, self.change, self.rename, self.report, self.activate, self.activate,
-                self.remove,
+                self.remove, self.edit, self.block, self.end,
             ]  # fmt: skip
             try:
                 await self.chance.choice(steps)()
@@ -74,6 +82,23 @@ class Writers:
 
     async def remove(self) -> None:
         await self.firm.remove(self.somebody())
+
+    async def edit(self) -> None:
+        edits = EmployeeEdits(policy=self.chance.choice(TEXTS), hired_on=date(2026, 1, self.chance.randint(1, 28)))
+        await self._by_hr(lambda tx: hr.edit_employee(tx, self.somebody().id, edits))
+
+    async def block(self) -> None:
+        await self._by_hr(lambda tx: hr.set_blocked(tx, self.somebody().id, self.chance.random() < 0.5))
+
+    async def end(self) -> None:
+        await self._by_hr(lambda tx: hr.end_employment(tx, self.somebody().id))
+
+    async def _by_hr(self, act: Callable[[CompanyTx], Awaitable[Any]]) -> None:
+        async def attempt() -> None:
+            async with self.firm.operator() as tx:
+                await act(tx)
+
+        await writing.repeated(attempt)
 
 
 async def follow(application: Application, follower: Follower, chance: random.Random, done: asyncio.Event) -> None:
@@ -142,3 +167,32 @@ async def test_whoever_lists_first_and_follows_then_arrives_there_too(applicatio
         assert {name: kept[name] for name in shown if name not in unlike} == {
             name: shown[name] for name in shown if name not in unlike
         }
+
+
+@pytest.mark.parametrize("choice", ["continue", "new_employment"])
+async def test_a_return_after_a_long_time_is_followed_too(
+    application: Application, firm: Firm, firm_clock: SettableClock, choice: Any
+) -> None:
+    await firm.as_owner("update companies set rehire_ask_after_days = 30")
+    start = datetime(2030, 1, 1, 12, tzinfo=UTC)
+    try:
+        firm_clock.set(start)
+        anna = await firm.create(department="Salg", external_id="x-1")
+        async with firm.operator() as tx:
+            await hr.edit_employee(tx, anna.id, EmployeeEdits(policy="Funktionær"))
+        await firm.change(anna, active=False)
+        firm_clock.set(start + timedelta(days=90))
+        await firm.change(anna, active=True)
+        async with firm.operator() as tx:
+            await hr.decide_rehire(tx, anna.id, choice)
+        await release_attribute(firm.operator, "title")
+    finally:
+        firm_clock.set(None)
+    follower, done = Follower(), asyncio.Event()
+    done.set()
+    await follow(application, follower, random.Random(1), done)
+    present = await everybody(application, random.Random(2))
+    assert len(present) == (1 if choice == "continue" else 2)
+    assert {one: as_times(kept) for one, kept in follower.people.items()} == {
+        one: as_times(shown) for one, shown in present.items()
+    }
