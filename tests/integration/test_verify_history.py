@@ -161,12 +161,12 @@ async def test_exchanged_events_are_seen(told: Firm, tamper: Tamper, one: int, o
 
 async def test_an_event_slipped_in_afterwards_is_seen(told: Firm, tamper: Tamper) -> None:
     await tamper(
-        "alter table events disable trigger chain_event;"
+        "alter table events disable trigger user;"
         "insert into events (company_id, sequence, at, kind, actor_kind, actor_id, request_id, trace_id, changes, changes_salt, "
         "changes_sha256, hash) "
         "select company_id, 9, at, kind, actor_kind, actor_id, request_id, trace_id, changes, changes_salt, "
         "changes_sha256, hash from events where company_id = $1 and sequence = 8;"
-        "alter table events enable trigger chain_event"
+        "alter table events enable trigger user"
     )
     assert await breaks(told) == [(9, "altered"), (9, "head")]
 
