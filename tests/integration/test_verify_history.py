@@ -125,6 +125,24 @@ async def test_content_cannot_be_put_back_into_what_was_forgotten(told: Firm, ta
     assert await breaks(told) == [(2, "altered")]
 
 
+async def test_an_erasure_is_a_reason_for_what_is_gone_of_him_and_for_references_to_him_alone(
+    told: Firm, tamper: Tamper
+) -> None:
+    report = await told.create(login="report@firma.dk", manager_ref="ah@firma.dk")
+    anna = (await told.find(login_name="ah@firma.dk")).employees[0]
+    async with told.operator() as tx:
+        tx.tell("employee.erased", uuid_of(anna), "system", "sweep", "", "", "{}")
+    gone = "changes = '{}', changes_salt = null, names = null, names_salt = null"
+    await tamper(f"update events set {gone} where company_id = $1 and employee_id = '{uuid_of(anna)}'")  # noqa: S608
+    redacted = """changes_salt = null, changes = changes || '{"manager_ref": {"before": null, "after": null}}'"""
+    await tamper(f"update events set {redacted} where company_id = $1 and employee_id = '{uuid_of(report)}'")  # noqa: S608
+    found = await verified(told)
+    assert (found.breaks, found.redacted) == ([], 1)
+    other = "changes_salt = null, changes = changes - 'manager_ref'"
+    await tamper(f"update events set {other} where company_id = $1 and employee_id = '{uuid_of(report)}'")  # noqa: S608
+    assert await breaks(told) == [(9, "altered")]
+
+
 @pytest.mark.parametrize(
     ("which", "expected"),
     [
@@ -297,7 +315,7 @@ async def test_the_command_prints_the_head_to_note_and_takes_it_back(
 ) -> None:
     assert await command("verify-history", told.name, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
-    assert (answer["holds"], answer["events"], answer["breaks"]) == (True, 8, [])
+    assert (answer["holds"], answer["events"], answer["redacted"], answer["breaks"]) == (True, 8, 0, [])
     assert await command("verify-history", told.name, "--expect", answer["head"]) == 0
     said = capsys.readouterr().out
     assert f"The history of {told.name} holds: 8 events" in said

@@ -105,6 +105,7 @@ def _answer(company: str, verified: Verified) -> Answer:
         "company": company,
         "holds": verified.holds,
         "events": verified.events,
+        "redacted": verified.redacted,
         "head": str(verified.head),
         "head_at": verified.head_at,
         "breaks": [{"sequence": one.sequence, "kind": one.kind, "sentence": one.sentence} for one in verified.breaks],
@@ -112,7 +113,12 @@ def _answer(company: str, verified: Verified) -> Answer:
 
 
 def _told_verified(answer: Answer) -> str:
-    return (
-        f"The history of {answer['company']} holds: {answer['events']} events, none removed, altered or reordered.\n"
-        f"Note its head where the database's owner cannot write, and give it back with --expect next time:\n  {answer['head']}"
-    )
+    lines = [
+        f"The history of {answer['company']} holds: {answer['events']} events, none removed, altered or reordered."
+    ]
+    if answer["redacted"]:
+        lines.append(
+            f"Out of {answer['redacted']} of them a reference to somebody erased was taken; what is left in these is not covered."
+        )
+    lines.append("Note its head where the database's owner cannot write, and give it back with --expect next time:")
+    return "\n".join([*lines, f"  {answer['head']}"])

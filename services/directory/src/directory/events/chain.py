@@ -42,6 +42,8 @@ class StoredEvent:
     departed: bool
     """Somebody who has departed, or was erased, since."""
     erased: bool
+    redacted: bool
+    """A reference to somebody who was erased since stood here, in somebody else's event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Chain:
     """Follows the events one by one; remembers the last of them and nothing else."""
 
     def __init__(self) -> None:
+        self.redacted = 0
+        """Events of which a part was taken out: what is left of their content no digest covers."""
         self.sequence = 0
         self.hash = b""
         self._at: datetime | None = None
@@ -84,6 +88,7 @@ class Chain:
     def follow(self, event: StoredEvent) -> list[Break]:
         """What is wrong with this event after the one before."""
         found = self._missing(event)
+        self.redacted += event.redacted
         contents = _contents(event)
         if contents is not None:
             found.append(contents)
@@ -142,6 +147,8 @@ def _contents(event: StoredEvent) -> Break | None:
         ("names", event.names, event.names_salt, event.names_sha256, None, event.departed),
     ):
         if salt is None:
+            if name == "changes" and event.redacted:
+                continue
             if content != empty:
                 return Break(number, "altered", f"Altered: the {name} of event {number} have no salt, and are there.")
             if digest is not None and not reason:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from directory.events.catalogue import EventKind
-from directory.events.fields import TYPES, tells
+from directory.events.fields import SHAPES, TYPES, tells
 from shared.schemas.history import EventActor
 
 
@@ -49,6 +49,9 @@ def _changes(kind: EventKind) -> dict[str, Any]:
 
 
 def _change(name: str) -> dict[str, Any]:
+    if name in SHAPES:
+        parts = {part: msgspec.json.schema(kind) for part, kind in SHAPES[name].items()}
+        return {"type": "object", "properties": parts, "additionalProperties": False}
     if name == "owners":
         # Of the attributes whose owner changed; null: nobody's.
         owner = msgspec.json.schema(dict[str, str | None])

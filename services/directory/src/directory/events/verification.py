@@ -27,6 +27,9 @@ _EVENTS = statement(
             where d.company_id = $1 and d.employee_id = e.employee_id
                 and (d.kind = 'employee.departed' and d.sequence > e.sequence or d.kind = 'employee.erased')
         ) else false end as departed,
+        coalesce(e.changes_salt is null and e.changes ? 'manager_ref' and e.sequence < (
+            select max(d.sequence) from events d where d.company_id = $1 and d.kind = 'employee.erased'
+        ), false) as redacted,
         case when e.changes_salt is null then exists (
             select from events d where d.company_id = $1 and d.employee_id = e.employee_id and d.kind = 'employee.erased'
         ) else false end as erased
@@ -43,6 +46,8 @@ class Verified:
     """What the history of a company is worth."""
 
     events: int
+    redacted: int
+    """Of these events a reference to somebody erased was taken out, and what is left no digest covers."""
     head: Head
     head_at: datetime | None
     breaks: list[Break]
@@ -68,7 +73,7 @@ async def verify(tx: CompanyTx, noted: Head | None = None) -> Verified:
     if noted is not None and not seen_noted:
         sentence = f"Not the noted one: this history does not lead through {noted}."
         breaks.append(Break(noted.sequence, "replaced", sentence))
-    return Verified(events, head, row["head_at"] if row is not None and head.sequence else None, breaks)
+    return Verified(events, chain.redacted, head, row["head_at"] if row is not None and head.sequence else None, breaks)
 
 
 def _event(row: asyncpg.Record) -> StoredEvent:
