@@ -23,6 +23,7 @@ from shared.ids import employee_text
 from shared.schemas.employee import Employee, EmployeePage
 from tests.support.application import credential_for
 from tests.support.firm import Firm, Urls, uuid_of
+from tests.support.groups import Groups
 
 _TABLES = """
     select c.oid, c.relname as name, c.relrowsecurity, c.relforcerowsecurity
@@ -89,6 +90,7 @@ async def furnished(firm: Firm) -> Firm:
         uuid_of(anna),
     )
     await credential_for(firm)
+    await Groups(firm).create("Alle", anna)
     return firm
 
 

@@ -16,31 +16,42 @@ from shared.operations import (
     BEGIN_LOGIN,
     BLOCK_ACCESS,
     CHANGE_EMPLOYEE,
+    CHANGE_GROUP,
     CHECK_CREDENTIAL,
     COMPLETE_LOGIN,
     CONFIRM_ADOPTION,
+    CREATE_GROUP,
     DECIDE_REHIRE,
     EDIT_EMPLOYEE,
     END_EMPLOYMENT,
     END_SESSION,
+    EXPLAIN_APPROVERS,
     FIND_COMPANIES,
     FIND_EMPLOYEES,
+    FIND_GROUPS,
     FINISH_WORK,
     GET_CONNECTION,
     GET_EMPLOYEE,
     GET_EMPLOYEE_AS_OF,
+    GET_GROUP,
+    GRANT_ROLE,
+    LIST_APPROVAL_PROBLEMS,
     LIST_FINDINGS,
     NOTE_MAPPING,
     OPEN_SESSION,
+    PREVIEW_FOLLOWING,
     PROVISION_EMPLOYEE,
     READ_EMPLOYEE_HISTORY,
     READ_SESSION,
     RELEASE_ATTRIBUTE,
     REMOVE_EMPLOYEE,
+    REMOVE_GROUP,
+    REVOKE_ROLE,
+    SET_ONLY_DIRECT_APPROVER,
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, employee, history, login, people
+from shared.schemas import Schema, approvers, employee, group, history, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -142,6 +153,21 @@ class DirectoryClient:
     async def remove_employee(self, request: employee.RemoveEmployee) -> employee.Removed:
         return await self._call(REMOVE_EMPLOYEE, request)
 
+    async def create_group(self, request: group.CreateGroup) -> group.GroupWritten:
+        return await self._call(CREATE_GROUP, request)
+
+    async def get_group(self, request: group.GetGroup) -> group.Group:
+        return await self._call(GET_GROUP, request)
+
+    async def find_groups(self, request: group.FindGroups) -> group.GroupPage:
+        return await self._call(FIND_GROUPS, request)
+
+    async def change_group(self, request: group.ChangeGroup) -> group.GroupWritten:
+        return await self._call(CHANGE_GROUP, request)
+
+    async def remove_group(self, request: group.RemoveGroup) -> group.GroupRemoved:
+        return await self._call(REMOVE_GROUP, request)
+
     # Logins: called by sso-gateway.
 
     async def get_connection(self, request: login.GetConnection) -> login.Connection:
@@ -201,3 +227,21 @@ class DirectoryClient:
 
     async def read_employee_history(self, request: history.EmployeeHistory) -> history.HistoryPage:
         return await self._call(READ_EMPLOYEE_HISTORY, request)
+
+    async def explain_approvers(self, request: approvers.ExplainApprovers) -> approvers.ExplainedApprovers:
+        return await self._call(EXPLAIN_APPROVERS, request)
+
+    async def list_approval_problems(self, request: approvers.ListApprovalProblems) -> approvers.ApprovalProblems:
+        return await self._call(LIST_APPROVAL_PROBLEMS, request)
+
+    async def preview_following(self, request: approvers.PreviewFollowing) -> approvers.FollowingPreview:
+        return await self._call(PREVIEW_FOLLOWING, request)
+
+    async def grant_role(self, request: approvers.ChangeRole) -> approvers.Roles:
+        return await self._call(GRANT_ROLE, request)
+
+    async def revoke_role(self, request: approvers.ChangeRole) -> approvers.Roles:
+        return await self._call(REVOKE_ROLE, request)
+
+    async def set_only_direct_approver(self, request: approvers.SetOnlyDirectApprover) -> approvers.Roles:
+        return await self._call(SET_ONLY_DIRECT_APPROVER, request)

@@ -14,10 +14,12 @@ CompanyId = NewType("CompanyId", uuid.UUID)
 EmployeeId = NewType("EmployeeId", uuid.UUID)
 TokenId = NewType("TokenId", uuid.UUID)
 CredentialId = NewType("CredentialId", uuid.UUID)
+GroupId = NewType("GroupId", uuid.UUID)
 
 _EMPLOYEE = re.compile(r"emp_([0-9a-f]{32})\Z")
 _TOKEN = re.compile(r"tok_([0-9a-f]{32})\Z")
 _CREDENTIAL = re.compile(r"app_([0-9a-f]{32})\Z")
+_GROUP = re.compile(r"grp_([0-9a-f]{32})\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 
 
@@ -60,6 +62,20 @@ def credential_text(credential_id: uuid.UUID) -> str:
 def credential_from_text(text: str) -> CredentialId | None:
     found = _CREDENTIAL.match(text)
     return CredentialId(uuid.UUID(hex=found[1])) if found else None
+
+
+def new_group_id() -> GroupId:
+    return GroupId(new_uuid7())
+
+
+def group_text(group_id: uuid.UUID) -> str:
+    return f"grp_{group_id.hex}"
+
+
+def group_from_text(text: str) -> GroupId | None:
+    """None for whatever is not a group's id, as with employees."""
+    found = _GROUP.match(text)
+    return GroupId(uuid.UUID(hex=found[1])) if found else None
 
 
 def entra_object_id(text: str | None) -> uuid.UUID | None:

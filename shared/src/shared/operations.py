@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, employee, history, login, people
+from shared.schemas import Schema, approvers, employee, group, history, login, people
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -46,6 +46,7 @@ def operations() -> "Iterator[Operation[Schema, Schema]]":
 
 _TOKEN_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)
 _TAKEN = (ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken)
+_GROUP_REFUSALS = (ErrorCode.already_exists, ErrorCode.external_id_taken, ErrorCode.invalid_value)
 
 CHECK_CREDENTIAL = Operation(
     "/provisioning/check_credential",
@@ -101,6 +102,47 @@ REMOVE_EMPLOYEE = Operation(
     employee.Removed,
     caller="scim-ingest",
     summary="Hard delete: end of employment today, login name and e-mail released",
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
+)
+
+CREATE_GROUP = Operation(
+    "/provisioning/create_group",
+    group.CreateGroup,
+    group.GroupWritten,
+    caller="scim-ingest",
+    summary="Create a group, with members or without",
+    refusals=(*_TOKEN_REFUSALS, *_GROUP_REFUSALS),
+)
+GET_GROUP = Operation(
+    "/provisioning/get_group",
+    group.GetGroup,
+    group.Group,
+    caller="scim-ingest",
+    summary="One group; its members only where they are asked for",
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
+)
+FIND_GROUPS = Operation(
+    "/provisioning/find_groups",
+    group.FindGroups,
+    group.GroupPage,
+    caller="scim-ingest",
+    summary="Groups that meet every condition, in the order of their creation",
+    refusals=_TOKEN_REFUSALS,
+)
+CHANGE_GROUP = Operation(
+    "/provisioning/change_group",
+    group.ChangeGroup,
+    group.GroupWritten,
+    caller="scim-ingest",
+    summary="Rename a group, add and take out members, all or nothing",
+    refusals=(*_TOKEN_REFUSALS, *_GROUP_REFUSALS, ErrorCode.not_found),
+)
+REMOVE_GROUP = Operation(
+    "/provisioning/remove_group",
+    group.RemoveGroup,
+    group.GroupRemoved,
+    caller="scim-ingest",
+    summary="Delete a group; its members stay who they are",
     refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
 )
 
@@ -247,5 +289,54 @@ READ_EMPLOYEE_HISTORY = Operation(
     history.HistoryPage,
     caller="sso-gateway",
     summary="What happened to an employee, with who did it and in which request",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+
+EXPLAIN_APPROVERS = Operation(
+    "/setup/explain_approvers",
+    approvers.ExplainApprovers,
+    approvers.ExplainedApprovers,
+    caller="sso-gateway",
+    summary="Who approves for an employee and why, and what is wrong with it",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+LIST_APPROVAL_PROBLEMS = Operation(
+    "/setup/list_approval_problems",
+    approvers.ListApprovalProblems,
+    approvers.ApprovalProblems,
+    caller="sso-gateway",
+    summary="What is wrong with the company's approval, with everybody whom it affects",
+    refusals=_SETUP_REFUSALS,
+)
+PREVIEW_FOLLOWING = Operation(
+    "/setup/preview_following",
+    approvers.PreviewFollowing,
+    approvers.FollowingPreview,
+    caller="sso-gateway",
+    summary="For whom others would approve if Entra's managers were followed, or no more; changes nothing",
+    refusals=_SETUP_REFUSALS,
+)
+GRANT_ROLE = Operation(
+    "/setup/grant_role",
+    approvers.ChangeRole,
+    approvers.Roles,
+    caller="sso-gateway",
+    summary="Grant a role; with departments, make somebody approver of these",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.invalid_value),
+)
+REVOKE_ROLE = Operation(
+    "/setup/revoke_role",
+    approvers.ChangeRole,
+    approvers.Roles,
+    caller="sso-gateway",
+    summary="Take a role away; with departments, these alone",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.invalid_value),
+)
+SET_ONLY_DIRECT_APPROVER = Operation(
+    "/setup/set_only_direct_approver",
+    approvers.SetOnlyDirectApprover,
+    approvers.Roles,
+    caller="sso-gateway",
+    summary="Whether the direct approver alone approves for an employee",
     refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from directory.employees.keys import search_key
-from directory.logins.decision import Accepted, Decision, Flow, LoginPolicy, Person, Refused, decide
+from directory.logins.decision import Accepted, Decision, Flow, LoginPolicy, Membership, Person, Refused, decide
 from shared.ids import new_employee_id
 from shared.schemas.login import LoginAttempt
 
@@ -182,6 +182,51 @@ def test_the_company_group(check: str, groups: list[str] | None, overage: bool, 
         person(), attempt=attempt(groups=groups, groups_overage=overage), policy=policy(group_check=check)
     )
     assert (decision.reason if isinstance(decision, Refused) else None) == expected
+
+
+OWN = (GROUP, "whatever it is called")
+BY_NAME = (None, "bitabiz contoso")
+OTHER = (uuid4(), "bitabiz contoso")
+
+
+@pytest.mark.parametrize(
+    ("check", "groups", "overage", "provisioned", "expected"),
+    [
+        ("required", None, False, OWN, None),
+        ("required", None, False, BY_NAME, None),
+        ("required", None, False, OTHER, "not_in_company_group"),
+        ("required", None, True, OWN, None),
+        ("required", None, True, OTHER, "groups_overage"),
+        ("required", ["another"], False, OWN, None),
+        ("when_sent", None, True, OWN, None),
+        ("when_sent", ["another"], False, OWN, None),
+        ("when_sent", ["another"], False, OTHER, "not_in_company_group"),
+        ("when_sent", None, False, OTHER, None),
+        ("off", ["another"], False, OTHER, None),
+    ],
+)
+def test_a_member_of_the_provisioned_group_is_one_whatever_the_claim(
+    check: str,
+    groups: list[str] | None,
+    overage: bool,
+    provisioned: tuple[UUID | None, str],
+    expected: str | None,
+) -> None:
+    """D12; also where the claim is missing, filtered, or too long to be sent."""
+    anna = person()
+    memberships = (Membership(anna.employee_id, *provisioned),)
+    decision = decided(
+        anna,
+        attempt=attempt(groups=groups, groups_overage=overage),
+        policy=policy(group_check=check, memberships=memberships),
+    )
+    assert (decision.reason if isinstance(decision, Refused) else None) == expected
+
+
+def test_somebody_else_s_membership_opens_nothing() -> None:
+    anna, bo = person(), person(login="bo@contoso.com", object_id=None)
+    theirs = policy(group_check="required", memberships=(Membership(bo.employee_id, *OWN),))
+    assert reason(decided(anna, bo, policy=theirs)) == "not_in_company_group"
 
 
 def test_no_group_of_the_company_means_nobody_passes_a_required_check() -> None:

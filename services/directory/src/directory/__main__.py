@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import company, credentials, history, people
+from directory.cli import approvers, company, credentials, history, people
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -21,7 +21,7 @@ from shared.settings import SettingsError, read_settings
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people, history, credentials)
+COMPANY_COMMANDS = (company, people, approvers, history, credentials)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
@@ -30,6 +30,8 @@ examples:
   directory company diff -f contoso.yaml           what apply would change
   directory company scim-token contoso             one more token; the older ones stay valid
   directory company scim-token contoso --revoke tok_…
+  directory company approvers contoso anna@contoso.com    who approves for her, and why
+  directory company approvers contoso --preview off       for whom others would approve then
 """
 
 

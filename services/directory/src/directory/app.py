@@ -11,10 +11,12 @@ from starlette.routing import Route
 from directory.access import provisioning
 from directory.api.routes import routes as application_routes
 from directory.api.setup import routes as history_routes
+from directory.approvers.routes import routes as approver_routes
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
 from directory.events.heads import WaitingReaders
+from directory.groups.routes import routes as group_routes
 from directory.logins.routes import routes as login_routes
 from directory.rpc import serve
 from directory.selfcheck import check
@@ -67,9 +69,11 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
             serve(CHECK_CREDENTIAL, callers, check_credential),
             *employee_routes(database, callers),
             *people_routes(database, callers),
+            *group_routes(database, callers),
             *login_routes(database, callers),
             *history_routes(database, callers),
             *application_routes(database, readers),
+            *approver_routes(database, callers),
         ],
         resources=resources,
         ready=ready,

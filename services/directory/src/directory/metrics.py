@@ -32,4 +32,9 @@ API_REQUESTS = Counter(
     "Requests of the BitaBIZ application, by what was asked and what came of it",
     ["operation", "result"],
 )
+GROUP_MEMBERS = Counter(
+    "directory_group_members_total",
+    "Members of provisioned groups: added, removed, or left out of a request because they have departed",
+    ["change"],
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

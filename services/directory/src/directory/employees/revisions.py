@@ -118,7 +118,7 @@ def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
 
 
 def departed(before: EmployeeRecord, now: datetime, time_zone: str, on: date | None = None) -> EmployeeRecord:
-    """Names released; `on`: the termination date that HR chose.
+    """Names released, roles gone; `on`: the termination date that HR chose.
 
     For audit stays a random salt of 16 bytes and the salted SHA-256 of the login name's key (S40).
     """
@@ -127,6 +127,7 @@ def departed(before: EmployeeRecord, now: datetime, time_zone: str, on: date | N
     released = salt + hashlib.sha256(salt + (before.login_key or "").encode()).digest()
     return msgspec.structs.replace(
         after,
+        roles=(),
         released_sha256=released,
         termination_date=on or after.termination_date,
         blocked_at=None,

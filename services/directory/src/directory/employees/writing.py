@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 
+from directory.approvers.grants import lose_departments
 from directory.database import CompanyTx
 from directory.employees import revisions, store
 from directory.employees.managers import link_waiting_reports, release_reports
@@ -16,6 +17,7 @@ from directory.employees.matching import refusal
 from directory.employees.record import RELEASED, EmployeeRecord, differences
 from directory.events.catalogue import EventKind
 from directory.events.store import forget_names, record
+from directory.groups.membership import forget_member
 from directory.logins.store import end_sessions
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.employee import NewEmployee
@@ -60,11 +62,12 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     after = revisions.departed(before, tx.now, tx.company.time_zone, on)
     await store.update(tx, after)
     await end_sessions(tx, before.employee_id)
-    await store.end_grants(tx, before.employee_id)
+    await forget_member(tx, before.employee_id)
     # The released names themselves must not be kept, nor in what was told before (S40).
     await forget_names(tx, before.employee_id)
     told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
-    record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes=told)
+    lost = await lose_departments(tx, before)
+    record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes={**told, **lost})
     await release_reports(tx, before.employee_id)
     return after
 

@@ -82,7 +82,7 @@ async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None
     mail_keys = frozenset({search_key(attempt.email_claim)}) if attempt.email_claim else frozenset()
     object_id = _object_id(attempt)
     people = await store.find_for_login(tx, object_id, sorted(name_keys | mail_keys))
-    policy = await store.login_policy(tx, attempt.signer_fingerprint)
+    policy = await store.login_policy(tx, attempt.signer_fingerprint, people)
     return decide(
         attempt,
         flow,

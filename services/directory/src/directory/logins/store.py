@@ -1,5 +1,6 @@
 """Logins under way and sessions, in SQL. Every secret is a SHA-256 here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,9 @@ import asyncpg
 import msgspec
 
 from directory.database import CompanyTx, statement
-from directory.logins.decision import Flow, LoginPolicy, Person
+from directory.employees.approvers import left_after
+from directory.employees.lifecycle import local_date
+from directory.logins.decision import Flow, LoginPolicy, Membership, Person
 from shared.ids import EmployeeId, new_uuid7
 from shared.schemas.login import LoginAttempt
 from shared.telemetry.tracing import current_trace_id
@@ -43,7 +46,13 @@ _POLICY = statement(
     "connections.login_policy",
     """
     select sso_enabled, idp_initiated, group_check, group_id, group_name, tenant_id,
-        exists (select from certificates where company_id = $1 and fingerprint = $2) as signer_trusted
+        exists (select from certificates where company_id = $1 and fingerprint = $2) as signer_trusted,
+        array(
+            select row(m.employee_id, g.entra_object_id, g.name_key)
+            from group_members m
+            join groups g on g.company_id = $1 and g.group_id = m.group_id
+            where m.company_id = $1 and m.employee_id = any($3::uuid[])
+        ) as memberships
     from connections
     where company_id = $1
     """,
@@ -119,7 +128,7 @@ _READ_SESSION = statement(
     select s.employee_id, s.signed_in_at, s.expires_at, e.login_name, e.email, e.given_name, e.family_name, e.roles,
         exists (
             select 1 from employees r
-            where r.company_id = $1 and r.manager_id = e.employee_id and r.state = 'active'
+            where r.company_id = $1 and r.manager_id = e.employee_id and (r.state = 'active' or r.termination_date > $4)
         ) as has_reports
     from sessions s
     join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id
@@ -142,6 +151,21 @@ _END_SESSIONS = statement(
     """
     with tickets as (delete from login_tickets where company_id = $1 and employee_id = $2)
     delete from sessions where company_id = $1 and employee_id = $2
+    """,
+)
+
+_END_SESSIONS_OF = statement(
+    "sessions.end_of_many",
+    """
+    with tickets as (
+        delete from login_tickets where company_id = $1 and employee_id = any($2::uuid[])
+    ), ended as (
+        delete from sessions where company_id = $1 and employee_id = any($2::uuid[]) returning employee_id
+    ), told as (
+        select pg_notify('sessions_ended', $1::text || '/' || employee_id::text)
+        from (select distinct employee_id from ended) as owners
+    )
+    select (select count(*) from ended) as sessions, (select count(*) from told) as owners
     """,
 )
 
@@ -186,10 +210,12 @@ async def remember_assertion(tx: CompanyTx, assertion_sha256: bytes, expires_at:
     return await tx.execute(_REMEMBER_ASSERTION, tx.company_id, assertion_sha256, expires_at) == 1
 
 
-async def login_policy(tx: CompanyTx, signer_fingerprint: str) -> LoginPolicy:
-    row = await tx.fetchrow(_POLICY, tx.company_id, signer_fingerprint)
+async def login_policy(tx: CompanyTx, signer_fingerprint: str, people: Sequence[Person]) -> LoginPolicy:
+    """What the company demands, and the groups that these people are in; they are locked, so nobody takes them out now."""
+    row = await tx.fetchrow(_POLICY, tx.company_id, signer_fingerprint, [one.employee_id for one in people])
     assert row is not None  # noqa: S101  a company has a connection from its first moment
-    return LoginPolicy(**dict(row))
+    memberships = tuple(Membership(EmployeeId(one), object_id, key) for one, object_id, key in row["memberships"])
+    return LoginPolicy(**{**dict(row), "memberships": memberships})
 
 
 async def find_for_login(tx: CompanyTx, object_id: UUID, keys: list[str]) -> list[Person]:
@@ -274,7 +300,8 @@ async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.R
 
 async def read_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record | None:
     """The session with its owner, if it is live and he is active."""
-    return await tx.fetchrow(_READ_SESSION, tx.company_id, session_sha256, tx.now)
+    reports_left_after = left_after(local_date(tx.now, tx.company.time_zone))
+    return await tx.fetchrow(_READ_SESSION, tx.company_id, session_sha256, tx.now, reports_left_after)
 
 
 async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:
@@ -296,6 +323,12 @@ async def end_sessions(tx: CompanyTx, employee_id: EmployeeId) -> int:
     ended = await tx.execute(_END_SESSIONS, tx.company_id, employee_id)
     if ended:
         await tx.fetchval(_NOTIFY, f"{tx.company_id}/{employee_id}")
+    return ended
+
+
+async def end_sessions_of(tx: CompanyTx, people: Sequence[EmployeeId]) -> int:
+    """The same for several at once, whose locks the caller holds."""
+    ended: int = await tx.fetchval(_END_SESSIONS_OF, tx.company_id, people)
     return ended
 
 
