@@ -78,6 +78,12 @@ class Follower:
 
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     cursor: int = 0
+    hash: str | None = None
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """What to ask for next."""
+        return {"after": self.cursor} | ({"hash": self.hash} if self.hash else {})
 
     def take(self, page: dict[str, Any]) -> None:
         for event in page["events"]:
@@ -86,6 +92,7 @@ class Follower:
             if event["employee_id"] is not None:
                 self._take(event["employee_id"], event)
         assert page["next"] == self.cursor
+        self.hash = page["hash"]
 
     def _take(self, employee_id: str, event: dict[str, Any]) -> None:
         if event["kind"] == "employee.erased":

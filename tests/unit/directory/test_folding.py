@@ -168,7 +168,7 @@ def test_the_applications_openapi_document_is_valid_and_names_every_parameter() 
     document = openapi_document()
     validate(document)
     events = document["paths"]["/v1/companies/{company}/events"]["get"]
-    assert [one["name"] for one in events["parameters"]] == ["company", "after", "wait", "limit", "kinds"]
+    assert [one["name"] for one in events["parameters"]] == ["company", "after", "hash", "wait", "limit", "kinds"]
     assert set(document["paths"]) == {
         f"/v1/companies/{{company}}{path}"
         for path in ("/employees", "/employees/{employee_id}", "/employees/{employee_id}/history", "/events")

@@ -108,6 +108,8 @@ class EventsPage(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     events: list[HistoryEvent]
     next: int
     """What to ask for with `after`: the last sequence that was read, whether or not it is among `events`."""
+    hash: str
+    """Of the event `next`, for `hash` beside `after`; empty before the first event."""
     head: int
     """The last sequence there is."""
 

@@ -27,13 +27,14 @@ Enter = Callable[[], AbstractAsyncContextManager[CompanyTx]]
 async def read(enter: Enter, ask: Callable[[], EventsQuery], readers: WaitingReaders) -> EventsPage:
     """Raises DomainError as `enter` does, anew after each wait: a credential revoked meanwhile reads nothing more.
 
-    `invalid_request` for a cursor beyond the end: that is another history than the one the reader followed.
+    `invalid_request` where this is another history than the one that the reader followed: his cursor is beyond its end, or the
+    event that he read last is another one here.
     """
     loop = asyncio.get_running_loop()
     async with enter() as tx:
         query = ask()
         kinds = wanted_kinds(query.kinds)
-        company_id, page = tx.company_id, await _page(tx, query.after, query.limit, kinds)
+        company_id, page = tx.company_id, await _page(tx, query.after, query.hash, query.limit, kinds)
     deadline, waited = loop.time() + query.wait, False
     while not page.events and (left := deadline - loop.time()) > 0:
         if page.next == page.head:
@@ -41,24 +42,32 @@ async def read(enter: Enter, ask: Callable[[], EventsQuery], readers: WaitingRea
             if not await readers.wait(company_id, page.next, left):
                 break
         async with enter() as tx:
-            page = await _page(tx, page.next, query.limit, kinds)
+            page = await _page(tx, page.next, page.hash or None, query.limit, kinds)
             if waited and page.events:
                 metrics.FEED_LAG.observe(max(0.0, (tx.now - page.events[0].at).total_seconds()))
     metrics.FEED_EVENTS_SERVED.inc(len(page.events))
     return page
 
 
-async def _page(tx: CompanyTx, after: int, limit: int, kinds: list[str] | None) -> EventsPage:
+async def _page(
+    tx: CompanyTx, after: int, expected_hash: str | None, limit: int, kinds: list[str] | None
+) -> EventsPage:
     last = min(after + limit, SEQUENCE_MAX)
-    head, events = await store.page(tx, after, last, kinds)
-    if after > head:
-        raise DomainError(
-            ErrorCode.invalid_request,
-            f"The cursor {after} is beyond the end of this history, which is {head}: the database is another one, or was "
-            "restored to an earlier moment. Read again from 0.",
-            field="after",
-        )
-    return EventsPage(events=events, next=min(last, head), head=head)
+    found = await store.page(tx, after, last, kinds)
+    if after > found.head:
+        raise _another_history("after", f"the cursor {after} is beyond its end, which is {found.head}")
+    if expected_hash is not None and expected_hash != found.hash_after:
+        raise _another_history("hash", f"its event {after} is not the one that you have read")
+    return EventsPage(events=found.events, next=min(last, found.head), hash=found.hash_next, head=found.head)
+
+
+def _another_history(field: str, sentence: str) -> DomainError:
+    return DomainError(
+        ErrorCode.invalid_request,
+        f"This is another history than the one that you followed: {sentence}. The database was restored to an earlier "
+        "moment, or is another one. Read again from 0.",
+        field=field,
+    )
 
 
 def wanted_kinds(text: str | None) -> list[str] | None:

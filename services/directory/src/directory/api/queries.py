@@ -53,6 +53,9 @@ class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         int,
         Meta(ge=0, le=SEQUENCE_MAX, description="The cursor: sequence of the last event seen; 0 from the beginning"),
     ] = 0
+    hash: Annotated[
+        Text | None, Meta(description="`hash` of the answer before: a history that was replaced meanwhile is noticed")
+    ] = None
     wait: Annotated[
         float, Meta(ge=0, le=60, description="Seconds to wait where there is no event yet; 0 answers at once")
     ] = 0

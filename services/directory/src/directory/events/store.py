@@ -4,6 +4,7 @@ The database numbers and chains them (migration 0005), and parts what a departur
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import asyncpg
@@ -56,8 +57,14 @@ _HEAD = statement("events.head", "select coalesce(max(sequence), 0) from events 
 _PAGE = statement(
     "events.page",
     f"""
-    select history.head, page.*
-    from (select coalesce(max(sequence), 0) as head from events where company_id = $1) as history
+    select history.*, page.*
+    from (
+        select newest.head,
+            (select encode(e.hash, 'hex') from events e where e.company_id = $1 and e.sequence = $2) as hash_after,
+            (select encode(e.hash, 'hex') from events e
+             where e.company_id = $1 and e.sequence = least($3, newest.head)) as hash_next
+        from (select coalesce(max(sequence), 0) as head from events where company_id = $1) as newest
+    ) as history
     left join lateral (
         select {_COLUMNS}
         from events
@@ -116,10 +123,24 @@ async def head(tx: CompanyTx) -> int:
     return found
 
 
-async def page(tx: CompanyTx, after: int, last: int, kinds: list[str] | None) -> tuple[int, list[HistoryEvent]]:
-    """The number of the last event there is, and the events from `after` (without it) to `last`."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A range of events, and where it lies in the history."""
+
+    head: int
+    """The number of the last event there is."""
+    hash_after: str
+    """Of the event before the range; empty where there is none."""
+    hash_next: str
+    """Of the last event of the range, listed or not."""
+    events: list[HistoryEvent]
+
+
+async def page(tx: CompanyTx, after: int, last: int, kinds: list[str] | None) -> Page:
+    """The events from `after` (without it) to `last`."""
     rows = await tx.fetch(_PAGE, tx.company_id, after, last, kinds)
-    return rows[0]["head"], [_event(row) for row in rows if row["sequence"] is not None]
+    events = [_event(row) for row in rows if row["sequence"] is not None]
+    return Page(rows[0]["head"], rows[0]["hash_after"] or "", rows[0]["hash_next"] or "", events)
 
 
 def _event(row: asyncpg.Record) -> HistoryEvent:
