@@ -111,8 +111,9 @@ def events_page() -> str:
     ]
     for kind in EventKind:
         fields = tells(kind)
-        told = (
-            "any attribute of the employee" if fields == EMPLOYEE else ", ".join(f"`{name}`" for name in sorted(fields))
+        named = sorted(fields - EMPLOYEE if fields >= EMPLOYEE else fields)
+        told = ", ".join(
+            [*(["any attribute of the employee"] if fields >= EMPLOYEE else []), *(f"`{name}`" for name in named)]
         )
         counts = "yes" if kind.value in COUNTING else "–"
         parts.append(f"| `{kind.value}` | {counts} | {kind.meaning} | {told or '–'} |\n")

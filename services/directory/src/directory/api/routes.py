@@ -37,6 +37,10 @@ RETRY_AFTER_S = 5
 _encoder = msgspec.json.Encoder()
 
 
+class ReaderGone(Exception):
+    """Nobody is there any more to be answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request that has not been let in yet; `enter` lets it in, as often as it likes, or refuses."""
@@ -89,6 +93,9 @@ def _route(database: Database, path: str, scope: str, answer: Callable[[Asked], 
 
         try:
             found = await _unless_gone(request, answer(Asked(enter, request)))
+        except ReaderGone:
+            metrics.API_REQUESTS.labels(name, "gone").inc()
+            return Response(status_code=204)  # goes nowhere
         except DomainError as error:
             metrics.API_REQUESTS.labels(name, error.code.value).inc()
             return _refusal(error)
@@ -99,13 +106,13 @@ def _route(database: Database, path: str, scope: str, answer: Callable[[Asked], 
 
 
 async def _unless_gone(request: Request, answering: Awaitable[Schema]) -> Schema:
-    """The answer; whoever hangs up while he waits gives his place back."""
+    """The answer. Raises ReaderGone for whoever hangs up while he waits; his place is free at once."""
     answer = asyncio.ensure_future(answering)
     gone = asyncio.ensure_future(_hung_up(request))
     try:
         await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
-            raise DomainError(ErrorCode.unavailable, "The reader hung up.")
+            raise ReaderGone
         return answer.result()
     finally:
         gone.cancel()

@@ -90,6 +90,7 @@ _TELLS: dict[str, frozenset[str]] = {
     "employee.role_granted": _GRANTS,
     "employee.role_revoked": _GRANTS,
     "employee.approval_changed": _GRANTS,
+    "employee.departed": _GRANTS,
     "employee.erased": frozenset({"updated_at"}),
 }
 
