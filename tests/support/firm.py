@@ -133,7 +133,11 @@ class Firm:
 
     async def history(self, employee: Employee) -> list[dict[str, Any]]:
         async with self.database.scope_for_id(self.company_id).transaction() as tx:
-            return await events.of_employee(tx, uuid_of(employee))
+            told = await events.of_employee(tx, uuid_of(employee))
+        return [
+            {**msgspec.structs.asdict(event), "actor_kind": event.actor.kind, "actor_id": event.actor.id}
+            for event in told
+        ]
 
     async def kinds(self, employee: Employee) -> list[str]:
         return [event["kind"] for event in await self.history(employee)]

@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import approvers, company, people
+from directory.cli import approvers, company, credentials, history, people
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -21,7 +21,7 @@ from shared.settings import SettingsError, read_settings
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people, approvers)
+COMPANY_COMMANDS = (company, people, approvers, history, credentials)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
@@ -46,6 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ManifestRefused as refused:
         problems = [{"field": problem.field, "problem": problem.sentence} for problem in refused.problems]
         return _refused("The manifest was refused; nothing was changed.", as_json, problems)
+    except history.HistoryBroken as broken:
+        if as_json:
+            print(_json(broken.answer))
+        return _refused(str(broken), False, [{"field": one.field, "problem": one.sentence} for one in broken.problems])
     except DomainError as error:
         return _refused(error.detail, as_json, [])
     except (SettingsError, MigrationError, SelfCheckFailed) as error:
