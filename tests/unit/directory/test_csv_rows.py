@@ -8,15 +8,15 @@ from directory.imports import columns
 from directory.imports.csv_rows import MAX_ROWS, Row, read_rows
 from directory.imports.dates import NoDateError, read_date
 from directory.imports.decoding import MAX_BYTES
-from directory.imports.problems import MAX_LISTED, ProblemCode, Problems
+from directory.imports.remarks import MAX_LISTED, ProblemCode, Remarks
 
 TODAY = date(2026, 11, 26)
 HEADER = "login_name,email,given_name,family_name"
 ANNA = "anna@firma.dk,anna@firma.dk,Anna,Holm"
 
 
-def read(data: bytes | str) -> tuple[list[Row], Problems]:
-    problems = Problems()
+def read(data: bytes | str) -> tuple[list[Row], Remarks]:
+    problems = Remarks()
     rows = read_rows(data.encode() if isinstance(data, str) else data, TODAY, problems)
     return rows, problems
 

@@ -1,6 +1,6 @@
 """Metrics that directory moves; those common to all services are in `shared.telemetry.metrics`."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 LOGIN_DECISIONS = Counter(
     "directory_login_decisions_total",
@@ -21,5 +21,15 @@ GROUP_MEMBERS = Counter(
     "directory_group_members_total",
     "Members of provisioned groups: added, removed, or left out of a request because they have departed",
     ["change"],
+)
+IMPORTED_ROWS = Counter(
+    "directory_imported_rows_total",
+    "Rows of CSV imports: created, updated, unchanged, refused (with their whole file), or only tried (dry_run)",
+    ["result"],
+)
+IMPORT_SECONDS = Histogram(
+    "directory_import_duration_seconds",
+    "CSV imports from the first byte read to the commit",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

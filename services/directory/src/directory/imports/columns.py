@@ -8,7 +8,7 @@ import difflib
 import unicodedata
 from collections.abc import Sequence
 
-from directory.imports.problems import ProblemCode, Problems
+from directory.imports.remarks import ProblemCode, Remarks
 
 NAMES: dict[str, tuple[str, ...]] = {
     "login_name": ("login_name", "LoginName", "Login", "User name", "userPrincipalName", "UPN", "Brugernavn", "Loginnavn"),
@@ -60,7 +60,7 @@ def column_of(header: str) -> str | None:
     return _BY_KEY.get(header_key(header))
 
 
-def read_header(headers: Sequence[str], line: int, problems: Problems) -> list[str | None]:
+def read_header(headers: Sequence[str], line: int, problems: Remarks) -> list[str | None]:
     """The column of each header; None for a header without any text, and for one that is reported."""
     columns: list[str | None] = []
     for header in headers:

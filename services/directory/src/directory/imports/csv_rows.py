@@ -17,7 +17,7 @@ from directory.employees.keys import broken_rule
 from directory.imports.columns import FIELDS, MANDATORY, column_of, read_header
 from directory.imports.dates import NoDateError, read_date
 from directory.imports.decoding import text_of
-from directory.imports.problems import ProblemCode, Problems
+from directory.imports.remarks import ProblemCode, Remarks
 
 MAX_ROWS = 200_000
 MAX_CELL = 64 * 1024
@@ -52,7 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     policy: str | None = None
 
 
-def read_rows(data: bytes, today: date, problems: Problems) -> list[Row]:
+def read_rows(data: bytes, today: date, problems: Remarks) -> list[Row]:
     """The rows without problems; those with one are in `problems`."""
     text = text_of(data, problems)
     if text is None:
@@ -68,7 +68,7 @@ def read_rows(data: bytes, today: date, problems: Problems) -> list[Row]:
     return _checked(cells, columns, today, problems)
 
 
-def _checked(cells: Iterable[Cells], columns: list[str | None], today: date, problems: Problems) -> list[Row]:
+def _checked(cells: Iterable[Cells], columns: list[str | None], today: date, problems: Remarks) -> list[Row]:
     rows: list[Row] = []
     many = 0
     for line, values in cells:
@@ -84,7 +84,7 @@ def _checked(cells: Iterable[Cells], columns: list[str | None], today: date, pro
     return rows
 
 
-def _row(line: int, cells: list[str], columns: list[str | None], today: date, problems: Problems) -> Row | None:
+def _row(line: int, cells: list[str], columns: list[str | None], today: date, problems: Remarks) -> Row | None:
     before = problems.count
     values: dict[str, str | date] = {}
     # Excel leaves out empty cells at the end of a row, so a short row is no broken one.
@@ -104,7 +104,7 @@ def _row(line: int, cells: list[str], columns: list[str | None], today: date, pr
     return Row(line=line, **values) if problems.count == before else None  # type: ignore[arg-type]
 
 
-def _value(line: int, column: str, text: str, today: date, problems: Problems) -> str | date | None:
+def _value(line: int, column: str, text: str, today: date, problems: Remarks) -> str | date | None:
     if column == "hired_on":
         try:
             return read_date(text, today)
@@ -131,7 +131,7 @@ def _wrong(column: str, text: str) -> str | None:
     return None
 
 
-def _cells(text: str, problems: Problems) -> Iterator[Cells]:
+def _cells(text: str, problems: Remarks) -> Iterator[Cells]:
     """The rows that have any value, the header first. Ends early where nothing after can be told apart."""
     lines = _Lines(text)
     delimiter = lines.delimiter()
@@ -152,7 +152,7 @@ def _cells(text: str, problems: Problems) -> Iterator[Cells]:
             yield line, cells
 
 
-def _is_readable_after(error: csv.Error, line: int, problems: Problems) -> bool:
+def _is_readable_after(error: csv.Error, line: int, problems: Remarks) -> bool:
     told = str(error)
     if "field limit" in told:
         sentence = "A cell that begins in this row is longer than 64 KB; perhaps a quotation mark is not closed."

@@ -7,7 +7,7 @@ Europe). Nothing is replaced: a file that is none of these is refused, with the 
 import codecs
 import re
 
-from directory.imports.problems import ProblemCode, Problems
+from directory.imports.remarks import ProblemCode, Remarks
 
 MAX_BYTES = 50 * 1024 * 1024
 
@@ -28,7 +28,7 @@ _BYTE_ORDER_MARKS = (
 _RIGHT = re.compile("[^\x00-\x7f\ufffd]")
 
 
-def text_of(data: bytes, problems: Problems) -> str | None:
+def text_of(data: bytes, problems: Remarks) -> str | None:
     """The whole text; None where the file was refused, with the reason in `problems`."""
     if (refused := _refusal(data)) is not None:
         problems.add(0, "", *refused)
@@ -56,7 +56,7 @@ def _refusal(data: bytes) -> tuple[ProblemCode, str] | None:
     return None
 
 
-def _decoded(data: bytes, encoding: str, problems: Problems) -> str | None:
+def _decoded(data: bytes, encoding: str, problems: Remarks) -> str | None:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
