@@ -118,14 +118,21 @@ _LINK = statement(
     """,
 )
 
+# Found by the name they refer to, and not by having no manager: in a new company that is everybody. Nobody else gives them one
+# meanwhile, because who names a manager shares the import gate.
 _LINK_WAITING = statement(
     "employees.link_waiting_reports_of_many",
     """
-    with waiting as materialized (
-        select employees.employee_id, brought.employee_id as manager_id
+    with referring as materialized (
+        select employees.employee_id, employees.manager_id as known, brought.employee_id as manager_id
         from unnest($2::text[], $3::uuid[]) as brought (login_key, employee_id)
         join employees on employees.manager_key = brought.login_key
-        where employees.company_id = $1 and employees.state <> 'departed' and employees.manager_id is null
+        where employees.company_id = $1 and employees.state <> 'departed'
+    ), waiting as materialized (
+        select employees.employee_id, referring.manager_id
+        from referring
+        join employees on employees.employee_id = referring.employee_id
+        where employees.company_id = $1 and employees.state <> 'departed' and referring.known is null
         order by employees.employee_id
         for no key update of employees
     )
