@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, employee, group, login, people
+from shared.schemas import Schema, approvers, employee, group, history, login, people
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -274,6 +274,22 @@ FINISH_WORK = Operation(
     caller="sso-gateway",
     summary="HR has dealt with a leaver's future registrations",
     refusals=_PERSON_REFUSALS,
+)
+GET_EMPLOYEE_AS_OF = Operation(
+    "/setup/get_employee_as_of",
+    history.EmployeeAsOf,
+    history.EmployeeView,
+    caller="sso-gateway",
+    summary="An employee as he is, or was at a moment; departed ones too",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+READ_EMPLOYEE_HISTORY = Operation(
+    "/setup/read_employee_history",
+    history.EmployeeHistory,
+    history.HistoryPage,
+    caller="sso-gateway",
+    summary="What happened to an employee, with who did it and in which request",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )
 
 EXPLAIN_APPROVERS = Operation(
