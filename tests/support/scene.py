@@ -6,6 +6,7 @@ a session, a ticket, a group, departments to approve for; the admin has a sessio
 
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -29,7 +30,8 @@ TICKET, OLD_SESSION, ADMIN_SESSION = "a1" * 32, "b2" * 32, "c3" * 32
 _TABLES = """
     select format('%s.%s', n.nspname, c.relname) as name,
         array(select attname::text from pg_attribute
-              where attrelid = c.oid and attnum > 0 and not attisdropped and attidentity = '' and attname <> 'company_id') as columns
+              where attrelid = c.oid and attnum > 0 and not attisdropped and attidentity = '' and attname <> 'company_id'
+        ) as columns
     from pg_class c
     join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('public', 'registry')
     join pg_attribute a on a.attrelid = c.oid and a.attname = 'company_id' and not a.attisdropped
@@ -86,7 +88,11 @@ class Scene:
         return replace(self, firm=firm, names={})
 
     async def all(self) -> list[str]:
-        """Every row of the company, each as a text; whoever is new is called by his names instead of by his id."""
+        """Every row of the company, each as a text; whoever is new is called by his names instead of by his id.
+
+        The history is numbered without gaps; of each person it is told in order. What happened to two people who had nothing
+        to do with each other may stand in either order.
+        """
         tables = [row["name"] for row in await self.reader.fetch(_TABLES) if row["name"].startswith("public.")]
         sql = " union all ".join(
             f"select '{table}' as name, to_jsonb(one)::text as row from {table} as one where company_id = $1"  # noqa: S608
@@ -95,6 +101,12 @@ class Scene:
         rows = [
             (row["name"], msgspec.json.decode(row["row"])) for row in await self.reader.fetch(sql, self.firm.company_id)
         ]
+        told = sorted((row for table, row in rows if table == "public.events"), key=lambda row: int(row["sequence"]))
+        assert [row["sequence"] for row in told] == list(range(1, len(told) + 1))
+        places = Counter[object]()
+        for row in told:
+            places[row["employee_id"]] += 1
+            row["sequence"] = places[row["employee_id"]]
         old = {UUID(one.id.removeprefix("emp_")) for one in self.people.values()}
         for table, row in rows:
             if table == "public.employees" and UUID(row["employee_id"]) not in old:

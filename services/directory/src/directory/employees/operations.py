@@ -112,8 +112,12 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
 
 async def note_mapping(database: Database, request: NoteMapping) -> NotedMapping:
     """A request was refused at the edge because it lacked mandatory attributes: the company's mapping is broken (S24)."""
-    async with provisioning(database, request.credential) as tx:
-        await note_missing(tx, request.missing)
+
+    async def attempt() -> None:
+        async with provisioning(database, request.credential) as tx:
+            await note_missing(tx, request.missing)
+
+    await writing.repeated(attempt)
     log.info("mapping_broken", missing=request.missing)
     return NotedMapping()
 
