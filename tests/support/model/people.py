@@ -148,12 +148,18 @@ def difference(before: Person | None, after: Person) -> dict[str, Any]:
         old, new = getattr(before, name, None), getattr(after, name)
         if old != new:
             told[name] = {"before": plain(name, old), "after": plain(name, new)}
-    if before is not None and (moved := [one for one in OWNED if before.owner(one) != after.owner(one)]):
+    # Of a new person everything is his source's, and told is what is not.
+    old = {one: before.owner(one) if before else _of_source(after, one) for one in OWNED}
+    if moved := [one for one in OWNED if old[one] != after.owner(one)]:
         told["owners"] = {
-            "before": {one: before.owner(one) for one in moved},
+            "before": {one: old[one] if before else None for one in moved},
             "after": {one: after.owner(one) for one in moved},
         }
     return told
+
+
+def _of_source(person: Person, name: str) -> str | None:
+    return person.source if getattr(person, name) is not None else None
 
 
 def plain(name: str, value: object) -> object:
