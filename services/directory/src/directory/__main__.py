@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import company, people
+from directory.cli import company, ending, people
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -18,10 +19,11 @@ from directory.selfcheck import SelfCheckFailed
 from directory.settings import DatabaseSettings, Settings
 from shared.errors import DomainError
 from shared.settings import SettingsError, read_settings
+from shared.telemetry.logs import configure_logs
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people)
+COMPANY_COMMANDS = (company, people, ending)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
@@ -50,7 +52,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _refused(str(error), as_json, [])
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return _refused(f"The database cannot be used: {str(error) or type(error).__name__}", as_json, [])
-    print(_json(answer) if as_json else told(answer))
+    if answer:  # empty: the command has written its answer itself
+        print(_json(answer) if as_json else told(answer))
     return 0
 
 
@@ -85,6 +88,8 @@ async def _migrate(settings: DatabaseSettings, parsed: argparse.Namespace) -> An
 
 
 async def _sweep(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    if not logging.getLogger().handlers:
+        configure_logs("directory", level="INFO", log_format="json")
     return {"deleted": await sweep.sweep(settings)}
 
 

@@ -1,8 +1,20 @@
-"""`directory sweep`: what has expired is deleted, company by company. Safe at any time, and several at once."""
+"""`directory sweep`: what has had its time is deleted, company by company. Safe at any time, and several at once.
+
+A company that fails is told and passed over; the next sweep tries it again.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from directory.cli.environment import owner_database
-from directory.database import CompanyTx, statement
+from directory.companies import deleting
+from directory.database import Database, statement
 from directory.settings import DatabaseSettings
+from shared.errors import DomainError, ErrorCode
+from shared.telemetry.logs import EventLog
+
+log = EventLog("directory")
 
 _EXPIRED = {
     "login flows": statement("login_flows.sweep", "delete from login_flows where company_id = $1 and expires_at <= $2"),
@@ -12,18 +24,47 @@ _EXPIRED = {
     "tickets": statement("login_tickets.sweep", "delete from login_tickets where company_id = $1 and expires_at <= $2"),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
 }
+_IS_OVER = statement("companies.is_over", "select ends_at <= $2 from companies where company_id = $1")
 
 
 async def sweep(settings: DatabaseSettings) -> dict[str, int]:
-    """How many rows of each kind were deleted."""
-    deleted = dict.fromkeys(_EXPIRED, 0)
+    """How many of each kind were deleted.
+
+    Raises:
+        DomainError: at the end of it, naming the companies that failed.
+    """
+    swept, failed = Counter({**dict.fromkeys(_EXPIRED, 0), "companies": 0}), list[str]()
     async with owner_database(settings) as database:
         for name in await database.company_names():
-            async with database.scope_for_name(name).transaction() as tx:
-                for what, count in (await _sweep_company(tx)).items():
-                    deleted[what] += count
+            async with _passed_over(name, failed):
+                swept.update(await _sweep_company(database, name))
+        for company_id in await deleting.unfinished(database):
+            async with _passed_over(str(company_id), failed):
+                await deleting.go_on(database, company_id)
+    if failed:
+        raise DomainError(ErrorCode.unavailable, f"Not swept, see the log: {', '.join(failed)}. All others were.")
+    return dict(swept)
+
+
+@asynccontextmanager
+async def _passed_over(company: str, failed: list[str]) -> AsyncIterator[None]:
+    """One company must not keep the others from being swept."""
+    try:
+        yield
+    except DomainError as error:
+        if error.code is not ErrorCode.not_found:  # deleted since the list was made
+            failed.append(company)
+            log.error("company_not_swept", company=company, reason=error.detail)
+    except Exception:
+        failed.append(company)
+        log.error("company_not_swept", company=company, exc_info=True)  # noqa: G201  EventLog has no other
+
+
+async def _sweep_company(database: Database, name: str) -> dict[str, int]:
+    async with database.scope_for_name(name).transaction() as tx:
+        deleted = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
+        is_over = await tx.fetchval(_IS_OVER, tx.company_id, tx.now)
+    if is_over:
+        await deleting.delete(database, name)
+        deleted["companies"] = 1
     return deleted
-
-
-async def _sweep_company(tx: CompanyTx) -> dict[str, int]:
-    return {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}

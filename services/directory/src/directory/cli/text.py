@@ -89,6 +89,7 @@ def shown(answer: dict[str, Any]) -> str:
                 ("Provisioning", _switch(provisioning["enabled"])),
                 ("  Tenant URL", provisioning["tenant_url"]),
                 ("Employees", ", ".join(f"{count} {state}" for state, count in employees.items())),
+                *([("Closed, deleted on", _moment(answer["ends_at"]))] if answer["ends_at"] else []),
             ]
         ),
         "",
@@ -118,12 +119,52 @@ def listed(answer: dict[str, Any]) -> str:
     if not answer["companies"]:
         return "No company yet. Set one up: directory company apply -f company.yaml"
     return _table(
-        ("Company", "name", "sign-on", "provisioning", "since"),
+        ("Company", "name", "sign-on", "provisioning", "since", "ends"),
         (
-            (row["company"], row["name"], _switch(row["sso"]), _switch(row["provisioning"]), _moment(row["created_at"]))
+            (
+                row["company"],
+                row["name"],
+                _switch(row["sso"]),
+                _switch(row["provisioning"]),
+                *(_moment(row[when]) for when in ("created_at", "ends_at")),
+            )
             for row in answer["companies"]
         ),
     )
+
+
+def exported(answer: dict[str, Any]) -> str:
+    return f"{answer['file']}: {answer['all']} rows of {answer['company']}, SHA-256 of all but the last line {answer['sha256']}"
+
+
+def closed_or_deleted(answer: dict[str, Any]) -> str:
+    if "receipt" in answer:
+        return ended({"ended": [answer["receipt"]]})
+    company = answer["company"]
+    return "\n".join(
+        [
+            f"{company} is closed: sign-on and provisioning are refused, everybody is signed out.",
+            f"Everything it has is deleted after {_moment(answer['ends_at'])} UTC, by `directory sweep`. Until then:",
+            f"  directory company export {company} -o FILE    everything it has, as JSON Lines",
+            f"  directory company restore {company}           opens it again",
+        ]
+    )
+
+
+def ended(answer: dict[str, Any]) -> str:
+    if not answer["ended"]:
+        return "No company was deleted."
+    return "\n\n".join(_receipt(receipt) for receipt in answer["ended"])
+
+
+def _receipt(receipt: Any) -> str:
+    when = f"deleted on {_moment(receipt.deleted_at)}" if receipt.deleted_at else "being deleted; sweep goes on with it"
+    head = [
+        ("Company", f"{receipt.company} ({receipt.company_id})"),
+        ("", when),
+        ("Last event", f"{receipt.sequence}:{receipt.hash}" if receipt.hash is not None else "–"),
+    ]
+    return _columns([*head, *((name, str(rows)) for name, rows in sorted(receipt.rows_deleted.items()) if rows)])
 
 
 def _columns(rows: list[tuple[str, str]]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from directory.companies import store
+from directory.companies.ending import refuse_closed
 from directory.companies.manifest import Manifest
 from directory.database import Actor, CompanyTx, Database
 from directory.events.catalogue import EventKind
@@ -76,6 +77,7 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
         async with database.scope_for_name(manifest.company).transaction(actor) as tx:
             await store.lock_company(tx)
             row = await store.read_company(tx)
+            refuse_closed(manifest.company, row["ends_at"])
             changes = await _changes(tx, row, manifest)
             if changes:
                 await store.update_company(tx, manifest)
@@ -234,6 +236,8 @@ class CompanyView:
     certificates: list[dict[str, Any]]
     tokens: list[dict[str, Any]]
     employees: dict[str, int]
+    ends_at: datetime | None
+    """When it will be deleted, if it is closed."""
 
 
 async def show(database: Database, company: str) -> CompanyView:
@@ -251,6 +255,7 @@ async def show(database: Database, company: str) -> CompanyView:
         certificates=certificates,
         tokens=tokens,
         employees={state: employees.get(state, 0) for state in ("active", "suspended", "departed")},
+        ends_at=row["ends_at"],
     )
 
 
@@ -267,6 +272,7 @@ async def list_companies(database: Database) -> list[dict[str, object]]:
                     "sso": row["sso_enabled"],
                     "provisioning": row["provisioning_enabled"],
                     "created_at": row["created_at"],
+                    "ends_at": row["ends_at"],
                 }
             )
     return found

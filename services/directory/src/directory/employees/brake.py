@@ -1,9 +1,9 @@
 """Whether one more deactivation may pass, or the brake holds it. Pure; the clock is passed in.
 
 Entra deactivates whoever falls out of its scope, so one wrong click there takes the access of a whole company, and its own
-protection against that is opt-in. What counts is how many people Entra asked to deactivate for the first time within the last
-hour, this one included: beyond the company's number *and* beyond its share of the active people, it is held until somebody of the company
-decides (`holds.py`). One person alone is never beyond.
+protection against that is opt-in. What counts is how many people Entra asked to deactivate for the first time within the
+last hour, this one included: beyond the company's number *and* beyond its share of the active people, it is held until
+somebody of the company decides (`holds.py`). One person alone is never beyond.
 """
 
 from collections.abc import Sequence

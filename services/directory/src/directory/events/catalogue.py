@@ -19,6 +19,12 @@ class EventKind(StrEnum):
 
     company_created = "company.created", "An operator set the company up"
     company_updated = "company.updated", "Settings of the company or its connection changed"
+    company_closed = (
+        "company.closed",
+        "The company ends: sign-on and provisioning are refused, sessions ended, deletion at `ends_at`",
+    )
+    company_restored = "company.restored", "Closed no more; what was switched on is on again"
+    company_exported = "company.exported", "Everything the company has was written to a file, by whom and how much"
     certificate_added = "certificate.added", "One more signing certificate is trusted"
     certificate_removed = "certificate.removed", "A signing certificate is no longer trusted"
     scim_token_issued = "scim_token.issued", "A SCIM token was issued"
