@@ -27,13 +27,13 @@ async def places_of(
     assert wanted
     assert all(len(value) > 3 for value in wanted), wanted
     for table in await superuser.fetch(_TABLES):
-        within = "and company_id = $2" if company_id and table["of_company"] else "and $2::uuid is null or true"
-        if company_id is None:
-            within = "and $2::uuid is null"
+        if company_id and not table["of_company"]:
+            continue
+        within = "company_id = $2" if company_id else "$2::uuid is null"
         rows = await superuser.fetch(
             f"select value from unnest($1::text[]) as value "  # noqa: S608  names of the catalogue
             f"where exists (select from {table['name']} t "
-            f"where position(lower(value) in lower(to_jsonb(t)::text)) > 0 {within})",
+            f"where position(lower(value) in lower(to_jsonb(t)::text)) > 0 and {within})",
             wanted,
             company_id,
         )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.retention.due import due_on, latest_due
+from directory.retention.due import latest_due, months_later
 
 DATES = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 MONTHS = st.integers(1, 600)
@@ -26,25 +26,25 @@ MONTHS = st.integers(1, 600)
     ],
 )
 def test_so_many_months_after_the_end(end: date, months: int, due: date) -> None:
-    assert due_on(end, months) == due
+    assert months_later(end, months) == due
 
 
 @given(DATES, MONTHS)
 def test_the_latest_date_that_is_due_is_exactly_that(today: date, months: int) -> None:
     latest = latest_due(today, months)
-    assert due_on(latest, months) <= today
-    assert due_on(latest + timedelta(days=1), months) > today
+    assert months_later(latest, months) <= today
+    assert months_later(latest + timedelta(days=1), months) > today
 
 
 @given(DATES, DATES, MONTHS)
 def test_whoever_left_earlier_is_due_no_later(one: date, other: date, months: int) -> None:
     first, second = sorted((one, other))
-    assert due_on(first, months) <= due_on(second, months)
+    assert months_later(first, months) <= months_later(second, months)
 
 
 @given(DATES, MONTHS)
 def test_a_month_is_neither_shorter_nor_longer_than_a_month(end: date, months: int) -> None:
-    due = due_on(end, months)
+    due = months_later(end, months)
     assert (due.year * 12 + due.month) - (end.year * 12 + end.month) == months
     assert due.day <= end.day
     assert due.day == end.day or (due + timedelta(days=1)).day == 1
@@ -52,4 +52,4 @@ def test_a_month_is_neither_shorter_nor_longer_than_a_month(end: date, months: i
 
 def test_the_ends_of_the_calendar_are_no_fault() -> None:
     assert latest_due(date(90, 1, 1), 1200) == date.min
-    assert due_on(date(9999, 6, 1), 1200) == date.max
+    assert months_later(date(9999, 6, 1), 1200) == date.max

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from directory.cli.environment import owner_database
 from directory.companies import deleting
 from directory.database import Database, statement
+from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
 from shared.errors import DomainError, ErrorCode
 from shared.telemetry.logs import EventLog
@@ -33,7 +34,7 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
     Raises:
         DomainError: at the end of it, naming the companies that failed.
     """
-    swept, failed = Counter({**dict.fromkeys(_EXPIRED, 0), "companies": 0}), list[str]()
+    swept, failed = Counter({**dict.fromkeys(_EXPIRED, 0), "people": 0, "companies": 0}), list[str]()
     async with owner_database(settings) as database:
         for name in await database.company_names():
             async with _passed_over(name, failed):
@@ -61,10 +62,11 @@ async def _passed_over(company: str, failed: list[str]) -> AsyncIterator[None]:
 
 
 async def _sweep_company(database: Database, name: str) -> dict[str, int]:
-    async with database.scope_for_name(name).transaction() as tx:
+    scope = database.scope_for_name(name)
+    async with scope.transaction(deleting.SYSTEM) as tx:
         deleted = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
         is_over = await tx.fetchval(_IS_OVER, tx.company_id, tx.now)
     if is_over:
         await deleting.delete(database, name)
-        deleted["companies"] = 1
-    return deleted
+        return {**deleted, "companies": 1}
+    return {**deleted, "people": await erase_due(lambda: scope.transaction(deleting.SYSTEM))}

@@ -51,6 +51,10 @@ class EventKind(StrEnum):
     employee_adoption_confirmed = "employee.adoption_confirmed", "A Setup admin lets Entra take this account over"
     employee_work_done = "employee.work_done", "HR has dealt with what a leaver left behind"
     employee_departed = "employee.departed", "Hard delete: login name and e-mail released; sessions ended"
+    employee_erased = (
+        "employee.erased",
+        "The company's time is over: he is gone from rows and history, whose content about him is empty; the chain stays",
+    )
     employee_manager_linked = "employee.manager_linked", "A manager who was waited for appeared and is linked now"
     employee_manager_lost = "employee.manager_lost", "The manager departed; the employee waits for another one"
     employee_linked = "employee.linked", "The first login tied the Entra object id to the employee"

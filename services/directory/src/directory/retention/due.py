@@ -8,16 +8,16 @@ import calendar
 from datetime import date
 
 
-def due_on(termination_date: date, months: int) -> date:
-    """The first day on which he is to be erased."""
-    year, month = _month(termination_date, months)
+def months_later(day: date, months: int) -> date:
+    """Of a termination date: the first day on which he is to be erased."""
+    year, month = _month(day, months)
     if year > date.max.year:
         return date.max
-    return date(year, month, min(termination_date.day, _days(year, month)))
+    return date(year, month, min(day.day, _days(year, month)))
 
 
 def latest_due(today: date, months: int) -> date:
-    """The latest termination date that is due today: `due_on(end, months) <= today` for just the dates up to it."""
+    """The latest termination date that is due today: `months_later(end, months) <= today` for just the dates up to it."""
     year, month = _month(today, -months)
     if year < date.min.year:
         return date.min
