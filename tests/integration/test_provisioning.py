@@ -668,9 +668,11 @@ async def test_statements_within_the_door(firm: Firm, monkeypatch: pytest.Monkey
     by_reference = ["lock", "find_by_reference", "update", "record"]
     assert await statements(firm.change(employee, manager_ref=boss.id)) == by_reference
     ended = ["end_of_employee"]
-    assert await statements(firm.change(employee, active=False)) == ["lock", "update", *ended, "record"]
+    # Only whoever is about to lose his access pays for the brake.
+    suspended = ["take", "lock", "of_employee", "note", "update", *ended, "record"]
+    assert await statements(firm.change(employee, active=False)) == suspended
     left = ["update", *ended, "end_of_employee", "forget", "forget_names", "unlink_reports", "record"]
-    gone = ["lock_to_remove", "former_names", *left]
+    gone = ["take", "lock_to_remove", "former_names", *left]
     assert await statements(firm.remove(employee)) == gone
 
 

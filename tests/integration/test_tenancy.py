@@ -89,6 +89,13 @@ async def furnished(firm: Firm) -> Firm:
         uuid_of(anna),
     )
     await Groups(firm).create("Alle", anna)
+    await firm.as_owner("insert into brakes (company_id) values ($1)", firm.company_id)
+    await firm.as_owner(
+        "insert into held_changes (company_id, employee_id, step, state, asked_at, last_asked_at, times, asked_by, request_id) "
+        "values ($1, $2, 'suspend', 'held', now(), now(), 1, '', '')",
+        firm.company_id,
+        uuid_of(anna),
+    )
     return firm
 
 

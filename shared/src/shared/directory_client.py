@@ -33,17 +33,20 @@ from shared.operations import (
     GET_EMPLOYEE,
     GET_GROUP,
     LIST_FINDINGS,
+    LIST_HELD_CHANGES,
     NOTE_MAPPING,
     OPEN_SESSION,
     PROVISION_EMPLOYEE,
     READ_SESSION,
+    REFUSE_HELD_CHANGES,
     RELEASE_ATTRIBUTE,
+    RELEASE_HELD_CHANGES,
     REMOVE_EMPLOYEE,
     REMOVE_GROUP,
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, employee, group, login, people
+from shared.schemas import Schema, brake, employee, group, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -184,6 +187,15 @@ class DirectoryClient:
         return await self._call(END_SESSION, request)
 
     # Setup admin: called by sso-gateway with the admin's session.
+
+    async def list_held_changes(self, request: brake.ListHeldChanges) -> brake.HeldChanges:
+        return await self._call(LIST_HELD_CHANGES, request)
+
+    async def release_held_changes(self, request: brake.ReleaseHeldChanges) -> brake.ReleasedHeldChanges:
+        return await self._call(RELEASE_HELD_CHANGES, request)
+
+    async def refuse_held_changes(self, request: brake.RefuseHeldChanges) -> brake.RefusedHeldChanges:
+        return await self._call(REFUSE_HELD_CHANGES, request)
 
     async def edit_employee(self, request: people.EditEmployee) -> people.PersonView:
         return await self._call(EDIT_EMPLOYEE, request)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.employees.brake import Limit, Recent, exceeds, may_exceed, noted, recent
+from directory.brake.rule import Limit, Recent, exceeds, may_exceed, noted, recent
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 USUAL = Limit(people=30, percent=30)

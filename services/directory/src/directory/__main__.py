@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import company, ending, people
+from directory.cli import brake, company, ending, people
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -23,7 +23,7 @@ from shared.telemetry.logs import configure_logs
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people, ending)
+COMPANY_COMMANDS = (company, people, ending, brake)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """

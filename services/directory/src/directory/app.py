@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from directory.access import provisioning
+from directory.brake.setup import routes as brake_routes
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
@@ -65,6 +66,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
             *employee_routes(database, callers),
             *people_routes(database, callers),
             *group_routes(database, callers),
+            *brake_routes(database, callers),
             *login_routes(database, callers),
         ],
         resources=resources,

@@ -22,4 +22,10 @@ GROUP_MEMBERS = Counter(
     "Members of provisioned groups: added, removed, or left out of a request because they have departed",
     ["change"],
 )
+HELD_CHANGES = Counter(
+    "directory_held_changes_total",
+    "Deactivations at the mass-change brake: held; asked_again while held or refused; withdrawn by Entra; released, refused by "
+    "somebody of the company or an operator; done after a release",
+    ["result"],
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from directory.brake.applying import apply
+from directory.brake.holds import lapse
 from directory.cli.environment import owner_database
 from directory.companies import deleting
 from directory.database import Database, statement
@@ -25,7 +27,16 @@ _EXPIRED = {
     "tickets": statement("login_tickets.sweep", "delete from login_tickets where company_id = $1 and expires_at <= $2"),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
 }
-_IS_OVER = statement("companies.is_over", "select ends_at <= $2 from companies where company_id = $1")
+# Most companies have nothing more to do, and cost one transaction.
+_STANDING = statement(
+    "companies.standing",
+    """
+    select coalesce(ends_at <= $2, false) as is_over, erase_after_months is not null as erases,
+        exists (select from held_changes where company_id = $1 and state = 'released') as released
+    from companies
+    where company_id = $1
+    """,
+)
 
 
 async def sweep(settings: DatabaseSettings) -> dict[str, int]:
@@ -34,7 +45,10 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
     Raises:
         DomainError: at the end of it, naming the companies that failed.
     """
-    swept, failed = Counter({**dict.fromkeys(_EXPIRED, 0), "people": 0, "companies": 0}), list[str]()
+    swept, failed = (
+        Counter({**dict.fromkeys(_EXPIRED, 0), "held deactivations": 0, "people": 0, "companies": 0}),
+        list[str](),
+    )
     async with owner_database(settings) as database:
         for name in await database.company_names():
             async with _passed_over(name, failed):
@@ -64,9 +78,16 @@ async def _passed_over(company: str, failed: list[str]) -> AsyncIterator[None]:
 async def _sweep_company(database: Database, name: str) -> dict[str, int]:
     scope = database.scope_for_name(name)
     async with scope.transaction(deleting.SYSTEM) as tx:
-        deleted = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
-        is_over = await tx.fetchval(_IS_OVER, tx.company_id, tx.now)
-    if is_over:
+        swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
+        swept["held deactivations"] = await lapse(tx)
+        standing = await tx.fetchrow(_STANDING, tx.company_id, tx.now)
+    if standing is None:
+        return swept
+    if standing["is_over"]:
         await deleting.delete(database, name)
-        return {**deleted, "companies": 1}
-    return {**deleted, "people": await erase_due(lambda: scope.transaction(deleting.SYSTEM))}
+        return {**swept, "companies": 1}
+    if standing["released"]:
+        await apply(lambda: scope.transaction(deleting.SYSTEM))
+    if standing["erases"]:
+        swept["people"] = await erase_due(lambda: scope.transaction(deleting.SYSTEM))
+    return swept

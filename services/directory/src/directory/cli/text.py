@@ -93,7 +93,7 @@ def shown(answer: dict[str, Any]) -> str:
             ]
         ),
         "",
-        _table(
+        table(
             ("Certificate", "valid until", "last signed"),
             (
                 (entry["fingerprint"][:16] + "…", _moment(entry["not_after"]), _moment(entry["last_signed_at"]))
@@ -101,7 +101,7 @@ def shown(answer: dict[str, Any]) -> str:
             ),
         ),
         "",
-        _table(
+        table(
             ("SCIM token", "issued", "last used", "expires", "revoked"),
             (
                 (
@@ -118,7 +118,7 @@ def shown(answer: dict[str, Any]) -> str:
 def listed(answer: dict[str, Any]) -> str:
     if not answer["companies"]:
         return "No company yet. Set one up: directory company apply -f company.yaml"
-    return _table(
+    return table(
         ("Company", "name", "sign-on", "provisioning", "since", "ends"),
         (
             (
@@ -172,7 +172,7 @@ def _columns(rows: list[tuple[str, str]]) -> str:
     return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     table = [head, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     return "\n".join(

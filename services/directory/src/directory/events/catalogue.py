@@ -50,6 +50,16 @@ class EventKind(StrEnum):
     employee_unblocked = "employee.unblocked", "HR gave the access back"
     employee_adoption_confirmed = "employee.adoption_confirmed", "A Setup admin lets Entra take this account over"
     employee_work_done = "employee.work_done", "HR has dealt with what a leaver left behind"
+    employee_deactivation_held = (
+        "employee.deactivation_held",
+        "Entra asked to deactivate him, as one of too many within an hour; he keeps his access until somebody decides",
+    )
+    employee_deactivation_withdrawn = (
+        "employee.deactivation_withdrawn",
+        "Entra wants the held deactivation no more: it said active, or has not asked for two days",
+    )
+    employee_deactivation_released = "employee.deactivation_released", "The held deactivation is to be done; it follows"
+    employee_deactivation_refused = "employee.deactivation_refused", "The held deactivation is not to be done"
     employee_departed = "employee.departed", "Hard delete: login name and e-mail released; sessions ended"
     employee_erased = (
         "employee.erased",

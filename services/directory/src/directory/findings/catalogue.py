@@ -31,3 +31,8 @@ class FindingKind(StrEnum):
         "Entra wants to take over the account of a Setup admin; subject: the employee. Closed when one is confirmed (A24)",
     )
     rehire = "rehire", "Somebody returned after a long time, and HR must choose how; subject: the employee (A11)"
+    mass_deactivation_held = (
+        "mass_deactivation_held",
+        "Entra asks to deactivate more people within an hour than the company allows; those beyond are held; subject: company. "
+        "Closed when somebody releases or refuses them, or Entra wants none of them any more",
+    )

@@ -15,6 +15,7 @@ from directory.employees.lifecycle import local_date
 from directory.employees.writing import repeated
 from directory.events.catalogue import EventKind
 from directory.events.store import former_names, record, record_many
+from directory.groups.membership import forget_member
 from directory.retention import store
 from directory.retention.due import latest_due
 from directory.retention.naming import Erased, naming
@@ -65,6 +66,8 @@ async def _erase_batch(tx: CompanyTx, told: set[str] | None) -> tuple[int, set[s
         for row in rows
     ]
     await _release(tx, ids)
+    for one in sorted(EmployeeId(row["employee_id"]) for row in rows if row["state"] == "suspended"):
+        await forget_member(tx, one)
     await _clear(tx, ids, naming(erased, told | await store.references_waiting(tx)))
     await store.forget(tx, ids, await _names_in_findings(tx, ids, erased))
     record_many(tx, EventKind.employee_erased, ((one, {}) for one in ids))

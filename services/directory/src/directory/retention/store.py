@@ -16,7 +16,7 @@ _RULE = statement("companies.erase_after", "select erase_after_months from compa
 _DUE = statement(
     "employees.due",
     """
-    select employee_id, login_key, email_key, external_id, released_sha256
+    select employee_id, state, login_key, email_key, external_id, released_sha256
     from employees
     where company_id = $1 and termination_date <= $2 and state <> 'active' and rehire_asked_at is null
     order by termination_date, employee_id
