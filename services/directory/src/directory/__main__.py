@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import brake, company, ending, people
+from directory.cli import brake, company, ending, overlaps, people
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -90,7 +90,8 @@ async def _migrate(settings: DatabaseSettings, parsed: argparse.Namespace) -> An
 async def _sweep(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
     if not logging.getLogger().handlers:
         configure_logs("directory", level="INFO", log_format="json")
-    return {"deleted": await sweep.sweep(settings)}
+    swept = await sweep.sweep(settings)
+    return {"overlaps": swept.pop("overlaps"), "deleted": swept}
 
 
 def _told_migrated(answer: Answer) -> str:
@@ -99,7 +100,7 @@ def _told_migrated(answer: Answer) -> str:
 
 def _told_swept(answer: Answer) -> str:
     counts = ", ".join(f"{count} {what}" for what, count in answer["deleted"].items())
-    return f"deleted what has expired: {counts}"
+    return f"Deleted what has had its time: {counts}. In several companies of an Entra tenant: {answer['overlaps']} people."
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,10 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     migrating.add_argument("--wait", type=float, default=120.0, metavar="SECONDS", help="for another migration to end")
     migrating.set_defaults(do=_migrate, told=_told_migrated)
-    sweeping = commands.add_parser("sweep", help="delete expired logins, tickets and sessions (safe at any time)")
+    sweeping = commands.add_parser("sweep", help="delete what has had its time (safe at any time, and several at once)")
     sweeping.set_defaults(do=_sweep, told=_told_swept)
     for command in (migrating, sweeping):
         command.add_argument("--json", action="store_true", help="answer as JSON")
+    overlaps.add_to(commands)
     told = "set up and look after companies"
     companies = commands.add_parser("company", help=told, description=told, epilog=EXAMPLES, formatter_class=_Raw)
     subcommands = companies.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")

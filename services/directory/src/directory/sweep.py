@@ -12,6 +12,7 @@ from directory.brake.holds import lapse
 from directory.cli.environment import owner_database
 from directory.companies import deleting
 from directory.database import Database, statement
+from directory.overlaps import close_where_alone, report
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
 from shared.errors import DomainError, ErrorCode
@@ -40,7 +41,7 @@ _STANDING = statement(
 
 
 async def sweep(settings: DatabaseSettings) -> dict[str, int]:
-    """How many of each kind were deleted.
+    """How many of each kind were deleted; and how many people are in several companies of an Entra tenant (`overlaps`).
 
     Raises:
         DomainError: at the end of it, naming the companies that failed.
@@ -56,6 +57,8 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
         for company_id in await deleting.unfinished(database):
             async with _passed_over(str(company_id), failed):
                 await deleting.go_on(database, company_id)
+        async with _passed_over("overlaps", failed):
+            swept["overlaps"] = await report(database)
     if failed:
         raise DomainError(ErrorCode.unavailable, f"Not swept, see the log: {', '.join(failed)}. All others were.")
     return dict(swept)
@@ -80,6 +83,7 @@ async def _sweep_company(database: Database, name: str) -> dict[str, int]:
     async with scope.transaction(deleting.SYSTEM) as tx:
         swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
         swept["held deactivations"] = await lapse(tx)
+        await close_where_alone(tx)
         standing = await tx.fetchrow(_STANDING, tx.company_id, tx.now)
     if standing is None:
         return swept

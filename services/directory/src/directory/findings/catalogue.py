@@ -36,3 +36,8 @@ class FindingKind(StrEnum):
         "Entra asks to deactivate more people within an hour than the company allows; those beyond are held; subject: company. "
         "Closed when somebody releases or refuses them, or Entra wants none of them any more",
     )
+    overlap = (
+        "overlap",
+        "Somebody is active in another company of the same Entra tenant too, as an employee of that one; subject: the employee "
+        "here (A15). Looked for by `directory sweep`, and closed when it is over",
+    )
