@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from directory.database import CompanyTx, Database, Statement
-from directory.employees import store
 from shared.errors import DomainError, ErrorCode
-from shared.schemas.employee import Condition, Employee, FindEmployees, ScimCredential
+from shared.schemas.employee import Condition, FindEmployees, ScimCredential
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls, uuid_of
 
@@ -478,22 +477,6 @@ async def test_a_cycle_of_managers_is_stored(firm: Firm) -> None:
     assert (await firm.get(people[2])).manager_id is None
 
 
-async def test_the_approver_role_follows_active_reports(firm: Firm) -> None:
-    """S53, A17, D9."""
-
-    async def is_approver(employee: Employee) -> bool:
-        async with firm.database.scope_for_id(firm.company_id).transaction() as tx:
-            return await store.is_approver(tx, uuid_of(employee))
-
-    boss = await firm.create(login="boss@firma.dk")
-    assert not await is_approver(boss)
-    report = await firm.create(manager_ref=boss.id)
-    assert await is_approver(boss)
-    await firm.change(report, active=False)
-    assert not await is_approver(boss)
-    assert (await firm.row(boss))["roles"] == [], "never stored"
-
-
 async def test_a_manager_of_another_company_never_links(firm: Firm, other_firm: Firm) -> None:
     """D8, D15."""
     foreign = await other_firm.create(login="boss@firma.dk", external_id="boss-1")
@@ -671,7 +654,7 @@ async def test_statements_within_the_door(firm: Firm, monkeypatch: pytest.Monkey
     # Only whoever is about to lose his access pays for the brake.
     suspended = ["take", "lock", "of_employee", "note", "update", *ended, "record"]
     assert await statements(firm.change(employee, active=False)) == suspended
-    left = ["update", *ended, "end_of_employee", "forget", "forget_names", "unlink_reports", "record"]
+    left = ["update", *ended, "forget", "forget_names", "unlink_reports", "record"]
     gone = ["take", "lock_to_remove", "former_names", *left]
     assert await statements(firm.remove(employee)) == gone
 

@@ -25,6 +25,7 @@ from shared.operations import (
     EDIT_EMPLOYEE,
     END_EMPLOYMENT,
     END_SESSION,
+    EXPLAIN_APPROVERS,
     FIND_COMPANIES,
     FIND_EMPLOYEES,
     FIND_GROUPS,
@@ -32,10 +33,13 @@ from shared.operations import (
     GET_CONNECTION,
     GET_EMPLOYEE,
     GET_GROUP,
+    GRANT_ROLE,
+    LIST_APPROVAL_PROBLEMS,
     LIST_FINDINGS,
     LIST_HELD_CHANGES,
     NOTE_MAPPING,
     OPEN_SESSION,
+    PREVIEW_FOLLOWING,
     PROVISION_EMPLOYEE,
     READ_SESSION,
     REFUSE_HELD_CHANGES,
@@ -43,10 +47,12 @@ from shared.operations import (
     RELEASE_HELD_CHANGES,
     REMOVE_EMPLOYEE,
     REMOVE_GROUP,
+    REVOKE_ROLE,
+    SET_ONLY_DIRECT_APPROVER,
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, brake, employee, group, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -223,3 +229,21 @@ class DirectoryClient:
 
     async def finish_work(self, request: people.FinishWork) -> people.PersonView:
         return await self._call(FINISH_WORK, request)
+
+    async def explain_approvers(self, request: approvers.ExplainApprovers) -> approvers.ExplainedApprovers:
+        return await self._call(EXPLAIN_APPROVERS, request)
+
+    async def list_approval_problems(self, request: approvers.ListApprovalProblems) -> approvers.ApprovalProblems:
+        return await self._call(LIST_APPROVAL_PROBLEMS, request)
+
+    async def preview_following(self, request: approvers.PreviewFollowing) -> approvers.FollowingPreview:
+        return await self._call(PREVIEW_FOLLOWING, request)
+
+    async def grant_role(self, request: approvers.ChangeRole) -> approvers.Roles:
+        return await self._call(GRANT_ROLE, request)
+
+    async def revoke_role(self, request: approvers.ChangeRole) -> approvers.Roles:
+        return await self._call(REVOKE_ROLE, request)
+
+    async def set_only_direct_approver(self, request: approvers.SetOnlyDirectApprover) -> approvers.Roles:
+        return await self._call(SET_ONLY_DIRECT_APPROVER, request)

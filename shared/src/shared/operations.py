@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, brake, employee, group, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, login, people
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -298,4 +298,53 @@ REFUSE_HELD_CHANGES = Operation(
     caller="sso-gateway",
     summary="Do not do what is held, however often Entra asks",
     refusals=_SETUP_REFUSALS,
+)
+
+EXPLAIN_APPROVERS = Operation(
+    "/setup/explain_approvers",
+    approvers.ExplainApprovers,
+    approvers.ExplainedApprovers,
+    caller="sso-gateway",
+    summary="Who approves for an employee and why, and what is wrong with it",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+LIST_APPROVAL_PROBLEMS = Operation(
+    "/setup/list_approval_problems",
+    approvers.ListApprovalProblems,
+    approvers.ApprovalProblems,
+    caller="sso-gateway",
+    summary="What is wrong with the company's approval, with everybody whom it affects",
+    refusals=_SETUP_REFUSALS,
+)
+PREVIEW_FOLLOWING = Operation(
+    "/setup/preview_following",
+    approvers.PreviewFollowing,
+    approvers.FollowingPreview,
+    caller="sso-gateway",
+    summary="For whom others would approve if Entra's managers were followed, or no more; changes nothing",
+    refusals=_SETUP_REFUSALS,
+)
+GRANT_ROLE = Operation(
+    "/setup/grant_role",
+    approvers.ChangeRole,
+    approvers.Roles,
+    caller="sso-gateway",
+    summary="Grant a role; with departments, make somebody approver of these",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.invalid_value),
+)
+REVOKE_ROLE = Operation(
+    "/setup/revoke_role",
+    approvers.ChangeRole,
+    approvers.Roles,
+    caller="sso-gateway",
+    summary="Take a role away; with departments, these alone",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.invalid_value),
+)
+SET_ONLY_DIRECT_APPROVER = Operation(
+    "/setup/set_only_direct_approver",
+    approvers.SetOnlyDirectApprover,
+    approvers.Roles,
+    caller="sso-gateway",
+    summary="Whether the direct approver alone approves for an employee",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )

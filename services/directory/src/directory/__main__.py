@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import brake, company, ending, overlaps, people
+from directory.cli import approvers, brake, company, ending, overlaps, people
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -23,7 +23,7 @@ from shared.telemetry.logs import configure_logs
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people, ending, brake)
+COMPANY_COMMANDS = (company, people, approvers, ending, brake)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
@@ -32,6 +32,8 @@ examples:
   directory company diff -f contoso.yaml           what apply would change
   directory company scim-token contoso             one more token; the older ones stay valid
   directory company scim-token contoso --revoke tok_…
+  directory company approvers contoso anna@contoso.com    who approves for her, and why
+  directory company approvers contoso --preview off       for whom others would approve then
 """
 
 

@@ -9,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from directory.access import provisioning
+from directory.approvers.routes import routes as approver_routes
 from directory.brake.setup import routes as brake_routes
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
@@ -68,6 +69,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
             *group_routes(database, callers),
             *brake_routes(database, callers),
             *login_routes(database, callers),
+            *approver_routes(database, callers),
         ],
         resources=resources,
         ready=ready,

@@ -130,10 +130,10 @@ async def _of_tenant(database: Database, tenant_id: UUID, companies: Sequence[UU
 
 
 async def _linked_count(database: Database, company_id: UUID) -> int:
-    people = 0
+    counted = list[int]()
     async with _while_it_is_there(), database.scope_for_id(company_id).transaction(SYSTEM) as tx:
-        people = await tx.fetchval(_LINKED_COUNT, tx.company_id)
-    return people
+        counted.append(await tx.fetchval(_LINKED_COUNT, tx.company_id))
+    return sum(counted)
 
 
 async def _linked(database: Database, company_id: UUID, first: UUID, last: UUID) -> list[tuple[UUID, Membership]]:

@@ -6,14 +6,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from directory.approvers.operations import preview_following
 from directory.cli import text
 from directory.cli.environment import operator, owner_database
 from directory.companies import operations
 from directory.companies.fields import ManifestRefused, Problem
 from directory.companies.manifest import MAX_BYTES, Manifest, read_manifest
+from directory.database import Database
 from directory.settings import DatabaseSettings
 
 Answer = dict[str, Any]
+
+SHOWN_IN_DIFF = 20
+"""Employees for whom others would approve."""
 
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -105,7 +110,19 @@ async def apply(settings: DatabaseSettings, manifest: Manifest) -> Answer:
 
 async def diff(settings: DatabaseSettings, manifest: Manifest) -> Answer:
     async with owner_database(settings) as database:
-        return {"company": manifest.company, "changes": await operations.difference(database, manifest)}
+        changes = await operations.difference(database, manifest)
+        answer: Answer = {"company": manifest.company, "changes": changes}
+        following = changes.get("approvers.follow_entra_managers", {})
+        if following.get("before") is not None:
+            answer["approvers"] = await _approvers_changed(database, manifest)
+        return answer
+
+
+async def _approvers_changed(database: Database, manifest: Manifest) -> Answer:
+    """For how many others would approve under the manifest's setting, and the first of them."""
+    async with database.scope_for_name(manifest.company).transaction() as tx:
+        preview = await preview_following(tx, follow=manifest.follow_entra_managers, limit=SHOWN_IN_DIFF)
+    return {"changed": preview.changed, "employees": [one.employee_id for one in preview.changes]}
 
 
 async def show(settings: DatabaseSettings, company: str) -> Answer:

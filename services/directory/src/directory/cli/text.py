@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from directory.cli.approvers_text import affected
+
 
 def applied(answer: dict[str, Any]) -> str:
     company, sso, provisioning = answer["company"], answer["sso"], answer["provisioning"]
@@ -71,6 +73,9 @@ def differences(answer: dict[str, Any]) -> str:
     lines = [f"apply would change {answer['company']}:"]
     for field, change in answer["changes"].items():
         lines.append(f"  {field}: {_value(change['before'])} -> {_value(change['after'])}")
+    if "approvers" in answer:
+        follow = answer["changes"]["approvers.follow_entra_managers"]["after"]
+        lines.append(affected(answer["company"], answer["approvers"], follow=follow))
     return "\n".join(lines)
 
 

@@ -8,11 +8,20 @@ until Entra names another. Self-references and cycles are stored as they are; no
 
 import hashlib
 from collections.abc import Sequence
+from datetime import date, timedelta
 from uuid import UUID
 
 from directory.employees.keys import search_key
 from directory.employees.record import EmployeeRecord
 from shared.ids import EmployeeId, employee_from_text, employee_text
+
+GRACE = timedelta(days=30)
+"""How long a manager stays Approver after a report left him (A17): as long as Entra keeps a deleted user, who may come back."""
+
+
+def left_after(today: date) -> date:
+    """Reports whose employment ended after this date still make an Approver, as active ones do."""
+    return today - GRACE
 
 
 def resolve(manager_ref: str, people: Sequence[EmployeeRecord]) -> EmployeeId | None:

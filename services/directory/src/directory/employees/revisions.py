@@ -122,7 +122,7 @@ def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
 def departed(
     before: EmployeeRecord, now: datetime, time_zone: str, on: date | None = None, former: Iterable[str] = ()
 ) -> EmployeeRecord:
-    """Names released; `on`: the termination date that HR chose.
+    """Names released, roles gone; `on`: the termination date that HR chose.
 
     For audit (S40), and so that an erasure finds what still refers to him, stay a random salt of 16 bytes and the salted SHA-256
     of the login name's key, of the other names', and of those he bore before (`former`).
@@ -133,6 +133,7 @@ def departed(
     released = salt + b"".join(hashlib.sha256(salt + key.encode()).digest() for key in (login_key, *sorted(others)))
     return msgspec.structs.replace(
         after,
+        roles=(),
         released_sha256=released,
         termination_date=on or after.termination_date,
         blocked_at=None,

@@ -187,16 +187,6 @@ _REHIRE_ASK_AFTER_DAYS = statement(
     "companies.rehire_ask_after_days", "select rehire_ask_after_days from companies where company_id = $1"
 )
 
-_END_GRANTS = statement(
-    "department_approvers.end_of_employee",
-    "delete from department_approvers where company_id = $1 and employee_id = $2",
-)
-
-_IS_APPROVER = statement(
-    "employees.is_approver",
-    "select exists (select 1 from employees where company_id = $1 and manager_id = $2 and state = 'active')",
-)
-
 _owners = msgspec.json.Decoder(dict[str, Ownership])
 
 Gates = Sequence[tuple[int, bool]]
@@ -277,17 +267,6 @@ async def unlink_reports(tx: CompanyTx, manager_id: EmployeeId) -> list[Employee
 async def rehire_ask_after_days(tx: CompanyTx) -> int | None:
     """The company's rule for returns (A11); None: nobody is asked."""
     found: int | None = await tx.fetchval(_REHIRE_ASK_AFTER_DAYS, tx.company_id)
-    return found
-
-
-async def end_grants(tx: CompanyTx, departed: EmployeeId) -> None:
-    """What he was allowed as an approver of departments."""
-    await tx.execute(_END_GRANTS, tx.company_id, departed)
-
-
-async def is_approver(tx: CompanyTx, employee_id: EmployeeId) -> bool:
-    """The derived Approver role: at least one active report (A17, decision D9)."""
-    found: bool = await tx.fetchval(_IS_APPROVER, tx.company_id, employee_id)
     return found
 
 

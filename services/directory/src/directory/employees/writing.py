@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import asyncpg
 
+from directory.approvers.grants import lose_departments
 from directory.database import CompanyTx
 from directory.employees import revisions, store
 from directory.employees.managers import link_waiting_reports, release_reports
@@ -62,12 +63,12 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     after = revisions.departed(before, tx.now, tx.company.time_zone, on, former)
     await store.update(tx, after)
     await end_sessions(tx, before.employee_id)
-    await store.end_grants(tx, before.employee_id)
     await forget_member(tx, before.employee_id)
     # The released names themselves must not be kept, nor in what was told before (S40).
     await forget_names(tx, before.employee_id)
     told = {name: change for name, change in differences(before, after).items() if name not in RELEASED}
-    record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes=told)
+    lost = await lose_departments(tx, before)
+    record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes={**told, **lost})
     await release_reports(tx, before.employee_id)
     return after
 

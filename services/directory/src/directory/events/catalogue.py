@@ -67,6 +67,18 @@ class EventKind(StrEnum):
     )
     employee_manager_linked = "employee.manager_linked", "A manager who was waited for appeared and is linked now"
     employee_manager_lost = "employee.manager_lost", "The manager departed; the employee waits for another one"
+    employee_role_granted = (
+        "employee.role_granted",
+        "HR granted a role, or departments to approve for",
+    )
+    employee_role_revoked = (
+        "employee.role_revoked",
+        "HR took a role away, or departments to approve for",
+    )
+    employee_approval_changed = (
+        "employee.approval_changed",
+        "HR chose whether the direct approver alone approves for the employee",
+    )
     employee_linked = "employee.linked", "The first login tied the Entra object id to the employee"
     session_opened = "session.opened", "Somebody signed in"
     session_ended = "session.ended", "A session was ended by its owner"

@@ -9,6 +9,8 @@ import asyncpg
 import msgspec
 
 from directory.database import CompanyTx, statement
+from directory.employees.approvers import left_after
+from directory.employees.lifecycle import local_date
 from directory.logins.decision import Flow, LoginPolicy, Membership, Person
 from shared.ids import EmployeeId, new_uuid7
 from shared.schemas.login import LoginAttempt
@@ -126,7 +128,7 @@ _READ_SESSION = statement(
     select s.employee_id, s.signed_in_at, s.expires_at, e.login_name, e.email, e.given_name, e.family_name, e.roles,
         exists (
             select 1 from employees r
-            where r.company_id = $1 and r.manager_id = e.employee_id and r.state = 'active'
+            where r.company_id = $1 and r.manager_id = e.employee_id and (r.state = 'active' or r.termination_date > $4)
         ) as has_reports
     from sessions s
     join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id
@@ -302,7 +304,8 @@ async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.R
 
 async def read_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record | None:
     """The session with its owner, if it is live and he is active."""
-    return await tx.fetchrow(_READ_SESSION, tx.company_id, session_sha256, tx.now)
+    reports_left_after = left_after(local_date(tx.now, tx.company.time_zone))
+    return await tx.fetchrow(_READ_SESSION, tx.company_id, session_sha256, tx.now, reports_left_after)
 
 
 async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:
