@@ -13,6 +13,8 @@ from directory.approvers import answers, grants_store, operations, store
 from directory.approvers.overview import whole
 from directory.approvers.rules import effective
 from directory.database import CompanyTx, Database, Statement
+from directory.employees import hr, writing
+from directory.employees.record import EmployeeRecord
 from shared.approval import DirectStatus, ProblemKind
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text, new_employee_id
@@ -144,6 +146,49 @@ async def test_a_manager_who_is_renamed_to_the_name_waited_for_is_linked_and_sta
     assert await approval.who(waiting) == {"Boss": "entra_manager"}
     await approval.firm.change(boss, login_name="direktor@firma.dk")
     assert await approval.who(waiting) == {"Boss": "entra_manager"}
+
+
+async def test_a_manager_in_a_new_employment_has_his_reports_although_entra_still_names_the_former_one(
+    approval: Approval, days_pass: Callable[[int], None], anna: Employee, boss: Employee
+) -> None:
+    """S58, A11."""
+    firm = approval.firm
+    await firm.as_owner("update companies set rehire_ask_after_days = 10")
+    await firm.change(boss, active=False)
+    days_pass(20)
+    await firm.change(boss, active=True)
+    assert await approval.kinds(anna) == ["manager_suspended", "nobody"], "HR has not chosen yet"
+    async with firm.operator() as tx:
+        again = await hr.decide_rehire(tx, boss.id, "new_employment")
+    assert await approval.who(anna) == {"Boss": "entra_manager"}
+    assert (await firm.get(anna)).manager_id == employee_text(again.employee_id)
+    assert (await firm.get(anna)).manager_ref == boss.id, "as Entra sent it, and compares it"
+    later = await approval.person("Later", manager_ref=boss.id)
+    assert await approval.who(later) == {"Boss": "entra_manager"}
+    assert (await firm.kinds(anna))[-2:] == ["employee.manager_lost", "employee.manager_linked"]
+
+
+async def test_a_report_who_names_the_former_employment_at_the_moment_of_the_new_one_is_linked(
+    approval: Approval, days_pass: Callable[[int], None]
+) -> None:
+    firm = approval.firm
+    await firm.as_owner("update companies set rehire_ask_after_days = 10")
+    for round_ in range(6):
+        boss = await approval.person(f"Boss{round_}")
+        report = await approval.person(f"R{round_}")
+        await firm.change(boss, active=False)
+        days_pass(20)
+        await firm.change(boss, active=True)
+
+        async def begin_anew(person: str = boss.id) -> EmployeeRecord:
+            async def attempt() -> EmployeeRecord:
+                async with firm.operator() as tx:
+                    return await hr.decide_rehire(tx, person, "new_employment")
+
+            return await writing.repeated(attempt)
+
+        again, _ = await asyncio.gather(begin_anew(), firm.change(report, manager_ref=boss.id))
+        assert (await firm.get(report)).manager_id == employee_text(again.employee_id)
 
 
 async def test_a_blocked_manager_who_is_waited_for_is_linked_and_counts_when_he_is_let_in_again(
