@@ -15,10 +15,12 @@ from directory.approvers.rules import effective
 from directory.database import CompanyTx, Database, Statement
 from directory.employees import hr, writing
 from directory.employees.record import EmployeeRecord
+from directory.employees.releasing import release_attribute
 from shared.approval import DirectStatus, ProblemKind
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text, new_employee_id
 from shared.schemas.employee import Employee
+from shared.schemas.people import EmployeeEdits
 from tests.support.approval import Approval
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls
@@ -101,6 +103,24 @@ async def test_a_chosen_manager_is_told_as_hrs_or_the_imports(
         await approval.chosen(anna, helper, owner)
         assert await approval.who(anna) == {"Helper": "chosen_manager"}
         assert (await approval.explain(anna)).direct.source == owner
+
+
+async def test_where_the_manager_is_mapped_no_more_hr_chooses_the_direct_approver(
+    approval: Approval, anna: Employee, helper: Employee
+) -> None:
+    """S25, S59, B9."""
+    firm = approval.firm
+    async with firm.operator() as tx:
+        with pytest.raises(DomainError, match="manager_ref comes from Entra"):
+            await hr.edit_employee(tx, anna.id, EmployeeEdits(manager_ref=helper.id))
+    await release_attribute(firm.operator, "manager_ref")
+    assert await approval.who(anna) == {"Boss": "chosen_manager"}, "as it was, and HR's from now on"
+    async with firm.operator() as tx:
+        await hr.edit_employee(tx, anna.id, EmployeeEdits(manager_ref="helper@firma.dk"))
+    for follow in (True, False):
+        await approval.follow(follow)
+        assert await approval.who(anna) == {"Helper": "chosen_manager"}
+        assert (await approval.explain(anna)).direct.source == "hr"
 
 
 async def test_a_suspended_blocked_or_departed_manager_is_a_problem_and_the_setup_admins_approve(
