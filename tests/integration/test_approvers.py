@@ -22,6 +22,7 @@ from shared.ids import employee_text, new_employee_id
 from shared.schemas.employee import Employee
 from shared.schemas.people import EmployeeEdits
 from tests.support.approval import Approval
+from tests.support.big_company import MANY, close_circle, populate
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls
 
@@ -659,49 +660,11 @@ async def test_one_employee_is_explained_as_the_whole_company_is_looked_over(app
 # At the size of a big company
 
 
-MANY = 50_000
-
-
-def numbered(number: str) -> str:
-    """SQL of the id of the person with this number."""
-    return f"lpad(to_hex({number}), 32, '0')::uuid"
-
-
-_PEOPLE = f"""
-    insert into employees
-        (company_id, employee_id, source, state, login_name, login_key, email, email_key, given_name, family_name, department,
-         department_key, manager_ref, manager_key, manager_id, owners, roles, created_at, updated_at)
-    select $1, {numbered("n")}, 'entra', 'active', name, name, name, name, name, 'Holm', 'd' || n % 20, 'd' || n % 20, boss, boss,
-        case when boss is not null then {numbered("n + 1")} end, '{{"manager_ref": ["entra", "2026-01-01T00:00:00Z"]}}',
-        case when n < 3 then '{{setup_admin}}'::text[] else '{{}}' end, now(), now()
-    from (
-        select n, 'p' || n as name, case when n < {MANY - 1} then 'p' || n + 1 end as boss
-        from generate_series(0, {MANY - 1}) as n
-    ) as made
-"""  # noqa: S608
-_DEPARTMENTS = """
-    insert into departments (company_id, department_key, name, created_at)
-    select $1, 'd' || n, 'd' || n, now() from generate_series(0, 19) as n
-"""
-_APPROVERS = f"""
-    insert into department_approvers (company_id, department_key, employee_id, beside_manager, granted_at, granted_by)
-    select $1, 'd' || n % 20, {numbered("n")}, true, now(), 'operator' from generate_series(100, 199) as n
-"""  # noqa: S608
-_LAST_MANAGER = f"""
-    update employees
-    set manager_ref = $1::text, manager_key = $1::text, manager_id = case when $1::text is not null then {numbered("0")} end
-    where employee_id = {numbered(str(MANY - 1))}
-"""  # noqa: S608
-
-
 @pytest.fixture(scope="module")
 async def big_firm(firm_database: Database, firm_urls: Urls) -> Firm:
-    """50,000 people in one chain of managers, 20 departments with five approvers each, three Setup admins."""
     firm = await Firm.founded(firm_database, firm_urls)
     async with firm.owner() as owner:
-        for sql in (_DEPARTMENTS, _PEOPLE, _APPROVERS):
-            await owner.execute(sql, firm.company_id)
-        await owner.execute("analyze employees")
+        await populate(owner, firm.company_id)
     return firm
 
 
@@ -721,7 +684,8 @@ async def test_a_circle_of_50_000_is_told_of_all_and_one_employee_costs_no_more_
     big_firm: Firm,
 ) -> None:
     approval = Approval(big_firm)
-    await big_firm.as_owner(_LAST_MANAGER, "p0")
+    async with big_firm.owner() as owner:
+        await close_circle(owner, big_firm.company_id, True)
     try:
         page = await approval.problems(limit=3)
         assert page.affected == {"manager_cycle": MANY}
@@ -733,7 +697,8 @@ async def test_a_circle_of_50_000_is_told_of_all_and_one_employee_costs_no_more_
         assert time.perf_counter() - started < 1.0
         assert told.circle == [], "longer than one employee's managers are followed; the overview tells it"
     finally:
-        await big_firm.as_owner(_LAST_MANAGER, None)
+        async with big_firm.owner() as owner:
+            await close_circle(owner, big_firm.company_id, False)
 
 
 async def test_asking_about_one_of_50_000_reads_no_table_from_end_to_end(big_firm: Firm) -> None:
