@@ -27,6 +27,8 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*\Z', re.IGNORECASE)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _NAMES = frozenset({"login_name", "email", "manager_login_name"})
+_REPEATED = frozenset({"title", "department", "country", "manager_login_name", "policy"})
+"""Columns with the same values again and again, of which one is kept."""
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 Cells = tuple[int, list[str]]
@@ -70,13 +72,14 @@ def read_rows(data: bytes, today: date, problems: Remarks) -> list[Row]:
 
 def _checked(cells: Iterable[Cells], columns: list[str | None], today: date, problems: Remarks) -> list[Row]:
     rows: list[Row] = []
+    seen: dict[str, str] = {}
     many = 0
     for line, values in cells:
         many += 1
         if many > MAX_ROWS:
             problems.add(line, "", ProblemCode.too_large, f"The file has more than {MAX_ROWS:,} rows; split it.")
             break
-        row = _row(line, values, columns, today, problems)
+        row = _row(line, values, columns, today, problems, seen)
         if row is not None:
             rows.append(row)
     if not many and not problems.count:
@@ -84,7 +87,9 @@ def _checked(cells: Iterable[Cells], columns: list[str | None], today: date, pro
     return rows
 
 
-def _row(line: int, cells: list[str], columns: list[str | None], today: date, problems: Remarks) -> Row | None:
+def _row(
+    line: int, cells: list[str], columns: list[str | None], today: date, problems: Remarks, seen: dict[str, str]
+) -> Row | None:
     before = problems.count
     values: dict[str, str | date] = {}
     # Excel leaves out empty cells at the end of a row, so a short row is no broken one.
@@ -96,7 +101,8 @@ def _row(line: int, cells: list[str], columns: list[str | None], today: date, pr
             told = f"Cell {number + 1} has a value, and the header no name for it; is a delimiter not quoted?"
             problems.add(line, "", ProblemCode.cell_without_column, told)
         elif (read := _value(line, column, value, today, problems)) is not None:
-            values[FIELDS.get(column, column)] = read
+            again = seen.setdefault(value, value) if column in _REPEATED else read
+            values[FIELDS.get(column, column)] = again
     for column in MANDATORY:
         number = columns.index(column)
         if number >= len(cells) or not cells[number]:
