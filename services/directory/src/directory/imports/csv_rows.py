@@ -62,7 +62,8 @@ def read_rows(data: bytes, today: date, problems: Remarks) -> list[Row]:
     cells = _cells(text, problems)
     header = next(cells, None)
     if header is None:
-        problems.add(0, "", ProblemCode.empty_file, "The file is empty.")
+        if not problems.count:
+            problems.add(0, "", ProblemCode.empty_file, "The file is empty.")
         return []
     columns = read_header(header[1], header[0], problems)
     if problems.count:
@@ -100,7 +101,8 @@ def _row(
         if column is None:
             told = f"Cell {number + 1} has a value, and the header no name for it; is a delimiter not quoted?"
             problems.add(line, "", ProblemCode.cell_without_column, told)
-        elif (read := _value(line, column, value, today, problems)) is not None:
+            break
+        if (read := _value(line, column, value, today, problems)) is not None:
             again = seen.setdefault(value, value) if column in _REPEATED else read
             values[FIELDS.get(column, column)] = again
     for column in MANDATORY:
@@ -207,5 +209,8 @@ class _Lines:
 
 def _known_columns(header: str, delimiter: str) -> int:
     # A header with a line break inside a cell is not whole here: not strict, this is only a look.
-    cells = next(csv.reader([header], delimiter=delimiter), [])
+    try:
+        cells = next(csv.reader([header], delimiter=delimiter), [])
+    except csv.Error:
+        return 0
     return sum(column_of(cell) is not None for cell in cells)
