@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from directory.approvers import grants
 from directory.database import CompanyTx
 from directory.employees import hr, writing
 from directory.employees.releasing import release_attribute
@@ -20,7 +21,7 @@ from shared.schemas.employee import Employee
 from shared.schemas.people import EmployeeEdits
 from tests.support.application import Application, Follower
 from tests.support.clock import SettableClock
-from tests.support.firm import Firm
+from tests.support.firm import Firm, uuid_of
 
 WRITERS, STEPS, FOLLOWERS = 6, 25, 2
 
@@ -44,7 +45,7 @@ class Writers:
         for _ in range(STEPS):
             steps: list[Callable[[], Awaitable[Any]]] = [
                 self.create, self.create, self.change, self.change, self.rename, self.report, self.activate, self.activate,
-                self.remove, self.edit, self.block, self.end,
+                self.remove, self.edit, self.block, self.end, self.grant, self.exempt,
             ]  # fmt: skip
             try:
                 await self.chance.choice(steps)()
@@ -92,6 +93,15 @@ class Writers:
 
     async def end(self) -> None:
         await self._by_hr(lambda tx: hr.end_employment(tx, self.somebody().id))
+
+    async def grant(self) -> None:
+        act = self.chance.choice([grants.grant_role, grants.revoke_role])
+        role = self.chance.choice(["hr_statistics", "self_approver"])
+        await self._by_hr(lambda tx: act(tx, uuid_of(self.somebody()), role))
+
+    async def exempt(self) -> None:
+        only = self.chance.random() < 0.5
+        await self._by_hr(lambda tx: grants.set_only_direct_approver(tx, uuid_of(self.somebody()), only))
 
     async def _by_hr(self, act: Callable[[CompanyTx], Awaitable[Any]]) -> None:
         async def attempt() -> None:
