@@ -15,13 +15,12 @@ _HEAD_WRITES = statement(
 
 async def tell(tx: CompanyTx, many: int) -> None:
     for number in range(many):
-        record(tx, EventKind.company_updated, changes={"brake.people": {"before": None, "after": number}})
+        record(tx, EventKind.company_updated, changes={"name": {"before": None, "after": str(number)}})
     await tx.write_events()
 
 
 async def test_the_head_is_written_once_per_statement_however_many_events_it_tells(firm: Firm) -> None:
     async with firm.database.scope_for_id(firm.company_id).transaction(Actor("operator", "test")) as tx:
-        # What the connection did before may not be in the server's statistics yet, and is counted here too.
         before = await tx.fetchval(_HEAD_WRITES)
         await tell(tx, 500)
         assert await tx.fetchval(_HEAD_WRITES) == before + 1
@@ -39,7 +38,7 @@ async def test_many_events_in_several_statements_and_transactions_are_one_chain(
             await tell(tx, 2)
     rows = await firm.as_owner(
         """
-        select e.sequence, (e.changes -> 'brake.people' ->> 'after')::integer as number,
+        select e.sequence, (e.changes -> 'name' ->> 'after')::integer as number,
             e.hash = registry.event_hash(coalesce(lag(e.hash) over (order by e.sequence), ''), e) as follows
         from events e
         order by e.sequence

@@ -37,4 +37,14 @@ GROUP_MEMBERS = Counter(
     "Members of provisioned groups: added, removed, or left out of a request because they have departed",
     ["change"],
 )
+IMPORTED_ROWS = Counter(
+    "directory_imported_rows_total",
+    "Rows of CSV imports: created, updated, unchanged, refused (with their whole file), or only tried (dry_run)",
+    ["result"],
+)
+IMPORT_SECONDS = Histogram(
+    "directory_import_duration_seconds",
+    "CSV imports from the first byte read to the commit",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

@@ -11,11 +11,15 @@ from shared.schemas.history import EventActor
 
 def events_schema() -> dict[str, Any]:
     """The document as plain data, in a stable order. A kind that is not in it has come in a later release: pass it by."""
+    told = sorted({name for kind in EventKind for name in tells(kind)})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "An event of the feed",
         "oneOf": [_event(kind) for kind in EventKind],
-        "$defs": {"actor": msgspec.json.schema(EventActor)["$defs"]["EventActor"]},
+        "$defs": {
+            "actor": msgspec.json.schema(EventActor)["$defs"]["EventActor"],
+            **{f"change-of-{name}": _change(name) for name in told},
+        },
     }
 
 
@@ -43,7 +47,7 @@ def _event(kind: EventKind) -> dict[str, Any]:
 def _changes(kind: EventKind) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {name: _change(name) for name in sorted(tells(kind))},
+        "properties": {name: {"$ref": f"#/$defs/change-of-{name}"} for name in sorted(tells(kind))},
         "additionalProperties": False,
     }
 
