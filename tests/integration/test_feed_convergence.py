@@ -207,3 +207,31 @@ async def test_a_return_after_a_long_time_is_followed_too(
     assert {one: as_times(kept) for one, kept in follower.people.items()} == {
         one: as_times(shown) for one, shown in present.items()
     }
+
+
+async def test_people_who_came_by_an_import_are_followed_too(application: Application, firm: Firm) -> None:
+    """Imported with managers who come later in the file, imported again, adopted by Entra (S33), suspended and departed."""
+    head = "login_name,email,given_name,family_name,title,employee_number,hired_on,manager_login_name,country\n"
+    rows = [
+        f"p{number}@firma.dk,p{number}@firma.dk,P,{number},Kok,{number},2020-01-01,p{(number + 1) % 6}@firma.dk,Danmark"
+        for number in range(6)
+    ]
+    await firm.import_csv((head + "\n".join(rows)).encode())
+    await firm.import_csv((head + "\n".join(rows).replace("Kok", "Chef")).encode())
+    adopted = [(await firm.provision(login=f"p{number}@firma.dk", title="Direktør")).employee for number in range(3)]
+    await firm.change(adopted[1], active=False)
+    await firm.remove(adopted[2])
+    follower, done = Follower(), asyncio.Event()
+    done.set()
+    await follow(application, follower, random.Random(1), done)
+    present = await everybody(application, random.Random(2))
+    assert {one["source"] for one in present.values()} == {"entra", "csv"}
+    assert {one: as_times(kept) for one, kept in follower.people.items()} == {
+        one: as_times(shown) for one, shown in present.items()
+    }
+    first = next(one for one in present.values() if one["id"] == adopted[0].id)
+    assert (first["owners"]["title"], first["owners"]["employee_number"], first["hired_on"]) == (
+        "entra",
+        "csv",
+        "2020-01-01",
+    )
