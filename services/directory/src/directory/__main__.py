@@ -10,9 +10,9 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import approvers, company, credentials, history, imports, people
+from directory.cli import approvers, company, credentials, history, imports, move, people
 from directory.cli.environment import database_settings, local_environment
-from directory.companies.fields import ManifestRefused
+from directory.companies.fields import FileRefused
 from directory.migrate import MigrationError, migrate
 from directory.selfcheck import SelfCheckFailed
 from directory.settings import DatabaseSettings, Settings
@@ -21,7 +21,7 @@ from shared.settings import SettingsError, read_settings
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials)
+COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, move)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
@@ -44,9 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
         if parsed.command == "serve":
             return _serve()
         answer, told = asyncio.run(_do(parsed))
-    except ManifestRefused as refused:
+    except FileRefused as refused:
         problems = [{"field": problem.field, "problem": problem.sentence} for problem in refused.problems]
-        return _refused("The manifest was refused; nothing was changed.", as_json, problems)
+        return _refused(refused.sentence, as_json, problems)
     except history.HistoryBroken as broken:
         if as_json:
             print(_json(broken.answer))

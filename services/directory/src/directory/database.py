@@ -69,6 +69,8 @@ class Company:
     token_id: uuid.UUID | None = None
     scopes: frozenset[str] = frozenset()
     """Of the credential by which the BitaBIZ application entered."""
+    connection: Literal["next", "live", "retired"] | None = None
+    """Which connection with Entra the token is of."""
 
 
 EVENTS_AT_ONCE = 5000
@@ -224,8 +226,14 @@ class CompanyScope:
             DomainError: `unauthorized` or `not_found` when the credential or name is nobody's.
         """
         async with self._database.connection() as connection, connection.transaction():
-            with _observed(self._door):
-                row = await connection.fetchrow(self._door.sql, *self._keys)
+            try:
+                with _observed(self._door):
+                    row = await connection.fetchrow(self._door.sql, *self._keys)
+            except TimeoutError as error:
+                # A cut-over of tens of thousands of people keeps the door of provisioning shut for seconds.
+                raise DomainError(
+                    ErrorCode.unavailable, "The company cannot be entered at the moment; try again."
+                ) from error
             if row is None:
                 raise self._refusal
             company = _company(row)
@@ -246,6 +254,7 @@ def _company(row: asyncpg.Record) -> Company:
             row["provisioning_enabled"],
             row["provisioning_strict"],
             row["token_id"],
+            row["connection"],
         )
     scopes = frozenset(row["scopes"]) if "scopes" in row else frozenset()
     return Company(CompanyId(row["company_id"]), row["company"], row["time_zone"], scopes=scopes)

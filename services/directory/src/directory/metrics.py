@@ -47,4 +47,8 @@ IMPORT_SECONDS = Histogram(
     "CSV imports from the first byte read to the commit",
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
+RETIRED_SOURCE_CALLS = Counter(
+    "directory_retired_source_calls_total",
+    "Provisioning calls with a token of a tenant that the company has left; they change nothing (S70)",
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

@@ -19,7 +19,7 @@ def applied(answer: dict[str, Any]) -> str:
         head,
         "",
         "In Entra: Enterprise app, Single sign-on, SAML, Basic SAML Configuration",
-        _columns(
+        columns(
             [
                 ("Identifier (Entity ID)", sso["identifier"]),
                 ("Reply URL (Assertion Consumer Service URL)", sso["reply_url"]),
@@ -29,7 +29,7 @@ def applied(answer: dict[str, Any]) -> str:
         ),
         "",
         "In Entra: Enterprise app, Provisioning, Admin Credentials",
-        _columns(
+        columns(
             [
                 ("Tenant URL", provisioning["tenant_url"]),
                 (
@@ -52,12 +52,12 @@ def issued(answer: dict[str, Any]) -> str:
     provisioning = answer["provisioning"]
     return "\n".join(
         [
-            _columns(
+            columns(
                 [
                     ("Tenant URL", provisioning["tenant_url"]),
                     ("Secret Token", provisioning["token"]),
                     ("Token id", provisioning["token_id"]),
-                    ("Expires", _moment(provisioning["expires_at"])),
+                    ("Expires", moment(provisioning["expires_at"])),
                 ]
             ),
             "",
@@ -82,7 +82,7 @@ def differences(answer: dict[str, Any]) -> str:
 def shown(answer: dict[str, Any]) -> str:
     sso, provisioning, employees = answer["sso"], answer["provisioning"], answer["employees"]
     lines = [
-        _columns(
+        columns(
             [
                 ("Company", f"{answer['company']} ({answer['name']})"),
                 ("Time zone, language", f"{answer['time_zone']}, {answer['language']}"),
@@ -100,17 +100,18 @@ def shown(answer: dict[str, Any]) -> str:
         _table(
             ("Certificate", "valid until", "last signed"),
             (
-                (entry["fingerprint"][:16] + "…", _moment(entry["not_after"]), _moment(entry["last_signed_at"]))
+                (entry["fingerprint"][:16] + "…", moment(entry["not_after"]), moment(entry["last_signed_at"]))
                 for entry in sso["certificates"]
             ),
         ),
         "",
         _table(
-            ("SCIM token", "issued", "last used", "expires", "revoked"),
+            ("SCIM token", "connection", "issued", "last used", "expires", "revoked"),
             (
                 (
                     entry["token_id"],
-                    *(_moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+                    entry["connection"],
+                    *(moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
                 )
                 for entry in provisioning["tokens"]
             ),
@@ -122,7 +123,7 @@ def shown(answer: dict[str, Any]) -> str:
                 (
                     entry["credential_id"],
                     ", ".join(entry["scopes"]),
-                    *(_moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+                    *(moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
                 )
                 for entry in answer["application"]["credentials"]
             ),
@@ -137,13 +138,13 @@ def listed(answer: dict[str, Any]) -> str:
     return _table(
         ("Company", "name", "sign-on", "provisioning", "since"),
         (
-            (row["company"], row["name"], _switch(row["sso"]), _switch(row["provisioning"]), _moment(row["created_at"]))
+            (row["company"], row["name"], _switch(row["sso"]), _switch(row["provisioning"]), moment(row["created_at"]))
             for row in answer["companies"]
         ),
     )
 
 
-def _columns(rows: list[tuple[str, str]]) -> str:
+def columns(rows: list[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows)
 
@@ -156,8 +157,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     )
 
 
-def _moment(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M") if moment else "–"
+def moment(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M") if at else "–"
 
 
 def _switch(on: bool) -> str:
