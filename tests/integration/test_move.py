@@ -388,10 +388,30 @@ async def test_addresses_change_only_while_the_company_moves(firm: Firm, operato
     there = await operator.moved()
     await edit(anna, "a@new.example")
     assert await operator.change_emails("a@new.example;b@new.example") == ChangedAddresses(1, 0, 0)
-    for one in (anna, bo):
-        await there.change(one, title="Kok")
+    await there.change(bo, title="Kok")
     assert await code(edit(bo, "b2@new.example")) is ErrorCode.not_allowed
+    with pytest.raises(MappingRefused, match="is linked to the new tenant already"):
+        await operator.change_emails("bo@firma.dk;b2@new.example")
+    await there.change(anna, title="Kok")
     assert await code(operator.change_emails("b@new.example;c@new.example")) is ErrorCode.not_allowed
+
+
+async def test_every_address_may_be_edited_between_preparation_and_cut_over(firm: Firm, operator: Operator) -> None:
+    """S69."""
+    anna = await firm.create()
+    await operator.prepare()
+    await operator.act(lambda tx: edit_employee(tx, anna.id, EmployeeEdits(email="a@new.example")))
+    assert (await firm.get(anna)).email == "a@new.example"
+    title = operator.act(lambda tx: edit_employee(tx, anna.id, EmployeeEdits(given_name="Anne")))
+    assert await code(title) is ErrorCode.not_allowed
+
+
+async def test_a_company_that_has_ended_answers_no_prepared_connection(firm: Firm, operator: Operator) -> None:
+    there = operator.reached_by(await operator.prepare())
+    await firm.as_owner("update connections set provisioning_enabled = false")
+    assert (await there.find()).total == 0
+    await firm.as_owner("update companies set ends_at = now() + interval '30 days'")
+    assert await code(there.find()) is ErrorCode.unauthorized
 
 
 async def test_whoever_waits_for_a_manager_of_the_new_name_is_linked(firm: Firm, operator: Operator) -> None:

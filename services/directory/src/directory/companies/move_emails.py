@@ -12,7 +12,7 @@ import msgspec
 from directory.companies import email_store
 from directory.companies.email_mapping import MAX_PROBLEMS, MappingRefused, Renamed
 from directory.companies.fields import Problem
-from directory.companies.move_store import is_moving
+from directory.companies.move_store import is_moving, is_prepared
 from directory.companies.store import lock_company
 from directory.database import CompanyTx
 from directory.employees.keys import search_key
@@ -42,9 +42,10 @@ async def change_addresses(tx: CompanyTx, rows: Sequence[Renamed], *, dry_run: b
             ErrorCode.not_allowed,
             f"{tx.company.name} is not moving: addresses come from Entra then. Prepare the move first (--prepare -f FILE).",
         )
+    prepared = await is_prepared(tx)
     keys = {search_key(address) for row in rows for address in (row.old, row.new)}
     found = await email_store.lock_named(tx, sorted(keys))
-    pairs = _paired(rows, found, tx)
+    pairs = _paired(rows, found, tx, only_waiting=not prepared)
     changed = [(before, after) for before, after in pairs if differences(before, after)]
     if changed and not dry_run:
         await email_store.rename(tx, changed)
@@ -53,7 +54,10 @@ async def change_addresses(tx: CompanyTx, rows: Sequence[Renamed], *, dry_run: b
     return ChangedAddresses(len(changed), followed, len(pairs) - len(changed))
 
 
-def _paired(rows: Sequence[Renamed], found: Sequence[EmployeeRecord], tx: CompanyTx) -> list[Pair]:
+def _paired(
+    rows: Sequence[Renamed], found: Sequence[EmployeeRecord], tx: CompanyTx, *, only_waiting: bool
+) -> list[Pair]:
+    """`only_waiting`: after the cut-over, when the addresses of whoever was named come from the new tenant."""
     by_email = {one.email_key: one for one in found}
     olds = {search_key(row.old) for row in rows}
     problems: list[Problem] = []
@@ -65,6 +69,8 @@ def _paired(rows: Sequence[Renamed], found: Sequence[EmployeeRecord], tx: Compan
             before = by_email.get(search_key(row.new))
         if before is None:
             problems.append(Problem(row.place, f"nobody here has the address '{row.old}'"))
+        elif only_waiting and before.awaits_link_since is None:
+            problems.append(Problem(row.place, f"'{row.old}' is linked to the new tenant already: change it there"))
         else:
             pairs.append((row, (before, _renamed(before, row, tx))))
     problems += _taken(pairs, found)

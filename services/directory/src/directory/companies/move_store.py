@@ -11,6 +11,10 @@ from directory.companies.store import connection_values
 from directory.database import CompanyTx, statement
 from shared.ids import EmployeeId, TokenId
 
+_IS_PREPARED = statement(
+    "next_connections.is_prepared", "select exists (select 1 from next_connections where company_id = $1)"
+)
+
 _IS_MOVING = statement(
     "next_connections.is_moving",
     """
@@ -178,8 +182,14 @@ _WAITING = statement(
 )
 
 
+async def is_prepared(tx: CompanyTx) -> bool:
+    """Between the preparation and the cut-over."""
+    found: bool = await tx.fetchval(_IS_PREPARED, tx.company_id)
+    return found
+
+
 async def is_moving(tx: CompanyTx) -> bool:
-    """From the preparation until the new tenant has named everybody: HR may edit e-mails and login names (S69)."""
+    """From the preparation until the new tenant has named everybody (S69)."""
     found: bool = await tx.fetchval(_IS_MOVING, tx.company_id)
     return found
 

@@ -141,7 +141,9 @@ BEGIN
         JOIN public.companies c ON c.company_id = t.company_id
         JOIN public.connections n ON n.company_id = t.company_id
         WHERE t.company_id = found_company AND t.token_sha256 = token
-            AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > moment);
+            AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > moment)
+            -- A prepared connection answers whether provisioning is on or not; that of a company that has ended does not.
+            AND (t.connection <> 'next' OR c.ends_at IS NULL);
     IF company_id IS NULL THEN
         PERFORM set_config('app.company_id', '', true);
         RETURN;

@@ -1,4 +1,4 @@
-"""Journey 7: a company moves to another Entra tenant (S65 to S70), two tenants simulated, nothing else."""
+"""Journey 9: a company moves to another Entra tenant (S65 to S70), two tenants simulated, nothing else."""
 
 import random
 from typing import Any
