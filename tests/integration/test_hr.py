@@ -15,8 +15,8 @@ from directory.employees.operations import note_mapping, provision_employee
 from directory.employees.record import EmployeeRecord
 from directory.employees.releasing import release_attribute
 from directory.findings.store import open_findings
+from directory.retention.due import months_later
 from directory.worklist.operations import work_list
-from directory.worklist.steps import months_later
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
 from shared.schemas import people

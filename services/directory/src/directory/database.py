@@ -215,15 +215,19 @@ class CompanyScope:
         self._refusal = refusal
 
     @asynccontextmanager
-    async def transaction(self, actor: Actor | None = None) -> AsyncIterator[CompanyTx]:
+    async def transaction(self, actor: Actor | None = None, *, snapshot: bool = False) -> AsyncIterator[CompanyTx]:
         """One transaction; committed at the end, rolled back by any exception.
 
-        Without an actor the acting credential is the actor (the SCIM token, or the system).
+        Without an actor the acting credential is the actor (the SCIM token, or the system). `snapshot`: reads only, and
+        everything as it is at the beginning.
 
         Raises:
             DomainError: `unauthorized` or `not_found` when the credential or name is nobody's.
         """
-        async with self._database.connection() as connection, connection.transaction():
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read" if snapshot else None, readonly=snapshot),
+        ):
             with _observed(self._door):
                 row = await connection.fetchrow(self._door.sql, *self._keys)
             if row is None:

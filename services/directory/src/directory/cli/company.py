@@ -135,7 +135,12 @@ async def show(settings: DatabaseSettings, company: str) -> Answer:
     answer["sso"] |= _sso_values(settings, company, view.entity_id) | {"certificates": view.certificates}
     answer["provisioning"] |= {"tenant_url": _tenant_url(settings, company), "tokens": view.tokens}
     answer["application"] = {"credentials": view.app_credentials}
-    return answer | {"employees": view.employees, "created_at": view.created_at, "updated_at": view.updated_at}
+    return answer | {
+        "employees": view.employees,
+        "created_at": view.created_at,
+        "updated_at": view.updated_at,
+        "ends_at": view.ends_at,
+    }
 
 
 async def list_all(settings: DatabaseSettings) -> Answer:

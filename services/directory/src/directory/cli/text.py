@@ -94,10 +94,11 @@ def shown(answer: dict[str, Any]) -> str:
                 ("Provisioning", _switch(provisioning["enabled"])),
                 ("  Tenant URL", provisioning["tenant_url"]),
                 ("Employees", ", ".join(f"{count} {state}" for state, count in employees.items())),
+                *([("Closed, deleted on", _moment(answer["ends_at"]))] if answer["ends_at"] else []),
             ]
         ),
         "",
-        _table(
+        table(
             ("Certificate", "valid until", "last signed"),
             (
                 (entry["fingerprint"][:16] + "…", _moment(entry["not_after"]), _moment(entry["last_signed_at"]))
@@ -105,7 +106,7 @@ def shown(answer: dict[str, Any]) -> str:
             ),
         ),
         "",
-        _table(
+        table(
             ("SCIM token", "issued", "last used", "expires", "revoked"),
             (
                 (
@@ -116,7 +117,7 @@ def shown(answer: dict[str, Any]) -> str:
             ),
         ),
         "",
-        _table(
+        table(
             ("Application credential", "scopes", "issued", "last used", "expires", "revoked"),
             (
                 (
@@ -134,13 +135,53 @@ def shown(answer: dict[str, Any]) -> str:
 def listed(answer: dict[str, Any]) -> str:
     if not answer["companies"]:
         return "No company yet. Set one up: directory company apply -f company.yaml"
-    return _table(
-        ("Company", "name", "sign-on", "provisioning", "since"),
+    return table(
+        ("Company", "name", "sign-on", "provisioning", "since", "ends"),
         (
-            (row["company"], row["name"], _switch(row["sso"]), _switch(row["provisioning"]), _moment(row["created_at"]))
+            (
+                row["company"],
+                row["name"],
+                _switch(row["sso"]),
+                _switch(row["provisioning"]),
+                *(_moment(row[when]) for when in ("created_at", "ends_at")),
+            )
             for row in answer["companies"]
         ),
     )
+
+
+def exported(answer: dict[str, Any]) -> str:
+    return f"{answer['file']}: {answer['all']} rows of {answer['company']}, SHA-256 of all but the last line {answer['sha256']}"
+
+
+def closed_or_deleted(answer: dict[str, Any]) -> str:
+    if "receipt" in answer:
+        return ended({"ended": [answer["receipt"]]})
+    company = answer["company"]
+    return "\n".join(
+        [
+            f"{company} is closed: sign-on and provisioning are refused, everybody is signed out.",
+            f"Everything it has is deleted after {_moment(answer['ends_at'])} UTC, by `directory sweep`. Until then:",
+            f"  directory company export {company} -o FILE    everything it has, as JSON Lines",
+            f"  directory company restore {company}           opens it again",
+        ]
+    )
+
+
+def ended(answer: dict[str, Any]) -> str:
+    if not answer["ended"]:
+        return "No company was deleted."
+    return "\n\n".join(_receipt(receipt) for receipt in answer["ended"])
+
+
+def _receipt(receipt: Any) -> str:
+    when = f"deleted on {_moment(receipt.deleted_at)}" if receipt.deleted_at else "being deleted; sweep goes on with it"
+    head = [
+        ("Company", f"{receipt.company} ({receipt.company_id})"),
+        ("", when),
+        ("Last event", f"{receipt.sequence}:{receipt.hash}" if receipt.hash is not None else "–"),
+    ]
+    return _columns([*head, *((name, str(rows)) for name, rows in sorted(receipt.rows_deleted.items()) if rows)])
 
 
 def _columns(rows: list[tuple[str, str]]) -> str:
@@ -148,7 +189,7 @@ def _columns(rows: list[tuple[str, str]]) -> str:
     return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     table = [head, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     return "\n".join(

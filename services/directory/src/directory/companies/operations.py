@@ -13,6 +13,7 @@ import asyncpg
 
 from directory.api import credentials
 from directory.companies import store
+from directory.companies.ending import refuse_closed
 from directory.companies.manifest import Manifest
 from directory.database import Actor, CompanyTx, Database
 from directory.events.catalogue import EventKind
@@ -77,6 +78,7 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
         async with database.scope_for_name(manifest.company).transaction(actor) as tx:
             await store.lock_company(tx)
             row = await store.read_company(tx)
+            refuse_closed(manifest.company, row["ends_at"])
             changes = await _changes(tx, row, manifest)
             if changes:
                 await store.update_company(tx, manifest)
@@ -236,6 +238,8 @@ class CompanyView:
     tokens: list[dict[str, Any]]
     app_credentials: list[dict[str, Any]]
     employees: dict[str, int]
+    ends_at: datetime | None
+    """When it will be deleted, if it is closed."""
 
 
 async def show(database: Database, company: str) -> CompanyView:
@@ -255,6 +259,7 @@ async def show(database: Database, company: str) -> CompanyView:
         tokens=tokens,
         app_credentials=app_credentials,
         employees={state: employees.get(state, 0) for state in ("active", "suspended", "departed")},
+        ends_at=row["ends_at"],
     )
 
 
@@ -271,6 +276,7 @@ async def list_companies(database: Database) -> list[dict[str, object]]:
                     "sso": row["sso_enabled"],
                     "provisioning": row["provisioning_enabled"],
                     "created_at": row["created_at"],
+                    "ends_at": row["ends_at"],
                 }
             )
     return found

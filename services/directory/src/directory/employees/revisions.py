@@ -5,6 +5,7 @@ The manager's link is not decided here: that takes a look at the others (`manage
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from directory.employees.countries import calendar_group
+from directory.employees.keys import search_key
 from directory.employees.lifecycle import Step, advance, local_date, returned, suspended
 from directory.employees.matching import Adopt, Create, Reactivate
 from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, EmployeeRecord, Ownership, owned
@@ -117,14 +119,18 @@ def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
     return msgspec.structs.replace(next_version(record, now), source="entra")
 
 
-def departed(before: EmployeeRecord, now: datetime, time_zone: str, on: date | None = None) -> EmployeeRecord:
+def departed(
+    before: EmployeeRecord, now: datetime, time_zone: str, on: date | None = None, former: Iterable[str] = ()
+) -> EmployeeRecord:
     """Names released, roles gone; `on`: the termination date that HR chose.
 
-    For audit stays a random salt of 16 bytes and the salted SHA-256 of the login name's key (S40).
+    For audit (S40), and so that an erasure finds what still refers to him, stay a random salt of 16 bytes and the salted SHA-256
+    of the login name's key, of the other names', and of those he bore before (`former`).
     """
     after, _ = advance(before, Step.remove, local_date(now, time_zone))
-    salt = secrets.token_bytes(16)
-    released = salt + hashlib.sha256(salt + (before.login_key or "").encode()).digest()
+    salt, login_key = secrets.token_bytes(16), before.login_key or ""
+    others = {search_key(name) for name in (before.email, before.external_id, *former) if name} - {login_key}
+    released = salt + b"".join(hashlib.sha256(salt + key.encode()).digest() for key in (login_key, *sorted(others)))
     return msgspec.structs.replace(
         after,
         roles=(),

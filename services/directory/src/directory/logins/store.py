@@ -174,10 +174,11 @@ _NOTIFY = statement("sessions.notify_ended", "select pg_notify('sessions_ended',
 _LOCK_PERSON = statement(
     "employees.lock_for_session",
     """
-    select case when blocked_at is null then state else 'suspended' end
-    from employees
-    where company_id = $1 and employee_id = $2
-    for update
+    select case when e.blocked_at is null and c.ends_at is null then e.state else 'suspended' end
+    from employees e
+    join companies c on c.company_id = e.company_id
+    where e.company_id = $1 and e.employee_id = $2
+    for update of e for share of c
     """,
 )
 
@@ -279,7 +280,10 @@ async def ticket_owner(tx: CompanyTx, ticket_sha256: bytes) -> EmployeeId | None
 
 
 async def lock_person(tx: CompanyTx, employee_id: EmployeeId) -> str | None:
-    """His state, held until the transaction ends, so that no suspension slips in between; who is blocked is suspended."""
+    """His state, held until the transaction ends, so that neither a suspension nor the end of the company slips in between.
+
+    Who is blocked is suspended, and so is everybody in a company that is closed.
+    """
     state: str | None = await tx.fetchval(_LOCK_PERSON, tx.company_id, employee_id)
     return state
 
