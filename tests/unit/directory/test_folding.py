@@ -103,6 +103,8 @@ def test_an_event_that_was_overtaken_tells_when_it_was() -> None:
 
 def test_whoever_was_erased_is_gone_and_a_kind_of_a_later_release_changes_nothing() -> None:
     assert fold(ANNA, [created(), event("employee.erased", {})]) is None
+    emptied = event("employee.created", {}, forgotten=True)
+    assert fold(ANNA, [emptied, event("employee.departed", {}, forgotten=True), event("employee.erased", {})]) is None
     assert (
         folded(created(), event("employee.promoted_to_customer", {"title": {"before": None, "after": "x"}})).version
         == 1
