@@ -18,8 +18,8 @@ from directory.employees.releasing import release_attribute
 from directory.events import store as events
 from directory.events.folding import fold
 from directory.findings.store import open_findings
+from directory.retention.due import months_later
 from directory.worklist.operations import work_list
-from directory.worklist.steps import months_later
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
 from shared.schemas import people

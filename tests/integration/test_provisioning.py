@@ -333,7 +333,7 @@ async def test_departure_releases_the_names_and_leaves_a_salted_hash(firm: Firm,
     assert (row["state"], row["termination_date"], row["title"]) == ("departed", date(2026, 3, 1), "Kok")
     released = ["login_name", "login_key", "email", "email_key", "external_id"]
     assert [row[name] for name in released] == [None] * 5
-    salt, digest = row["released_sha256"][:16], row["released_sha256"][16:]
+    salt, digest = row["released_sha256"][:16], row["released_sha256"][16:48]
     assert digest == hashlib.sha256(salt + b"anna@firma.dk").digest()
     assert row["entra_object_id"] == uuid.UUID(OBJECT_ID), "a late login is told that he departed"
     assert await firm.signed_in(employee) == 0
@@ -651,8 +651,11 @@ async def test_statements_within_the_door(firm: Firm, monkeypatch: pytest.Monkey
     by_reference = ["lock", "find_by_reference", "update", "record"]
     assert await statements(firm.change(employee, manager_ref=boss.id)) == by_reference
     ended = ["end_of_employee"]
-    assert await statements(firm.change(employee, active=False)) == ["lock", "update", *ended, "record"]
-    gone = ["lock_to_remove", "update", *ended, "forget", "forget_names", "unlink_reports", "record"]
+    # Only whoever is about to lose his access pays for the brake.
+    suspended = ["take", "lock", "of_employee", "note", "update", *ended, "record"]
+    assert await statements(firm.change(employee, active=False)) == suspended
+    left = ["update", *ended, "forget", "forget_names", "unlink_reports", "record"]
+    gone = ["take", "lock_to_remove", "former_names", *left]
     assert await statements(firm.remove(employee)) == gone
 
 

@@ -91,6 +91,20 @@ async def furnished(firm: Firm) -> Firm:
     )
     await credential_for(firm)
     await Groups(firm).create("Alle", anna)
+    await firm.as_owner("insert into brakes (company_id) values ($1)", firm.company_id)
+    await firm.as_owner(
+        "insert into held_changes (company_id, employee_id, step, state, asked_at, last_asked_at, times, asked_by, request_id) "
+        "values ($1, $2, 'suspend', 'held', now(), now(), 1, '', '')",
+        firm.company_id,
+        uuid_of(anna),
+    )
+    await firm.as_owner(
+        "insert into next_connections (company_id, tenant_id, app_id, sso_enabled, login_url, issuer, signed, idp_initiated, "
+        "group_check, email_domains, provisioning_enabled, provisioning_strict, prepared_at) "
+        "values ($1, $2, $2, true, '', '', 'assertion', 'true', 'off', '{}', true, false, now())",
+        firm.company_id,
+        uuid.uuid4(),
+    )
     return firm
 
 

@@ -100,12 +100,14 @@ class Follower:
             return
         if event["kind"] not in COUNTING:
             return
+        if employee_id not in self.people and "source" not in event["changes"]:
+            return  # erased since
         moment = event["changes"].get("updated_at", {"after": event["at"]})["after"]
         fresh = {**EMPTY, "id": employee_id, "created_at": moment, "version": 0}
         person = self.people.setdefault(employee_id, fresh)
         if person["version"] == 0:
             owner = {"entra": "entra", "csv": "csv", "manual": "hr"}[event["changes"]["source"]["after"]]
-            set_now = (name for name in OWNED if event["changes"].get(name, {"after": None})["after"] is not None)
+            set_now = (name for name in OWNED if name in event["changes"])
             person["owners"] = dict.fromkeys(set_now, owner)
         for name, change in event["changes"].items():
             if name == "owners":

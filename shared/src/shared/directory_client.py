@@ -37,13 +37,16 @@ from shared.operations import (
     GRANT_ROLE,
     LIST_APPROVAL_PROBLEMS,
     LIST_FINDINGS,
+    LIST_HELD_CHANGES,
     NOTE_MAPPING,
     OPEN_SESSION,
     PREVIEW_FOLLOWING,
     PROVISION_EMPLOYEE,
     READ_EMPLOYEE_HISTORY,
     READ_SESSION,
+    REFUSE_HELD_CHANGES,
     RELEASE_ATTRIBUTE,
+    RELEASE_HELD_CHANGES,
     REMOVE_EMPLOYEE,
     REMOVE_GROUP,
     REVOKE_ROLE,
@@ -51,7 +54,7 @@ from shared.operations import (
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, approvers, employee, group, history, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -192,6 +195,15 @@ class DirectoryClient:
         return await self._call(END_SESSION, request)
 
     # Setup admin: called by sso-gateway with the admin's session.
+
+    async def list_held_changes(self, request: brake.ListHeldChanges) -> brake.HeldChanges:
+        return await self._call(LIST_HELD_CHANGES, request)
+
+    async def release_held_changes(self, request: brake.ReleaseHeldChanges) -> brake.ReleasedHeldChanges:
+        return await self._call(RELEASE_HELD_CHANGES, request)
+
+    async def refuse_held_changes(self, request: brake.RefuseHeldChanges) -> brake.RefusedHeldChanges:
+        return await self._call(REFUSE_HELD_CHANGES, request)
 
     async def edit_employee(self, request: people.EditEmployee) -> people.PersonView:
         return await self._call(EDIT_EMPLOYEE, request)

@@ -19,6 +19,7 @@ class ErrorCode(StrEnum):
     unauthorized = "unauthorized"
     wrong_caller = "wrong_caller"
     not_allowed = "not_allowed"
+    held = "held"
     unavailable = "unavailable"
 
 

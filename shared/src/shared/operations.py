@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, employee, group, history, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -62,7 +62,7 @@ PROVISION_EMPLOYEE = Operation(
     employee.Provisioned,
     caller="scim-ingest",
     summary="Create, adopt or reactivate an employee (decision D1)",
-    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.needs_confirmation),
+    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.needs_confirmation, ErrorCode.held),
 )
 NOTE_MAPPING = Operation(
     "/provisioning/note_mapping",
@@ -94,7 +94,7 @@ CHANGE_EMPLOYEE = Operation(
     employee.Changed,
     caller="scim-ingest",
     summary="Change, suspend or resume an employee, all or nothing",
-    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.not_found),
+    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.not_found, ErrorCode.held),
 )
 REMOVE_EMPLOYEE = Operation(
     "/provisioning/remove_employee",
@@ -102,7 +102,7 @@ REMOVE_EMPLOYEE = Operation(
     employee.Removed,
     caller="scim-ingest",
     summary="Hard delete: end of employment today, login name and e-mail released",
-    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.held),
 )
 
 CREATE_GROUP = Operation(
@@ -290,6 +290,30 @@ READ_EMPLOYEE_HISTORY = Operation(
     caller="sso-gateway",
     summary="What happened to an employee, with who did it and in which request",
     refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+LIST_HELD_CHANGES = Operation(
+    "/setup/list_held_changes",
+    brake.ListHeldChanges,
+    brake.HeldChanges,
+    caller="sso-gateway",
+    summary="The mass-change brake, and the deactivations that it holds",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_request),
+)
+RELEASE_HELD_CHANGES = Operation(
+    "/setup/release_held_changes",
+    brake.ReleaseHeldChanges,
+    brake.ReleasedHeldChanges,
+    caller="sso-gateway",
+    summary="Do what is held, and hold nothing for an hour",
+    refusals=_SETUP_REFUSALS,
+)
+REFUSE_HELD_CHANGES = Operation(
+    "/setup/refuse_held_changes",
+    brake.RefuseHeldChanges,
+    brake.RefusedHeldChanges,
+    caller="sso-gateway",
+    summary="Do not do what is held, however often Entra asks",
+    refusals=_SETUP_REFUSALS,
 )
 
 EXPLAIN_APPROVERS = Operation(

@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from directory.worklist.steps import leaver_steps, months_later
+from directory.retention.due import months_later
+from directory.worklist.steps import leaver_steps
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ TABLE = {
     ErrorCode.invalid_request: (500, None),
     ErrorCode.unauthorized: (401, None),
     ErrorCode.not_allowed: (403, None),
+    ErrorCode.held: (503, None),
     ErrorCode.unavailable: (503, None),
     ErrorCode.wrong_caller: (503, None),
 }

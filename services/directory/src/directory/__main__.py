@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -10,18 +11,19 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import approvers, company, credentials, history, imports, people
+from directory.cli import approvers, brake, company, credentials, ending, history, imports, move, overlaps, people
 from directory.cli.environment import database_settings, local_environment
-from directory.companies.fields import ManifestRefused
+from directory.companies.fields import FileRefused
 from directory.migrate import MigrationError, migrate
 from directory.selfcheck import SelfCheckFailed
 from directory.settings import DatabaseSettings, Settings
 from shared.errors import DomainError
 from shared.settings import SettingsError, read_settings
+from shared.telemetry.logs import configure_logs
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials)
+COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, move)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
@@ -30,6 +32,8 @@ examples:
   directory company diff -f contoso.yaml           what apply would change
   directory company scim-token contoso             one more token; the older ones stay valid
   directory company scim-token contoso --revoke tok_…
+  directory company employee contoso anna@contoso.dk --at 2026-01-31T23:00:00Z
+  directory company verify-history contoso --expect 4711:9f86d0…
   directory company approvers contoso anna@contoso.com    who approves for her, and why
   directory company approvers contoso --preview off       for whom others would approve then
   directory company import contoso people.csv --dry-run
@@ -44,9 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         if parsed.command == "serve":
             return _serve()
         answer, told = asyncio.run(_do(parsed))
-    except ManifestRefused as refused:
+    except FileRefused as refused:
         problems = [{"field": problem.field, "problem": problem.sentence} for problem in refused.problems]
-        return _refused("The manifest was refused; nothing was changed.", as_json, problems)
+        return _refused(refused.sentence, as_json, problems)
     except history.HistoryBroken as broken:
         if as_json:
             print(_json(broken.answer))
@@ -59,7 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _refused(str(error), as_json, [])
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return _refused(f"The database cannot be used: {str(error) or type(error).__name__}", as_json, [])
-    print(_json(answer) if as_json else told(answer))
+    if answer:  # empty: the command has written its answer itself
+        print(_json(answer) if as_json else told(answer))
     return 0
 
 
@@ -94,7 +99,10 @@ async def _migrate(settings: DatabaseSettings, parsed: argparse.Namespace) -> An
 
 
 async def _sweep(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
-    return {"deleted": await sweep.sweep(settings)}
+    if not logging.getLogger().handlers:
+        configure_logs("directory", level="INFO", log_format="json")
+    swept = await sweep.sweep(settings)
+    return {"overlaps": swept.pop("overlaps"), "deleted": swept}
 
 
 def _told_migrated(answer: Answer) -> str:
@@ -103,7 +111,7 @@ def _told_migrated(answer: Answer) -> str:
 
 def _told_swept(answer: Answer) -> str:
     counts = ", ".join(f"{count} {what}" for what, count in answer["deleted"].items())
-    return f"deleted what has expired: {counts}"
+    return f"Deleted what has had its time: {counts}. In several companies of an Entra tenant: {answer['overlaps']} people."
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -117,10 +125,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     migrating.add_argument("--wait", type=float, default=120.0, metavar="SECONDS", help="for another migration to end")
     migrating.set_defaults(do=_migrate, told=_told_migrated)
-    sweeping = commands.add_parser("sweep", help="delete expired logins, tickets and sessions (safe at any time)")
+    sweeping = commands.add_parser("sweep", help="delete what has had its time (safe at any time, and several at once)")
     sweeping.set_defaults(do=_sweep, told=_told_swept)
     for command in (migrating, sweeping):
         command.add_argument("--json", action="store_true", help="answer as JSON")
+    overlaps.add_to(commands)
     told = "set up and look after companies"
     companies = commands.add_parser("company", help=told, description=told, epilog=EXAMPLES, formatter_class=_Raw)
     subcommands = companies.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")

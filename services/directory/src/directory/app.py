@@ -12,6 +12,7 @@ from directory.access import provisioning
 from directory.api.routes import routes as application_routes
 from directory.api.setup import routes as history_routes
 from directory.approvers.routes import routes as approver_routes
+from directory.brake.setup import routes as brake_routes
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
@@ -41,7 +42,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
     callers = CallerSecrets({"scim-ingest": settings.scim_ingest_secret, "sso-gateway": settings.sso_gateway_secret})
 
     async def check_credential(request: CheckCredential) -> CompanyProvisioning:
-        async with provisioning(database, request.credential) as tx:
+        async with provisioning(database, request.credential, reading=True) as tx:
             return CompanyProvisioning(company=tx.company.name, strict=bool(tx.company.provisioning_strict))
 
     async def ready() -> str | None:
@@ -70,6 +71,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
             *employee_routes(database, callers),
             *people_routes(database, callers),
             *group_routes(database, callers),
+            *brake_routes(database, callers),
             *login_routes(database, callers),
             *history_routes(database, callers),
             *application_routes(database, readers),

@@ -69,6 +69,8 @@ class Company:
     token_id: uuid.UUID | None = None
     scopes: frozenset[str] = frozenset()
     """Of the credential by which the BitaBIZ application entered."""
+    connection: Literal["next", "live", "retired"] | None = None
+    """Which connection with Entra the token is of."""
 
 
 EVENTS_AT_ONCE = 5000
@@ -215,17 +217,27 @@ class CompanyScope:
         self._refusal = refusal
 
     @asynccontextmanager
-    async def transaction(self, actor: Actor | None = None) -> AsyncIterator[CompanyTx]:
+    async def transaction(self, actor: Actor | None = None, *, snapshot: bool = False) -> AsyncIterator[CompanyTx]:
         """One transaction; committed at the end, rolled back by any exception.
 
-        Without an actor the acting credential is the actor (the SCIM token, or the system).
+        Without an actor the acting credential is the actor (the SCIM token, or the system). `snapshot`: reads only, and
+        everything as it is at the beginning.
 
         Raises:
             DomainError: `unauthorized` or `not_found` when the credential or name is nobody's.
         """
-        async with self._database.connection() as connection, connection.transaction():
-            with _observed(self._door):
-                row = await connection.fetchrow(self._door.sql, *self._keys)
+        async with (
+            self._database.connection() as connection,
+            connection.transaction(isolation="repeatable_read" if snapshot else None, readonly=snapshot),
+        ):
+            try:
+                with _observed(self._door):
+                    row = await connection.fetchrow(self._door.sql, *self._keys)
+            except TimeoutError as error:
+                # A cut-over of tens of thousands of people keeps the door of provisioning shut for seconds.
+                raise DomainError(
+                    ErrorCode.unavailable, "The company cannot be entered at the moment; try again."
+                ) from error
             if row is None:
                 raise self._refusal
             company = _company(row)
@@ -246,6 +258,7 @@ def _company(row: asyncpg.Record) -> Company:
             row["provisioning_enabled"],
             row["provisioning_strict"],
             row["token_id"],
+            connection=row["connection"],
         )
     scopes = frozenset(row["scopes"]) if "scopes" in row else frozenset()
     return Company(CompanyId(row["company_id"]), row["company"], row["time_zone"], scopes=scopes)

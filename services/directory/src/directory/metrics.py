@@ -47,4 +47,14 @@ IMPORT_SECONDS = Histogram(
     "CSV imports from the first byte read to the commit",
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
+HELD_CHANGES = Counter(
+    "directory_held_changes_total",
+    "Deactivations at the mass-change brake: held; asked_again while held or refused; withdrawn by Entra; released, refused by "
+    "somebody of the company or an operator; done after a release",
+    ["result"],
+)
+RETIRED_SOURCE_CALLS = Counter(
+    "directory_retired_source_calls_total",
+    "Provisioning calls with a token of a tenant that the company has left; they change nothing (S70)",
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

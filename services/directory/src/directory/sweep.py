@@ -1,8 +1,24 @@
-"""`directory sweep`: what has expired is deleted, company by company. Safe at any time, and several at once."""
+"""`directory sweep`: what has had its time is deleted, company by company. Safe at any time, and several at once.
 
+A company that fails is told and passed over; the next sweep tries it again.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from directory.brake.applying import apply
+from directory.brake.holds import lapse
 from directory.cli.environment import owner_database
-from directory.database import CompanyTx, statement
+from directory.companies import deleting
+from directory.database import Database, statement
+from directory.overlaps import close_where_alone, report
+from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
+from shared.errors import DomainError, ErrorCode
+from shared.telemetry.logs import EventLog
+
+log = EventLog("directory")
 
 _EXPIRED = {
     "login flows": statement("login_flows.sweep", "delete from login_flows where company_id = $1 and expires_at <= $2"),
@@ -12,18 +28,70 @@ _EXPIRED = {
     "tickets": statement("login_tickets.sweep", "delete from login_tickets where company_id = $1 and expires_at <= $2"),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
 }
+# Most companies have nothing more to do, and cost one transaction.
+_STANDING = statement(
+    "companies.standing",
+    """
+    select coalesce(ends_at <= $2, false) as is_over, erase_after_months is not null as erases,
+        exists (select from held_changes where company_id = $1 and state = 'released') as released
+    from companies
+    where company_id = $1
+    """,
+)
 
 
 async def sweep(settings: DatabaseSettings) -> dict[str, int]:
-    """How many rows of each kind were deleted."""
-    deleted = dict.fromkeys(_EXPIRED, 0)
+    """How many of each kind were deleted; and how many people are in several companies of an Entra tenant (`overlaps`).
+
+    Raises:
+        DomainError: at the end of it, naming the companies that failed.
+    """
+    swept, failed = (
+        Counter({**dict.fromkeys(_EXPIRED, 0), "held deactivations": 0, "people": 0, "companies": 0}),
+        list[str](),
+    )
     async with owner_database(settings) as database:
         for name in await database.company_names():
-            async with database.scope_for_name(name).transaction() as tx:
-                for what, count in (await _sweep_company(tx)).items():
-                    deleted[what] += count
-    return deleted
+            async with _passed_over(name, failed):
+                swept.update(await _sweep_company(database, name))
+        for company_id in await deleting.unfinished(database):
+            async with _passed_over(str(company_id), failed):
+                await deleting.go_on(database, company_id)
+        async with _passed_over("overlaps", failed):
+            swept["overlaps"] = await report(database)
+    if failed:
+        raise DomainError(ErrorCode.unavailable, f"Not swept, see the log: {', '.join(failed)}. All others were.")
+    return dict(swept)
 
 
-async def _sweep_company(tx: CompanyTx) -> dict[str, int]:
-    return {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
+@asynccontextmanager
+async def _passed_over(company: str, failed: list[str]) -> AsyncIterator[None]:
+    """One company must not keep the others from being swept."""
+    try:
+        yield
+    except DomainError as error:
+        if error.code is not ErrorCode.not_found:  # deleted since the list was made
+            failed.append(company)
+            log.error("company_not_swept", company=company, reason=error.detail)
+    except Exception:
+        failed.append(company)
+        log.error("company_not_swept", company=company, exc_info=True)  # noqa: G201  EventLog has no other
+
+
+async def _sweep_company(database: Database, name: str) -> dict[str, int]:
+    scope = database.scope_for_name(name)
+    async with scope.transaction(deleting.SYSTEM) as tx:
+        swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
+        swept["held deactivations"] = await lapse(tx)
+        await close_where_alone(tx)
+        standing = await tx.fetchrow(_STANDING, tx.company_id, tx.now)
+    if standing is None:
+        return swept
+    if standing["is_over"]:
+        await deleting.delete(database, name)
+        return {**swept, "companies": 1}
+    if standing["released"]:
+        await apply(lambda: scope.transaction(deleting.SYSTEM))
+    if standing["erases"]:
+        swept["people"] = await erase_due(lambda: scope.transaction(deleting.SYSTEM))
+    return swept

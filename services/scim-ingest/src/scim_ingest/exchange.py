@@ -74,7 +74,7 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
             context.company.set(credential.company)
         except ScimError as error:
             response = refuse(error, log)
-            result = metrics.result_of_refusal(error.status)
+            result = "held" if error.held else metrics.result_of_refusal(error.status)
         else:
             response = respond(found.status, found.body, found.headers)
             result = found.result
@@ -103,7 +103,8 @@ def respond(status: int, body: object = None, headers: dict[str, str] | None = N
 
 
 def refuse(error: ScimError, log: EventLog) -> Response:
-    metrics.REJECTIONS.labels(metrics.reason_of_refusal(error.status, error.scim_type)).inc()
+    reason = "held" if error.held else metrics.reason_of_refusal(error.status, error.scim_type)
+    metrics.REJECTIONS.labels(reason).inc()
     log.info("request_refused", status=error.status, scim_type=error.scim_type or "")
     if error.status >= 500:
         error = ScimError(error.status, _with_request_id(error.detail), error.scim_type, headers=error.headers)

@@ -20,6 +20,7 @@ Result = Literal[
     "conflict",
     "invalid",
     "unauthorized",
+    "held",
     "error",
 ]
 

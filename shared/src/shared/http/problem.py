@@ -17,6 +17,7 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.unauthorized: 401,
     ErrorCode.wrong_caller: 401,
     ErrorCode.not_allowed: 403,
+    ErrorCode.held: 423,
     ErrorCode.unavailable: 503,
 }
 

@@ -19,7 +19,7 @@ def applied(answer: dict[str, Any]) -> str:
         head,
         "",
         "In Entra: Enterprise app, Single sign-on, SAML, Basic SAML Configuration",
-        _columns(
+        columns(
             [
                 ("Identifier (Entity ID)", sso["identifier"]),
                 ("Reply URL (Assertion Consumer Service URL)", sso["reply_url"]),
@@ -29,7 +29,7 @@ def applied(answer: dict[str, Any]) -> str:
         ),
         "",
         "In Entra: Enterprise app, Provisioning, Admin Credentials",
-        _columns(
+        columns(
             [
                 ("Tenant URL", provisioning["tenant_url"]),
                 (
@@ -52,12 +52,12 @@ def issued(answer: dict[str, Any]) -> str:
     provisioning = answer["provisioning"]
     return "\n".join(
         [
-            _columns(
+            columns(
                 [
                     ("Tenant URL", provisioning["tenant_url"]),
                     ("Secret Token", provisioning["token"]),
                     ("Token id", provisioning["token_id"]),
-                    ("Expires", _moment(provisioning["expires_at"])),
+                    ("Expires", moment(provisioning["expires_at"])),
                 ]
             ),
             "",
@@ -82,7 +82,7 @@ def differences(answer: dict[str, Any]) -> str:
 def shown(answer: dict[str, Any]) -> str:
     sso, provisioning, employees = answer["sso"], answer["provisioning"], answer["employees"]
     lines = [
-        _columns(
+        columns(
             [
                 ("Company", f"{answer['company']} ({answer['name']})"),
                 ("Time zone, language", f"{answer['time_zone']}, {answer['language']}"),
@@ -94,35 +94,37 @@ def shown(answer: dict[str, Any]) -> str:
                 ("Provisioning", _switch(provisioning["enabled"])),
                 ("  Tenant URL", provisioning["tenant_url"]),
                 ("Employees", ", ".join(f"{count} {state}" for state, count in employees.items())),
+                *([("Closed, deleted on", moment(answer["ends_at"]))] if answer["ends_at"] else []),
             ]
         ),
         "",
-        _table(
+        table(
             ("Certificate", "valid until", "last signed"),
             (
-                (entry["fingerprint"][:16] + "…", _moment(entry["not_after"]), _moment(entry["last_signed_at"]))
+                (entry["fingerprint"][:16] + "…", moment(entry["not_after"]), moment(entry["last_signed_at"]))
                 for entry in sso["certificates"]
             ),
         ),
         "",
-        _table(
-            ("SCIM token", "issued", "last used", "expires", "revoked"),
+        table(
+            ("SCIM token", "connection", "issued", "last used", "expires", "revoked"),
             (
                 (
                     entry["token_id"],
-                    *(_moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+                    entry["connection"],
+                    *(moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
                 )
                 for entry in provisioning["tokens"]
             ),
         ),
         "",
-        _table(
+        table(
             ("Application credential", "scopes", "issued", "last used", "expires", "revoked"),
             (
                 (
                     entry["credential_id"],
                     ", ".join(entry["scopes"]),
-                    *(_moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+                    *(moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
                 )
                 for entry in answer["application"]["credentials"]
             ),
@@ -134,21 +136,61 @@ def shown(answer: dict[str, Any]) -> str:
 def listed(answer: dict[str, Any]) -> str:
     if not answer["companies"]:
         return "No company yet. Set one up: directory company apply -f company.yaml"
-    return _table(
-        ("Company", "name", "sign-on", "provisioning", "since"),
+    return table(
+        ("Company", "name", "sign-on", "provisioning", "since", "ends"),
         (
-            (row["company"], row["name"], _switch(row["sso"]), _switch(row["provisioning"]), _moment(row["created_at"]))
+            (
+                row["company"],
+                row["name"],
+                _switch(row["sso"]),
+                _switch(row["provisioning"]),
+                *(moment(row[when]) for when in ("created_at", "ends_at")),
+            )
             for row in answer["companies"]
         ),
     )
 
 
-def _columns(rows: list[tuple[str, str]]) -> str:
+def exported(answer: dict[str, Any]) -> str:
+    return f"{answer['file']}: {answer['all']} rows of {answer['company']}, SHA-256 of all but the last line {answer['sha256']}"
+
+
+def closed_or_deleted(answer: dict[str, Any]) -> str:
+    if "receipt" in answer:
+        return ended({"ended": [answer["receipt"]]})
+    company = answer["company"]
+    return "\n".join(
+        [
+            f"{company} is closed: sign-on and provisioning are refused, everybody is signed out.",
+            f"Everything it has is deleted after {moment(answer['ends_at'])} UTC, by `directory sweep`. Until then:",
+            f"  directory company export {company} -o FILE    everything it has, as JSON Lines",
+            f"  directory company restore {company}           opens it again",
+        ]
+    )
+
+
+def ended(answer: dict[str, Any]) -> str:
+    if not answer["ended"]:
+        return "No company was deleted."
+    return "\n\n".join(_receipt(receipt) for receipt in answer["ended"])
+
+
+def _receipt(receipt: Any) -> str:
+    when = f"deleted on {moment(receipt.deleted_at)}" if receipt.deleted_at else "being deleted; sweep goes on with it"
+    head = [
+        ("Company", f"{receipt.company} ({receipt.company_id})"),
+        ("", when),
+        ("Last event", f"{receipt.sequence}:{receipt.hash}" if receipt.hash is not None else "–"),
+    ]
+    return columns([*head, *((name, str(rows)) for name, rows in sorted(receipt.rows_deleted.items()) if rows)])
+
+
+def columns(rows: list[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     table = [head, *rows]
     widths = [max(len(row[column]) for row in table) for column in range(len(head))]
     return "\n".join(
@@ -156,8 +198,8 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     )
 
 
-def _moment(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M") if moment else "–"
+def moment(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M") if at else "–"
 
 
 def _switch(on: bool) -> str:

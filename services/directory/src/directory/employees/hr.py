@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET
 
+from directory.companies.move_store import is_prepared
 from directory.database import CompanyTx
 from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
@@ -29,6 +30,9 @@ from shared.schemas.people import EmployeeEdits
 EARLIEST = date(1900, 1, 1)
 LATEST_END_DAYS = 366
 LATEST_HIRE_DAYS = 731
+
+ADDRESSES = frozenset({"login_name", "email"})
+"""What HR edits, whoever's it is, while the company moves to another Entra tenant (S66, S69): until the new one has named him."""
 
 
 async def edit_employee(tx: CompanyTx, person: str, edits: EmployeeEdits) -> EmployeeRecord:
@@ -57,6 +61,8 @@ async def _check_ownership(tx: CompanyTx, before: EmployeeRecord, attributes: li
     if not governed:
         return
     governed = sorted(set(governed) - await no_longer_sent(tx, governed))
+    if governed and ADDRESSES.issuperset(governed) and (before.awaits_link_since or await is_prepared(tx)):
+        return
     if governed:
         name = governed[0]
         raise DomainError(
@@ -107,7 +113,8 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
     """Whoever waits after his return goes on as he was, or begins anew under a new id with the names of the old (A11)."""
     employee_id = await find(tx, person)
     seen = await store.get(tx, employee_id)
-    names = [seen.login_key, seen.external_id] if seen else []
+    # A new employment answers to the id of the former one, too.
+    names = [seen.login_key, seen.external_id, employee_text(employee_id)] if seen else []
     await store.enter_gates(tx, approvers.gates(tx.company_id, names, [seen.manager_ref] if seen else []))
     before = await _locked_to_remove(tx, person, employee_id)
     if before.rehire_asked_at is None:

@@ -10,6 +10,8 @@ from msgspec import UNSET, UnsetType
 
 from directory import metrics
 from directory.access import provisioning
+from directory.brake.holds import stop, withdraw
+from directory.brake.store import take
 from directory.database import CompanyTx, Database
 from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
@@ -22,6 +24,7 @@ from directory.employees.matching import (
     Create,
     NeedsConfirmation,
     Reactivate,
+    Relink,
     is_guarded,
     plan,
     refusal,
@@ -74,11 +77,12 @@ _OUTCOMES: dict[type, tuple[EventKind, Outcome]] = {
     Create: (EventKind.employee_created, "created"),
     Adopt: (EventKind.employee_adopted, "adopted"),
     Reactivate: (EventKind.employee_reactivated, "reactivated"),
+    Relink: (EventKind.employee_relinked, "adopted"),
 }
 
 
 async def get_employee(database: Database, request: GetEmployee) -> Employee:
-    async with provisioning(database, request.credential) as tx:
+    async with provisioning(database, request.credential, reading=True) as tx:
         # Judged inside: whoever has no token learns nothing but that, whatever else is wrong.
         found = await store.get(tx, _id(request.employee_id))
     if found is None:
@@ -87,7 +91,7 @@ async def get_employee(database: Database, request: GetEmployee) -> Employee:
 
 
 async def find_employees(database: Database, request: FindEmployees) -> EmployeePage:
-    async with provisioning(database, request.credential) as tx:
+    async with provisioning(database, request.credential, reading=True) as tx:
         if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
             raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
         total, found = await search(tx, request.conditions, min(request.offset, 2**31), request.limit)
@@ -157,10 +161,8 @@ async def remove_employee(database: Database, request: RemoveEmployee) -> Remove
 
     async def attempt() -> None:
         async with provisioning(database, request.credential) as tx:
-            before = await store.lock_to_remove(tx, _id(request.employee_id))
-            if before is None:
-                raise not_found()
-            await writing.depart(tx, before)
+            done = await _remove(tx, _id(request.employee_id))
+        kept(done)
 
     await writing.repeated(attempt)
     metrics.WRITES.labels("employee", "departed").inc()
@@ -178,6 +180,7 @@ def kept(done: AnswerT | DomainError) -> AnswerT:
 async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttribute]) -> Provisioned | DomainError:
     login_key = search_key(new.login_name)
     gates = approvers.gates(tx.company_id, [login_key, new.external_id], [new.manager_ref])
+    brake = await take(tx) if not new.active else None
     found = await store.candidates(
         tx, login_key, search_key(new.email), new.external_id, entra_object_id(new.external_id), gates
     )
@@ -187,9 +190,12 @@ async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttrib
             raise refusal(code, new)
         case NeedsConfirmation(employee=employee):
             return await _parked(tx, employee, new.login_name)
-        case Create() | Adopt() | Reactivate():
+        case Create() | Adopt() | Reactivate() | Relink():
             ask_after_days = await store.rehire_ask_after_days(tx) if isinstance(planned, Reactivate) else None
             before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone, ask_after_days)
+    deactivated = before.employee_id if before is not None and before.state == "active" else None
+    if brake and deactivated and (held := await stop(tx, brake, deactivated, "suspend")):
+        return held
     kind, outcome = _OUTCOMES[type(planned)]
     if after.rehire_asked_at is not None:
         kind = EventKind.employee_rehire_asked
@@ -215,16 +221,32 @@ async def _parked(tx: CompanyTx, guarded: EmployeeRecord, asked: str) -> DomainE
     )
 
 
+async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None | DomainError:
+    brake = await take(tx)
+    before = await store.lock_to_remove(tx, employee_id)
+    if before is None:
+        raise not_found()
+    if before.state == "active" and (held := await stop(tx, brake, employee_id, "remove")):
+        return held
+    await writing.depart(tx, before)
+    return None
+
+
 async def _change(
     tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges
 ) -> tuple[Changed, EventKind | None] | DomainError:
     names = [_sent(changes.login_name), _sent(changes.external_id)]
     gates = approvers.gates(tx.company_id, names, [_sent(changes.manager_ref)])
+    brake = await take(tx) if changes.active is False else None
     before = await store.lock(tx, employee_id, gates)
     if before is None:
         raise not_found()
     if is_guarded(before) and changes != _DEACTIVATION:
         return await _parked(tx, before, before.login_name or "")
+    if before.state == "active" and changes.active is True:
+        await withdraw(tx, employee_id)
+    if before.state == "active" and brake and (held := await stop(tx, brake, employee_id, "suspend")):
+        return held
     returns = changes.active is True and before.state == "suspended"
     ask_after_days = await store.rehire_ask_after_days(tx) if returns else None
     after = revisions.changed(before, changes, tx.now, tx.company.time_zone, ask_after_days)

@@ -5,6 +5,7 @@ The manager's link is not decided here: that takes a look at the others (`manage
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import date, datetime
 from uuid import UUID
 
@@ -12,8 +13,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from directory.employees.countries import calendar_group
+from directory.employees.keys import search_key
 from directory.employees.lifecycle import Step, advance, local_date, returned, suspended
-from directory.employees.matching import Adopt, Create, Reactivate
+from directory.employees.matching import Adopt, Create, Reactivate, Relink
 from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, EmployeeRecord, Ownership, owned
 from shared.ids import entra_object_id, new_employee_id
 from shared.schemas.employee import EmployeeChanges, NewEmployee
@@ -22,7 +24,7 @@ from shared.schemas.people import EmployeeEdits
 
 def planned(
     new: NewEmployee,
-    plan: Create | Adopt | Reactivate,
+    plan: Create | Adopt | Reactivate | Relink,
     now: datetime,
     time_zone: str,
     ask_after_days: int | None = None,
@@ -88,6 +90,7 @@ def new_employment(old: EmployeeRecord, now: datetime) -> EmployeeRecord:
         previous_employee_id=old.employee_id,
         only_direct_approver=False,
         leaver_done_at=None,
+        awaits_link_since=None,
         created_at=now,
         updated_at=now,
         version=1,
@@ -114,17 +117,21 @@ def mentioned(changes: EmployeeChanges) -> dict[str, str | bool | None]:
 
 def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
     """The next version. Whoever provisioning has written to is Entra's from then on, also if he was imported."""
-    return msgspec.structs.replace(next_version(record, now), source="entra")
+    return msgspec.structs.replace(next_version(record, now), source="entra", awaits_link_since=None)
 
 
-def departed(before: EmployeeRecord, now: datetime, time_zone: str, on: date | None = None) -> EmployeeRecord:
+def departed(
+    before: EmployeeRecord, now: datetime, time_zone: str, on: date | None = None, former: Iterable[str] = ()
+) -> EmployeeRecord:
     """Names released, roles gone; `on`: the termination date that HR chose.
 
-    For audit stays a random salt of 16 bytes and the salted SHA-256 of the login name's key (S40).
+    For audit (S40), and so that an erasure finds what still refers to him, stay a random salt of 16 bytes and the salted SHA-256
+    of the login name's key, of the other names', and of those he bore before (`former`).
     """
     after, _ = advance(before, Step.remove, local_date(now, time_zone))
-    salt = secrets.token_bytes(16)
-    released = salt + hashlib.sha256(salt + (before.login_key or "").encode()).digest()
+    salt, login_key = secrets.token_bytes(16), before.login_key or ""
+    others = {search_key(name) for name in (before.email, before.external_id, *former) if name} - {login_key}
+    released = salt + b"".join(hashlib.sha256(salt + key.encode()).digest() for key in (login_key, *sorted(others)))
     return msgspec.structs.replace(
         after,
         roles=(),
@@ -132,6 +139,7 @@ def departed(before: EmployeeRecord, now: datetime, time_zone: str, on: date | N
         termination_date=on or after.termination_date,
         blocked_at=None,
         rehire_asked_at=None,
+        awaits_link_since=None,
         updated_at=now,
         version=before.version + 1,
     )

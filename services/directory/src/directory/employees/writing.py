@@ -16,7 +16,7 @@ from directory.employees.managers import link_waiting_reports, release_reports
 from directory.employees.matching import refusal
 from directory.employees.record import RELEASED, EmployeeRecord, differences
 from directory.events.catalogue import EventKind
-from directory.events.store import forget_names, record
+from directory.events.store import forget_names, former_names, record
 from directory.findings.catalogue import FindingKind
 from directory.findings.store import close_findings
 from directory.groups.membership import forget_member
@@ -66,7 +66,8 @@ async def update(tx: CompanyTx, kind: EventKind, before: EmployeeRecord, after: 
 
 async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) -> EmployeeRecord:
     """Hard delete: names released, sessions ended, reports waiting for another manager. Locked as `store.lock_to_remove` does."""
-    after = revisions.departed(before, tx.now, tx.company.time_zone, on)
+    former = (await former_names(tx, [before.employee_id])).get(before.employee_id, [])
+    after = revisions.departed(before, tx.now, tx.company.time_zone, on, former)
     await store.update(tx, after)
     await end_sessions(tx, before.employee_id)
     await forget_member(tx, before.employee_id)

@@ -21,6 +21,12 @@ class EventKind(StrEnum):
 
     company_created = "company.created", "An operator set the company up"
     company_updated = "company.updated", "Settings of the company or its connection changed"
+    company_closed = (
+        "company.closed",
+        "The company ends: sign-on and provisioning are refused, sessions ended, deletion at `ends_at`",
+    )
+    company_restored = "company.restored", "Closed no more; what was switched on is on again"
+    company_exported = "company.exported", "Everything the company has was written to a file, by whom and how much"
     certificate_added = "certificate.added", "One more signing certificate is trusted"
     certificate_removed = "certificate.removed", "A signing certificate is no longer trusted"
     scim_token_issued = "scim_token.issued", "A SCIM token was issued"
@@ -51,7 +57,21 @@ class EventKind(StrEnum):
     employee_unblocked = "employee.unblocked", "HR gave the access back"
     employee_adoption_confirmed = "employee.adoption_confirmed", "A Setup admin lets Entra take this account over"
     employee_work_done = "employee.work_done", "HR has dealt with what a leaver left behind"
+    employee_deactivation_held = (
+        "employee.deactivation_held",
+        "Entra asked to deactivate him, as one of too many within an hour; he keeps his access until somebody decides",
+    )
+    employee_deactivation_withdrawn = (
+        "employee.deactivation_withdrawn",
+        "Entra wants the held deactivation no more: it said active, or has not asked for two days",
+    )
+    employee_deactivation_released = "employee.deactivation_released", "The held deactivation is to be done; it follows"
+    employee_deactivation_refused = "employee.deactivation_refused", "The held deactivation is not to be done"
     employee_departed = "employee.departed", "Hard delete: login name and e-mail released; sessions ended"
+    employee_erased = (
+        "employee.erased",
+        "The company's time is over: he is gone from rows and history, whose content about him is empty; the chain stays",
+    )
     employee_manager_linked = "employee.manager_linked", "A manager who was waited for appeared and is linked now"
     employee_manager_lost = "employee.manager_lost", "The manager departed; the employee waits for another one"
     employee_role_granted = (
@@ -76,3 +96,20 @@ class EventKind(StrEnum):
         "Employees were added to a group or taken out of it; a large change is told by several of these in a row",
     )
     group_removed = "group.removed", "A group was deleted; its members stay who they are"
+    move_prepared = (
+        "move.prepared",
+        "A connection with another Entra tenant is prepared, or was changed before it is live",
+    )
+    move_cancelled = "move.cancelled", "The prepared connection was given up; its tokens were revoked"
+    company_moved = (
+        "company.moved",
+        "The prepared connection is the live one: the former tenant's sign-on and tokens are refused, all sessions have ended",
+    )
+    employee_unlinked = (
+        "employee.unlinked",
+        "A move released what tied the employee to the former tenant's object; the new tenant links him by login name or e-mail",
+    )
+    employee_relinked = (
+        "employee.relinked",
+        "After a move a create request of the new tenant named him: the same employee",
+    )

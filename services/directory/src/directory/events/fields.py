@@ -44,12 +44,14 @@ TYPES: dict[str, Any] = {
     **{name: kind for name, kind in get_type_hints(EmployeeView).items() if name in EMPLOYEE},
     **_SETTINGS,
     "approver_departments": dict[str, bool],
+    "asked_by": str,
     "credential_id": str,
     "ends_at": datetime,
     "fingerprint": str,
     "rows": int,
     "scopes": list[str],
     "sha256": str,
+    "step": str,
     "token_id": str,
 }
 """Field -> type of its values; any of them may be null."""
@@ -62,6 +64,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 _SWITCHES = frozenset({"ends_at", "sso.enabled", "provisioning.enabled"})
 _GROUP = frozenset({"group", "display_name", "external_id"})
+_HELD = frozenset({"step", "asked_by", "updated_at"})
 _GRANTS = frozenset({*EMPLOYEE, "approver_departments"})
 
 _TELLS: dict[str, frozenset[str]] = {
@@ -91,6 +94,10 @@ _TELLS: dict[str, frozenset[str]] = {
     "employee.role_revoked": _GRANTS,
     "employee.approval_changed": _GRANTS,
     "employee.departed": _GRANTS,
+    "employee.deactivation_held": _HELD,
+    "employee.deactivation_withdrawn": _HELD,
+    "employee.deactivation_released": _HELD,
+    "employee.deactivation_refused": _HELD,
     "employee.erased": frozenset({"updated_at"}),
 }
 

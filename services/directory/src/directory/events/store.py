@@ -3,9 +3,10 @@
 The database numbers and chains them (migration 0005), and parts what a departure releases from the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -74,6 +75,16 @@ _PAGE = statement(
     """,  # noqa: S608
 )
 
+_FORMER_NAMES = statement(
+    "events.former_names",
+    """
+    select e.employee_id, array_agg(distinct change.value) as names
+    from events e, jsonb_each(e.names) as name, jsonb_each_text(name.value) as change
+    where e.company_id = $1 and e.employee_id = any($2::uuid[]) and e.names is not null and change.value is not null
+    group by e.employee_id
+    """,
+)
+
 _FORGET_NAMES = statement("registry.forget_names", "select registry.forget_names($1)")
 
 
@@ -101,6 +112,11 @@ def record_many(tx: CompanyTx, kind: EventKind, told: Iterable[tuple[EmployeeId,
 async def forget_names(tx: CompanyTx, departed: EmployeeId) -> None:
     """The names that somebody bore who has departed are gone from his history too (S40)."""
     await tx.execute(_FORGET_NAMES, departed)
+
+
+async def former_names(tx: CompanyTx, people: Sequence[EmployeeId]) -> dict[UUID, list[str]]:
+    """Every login name, e-mail and external id that their histories know of them."""
+    return {row["employee_id"]: row["names"] for row in await tx.fetch(_FORMER_NAMES, tx.company_id, people)}
 
 
 async def of_employee(

@@ -31,3 +31,13 @@ class FindingKind(StrEnum):
         "Entra wants to take over the account of a Setup admin; subject: the employee. Closed when one is confirmed (A24)",
     )
     rehire = "rehire", "Somebody returned after a long time, and HR must choose how; subject: the employee (A11)"
+    mass_deactivation_held = (
+        "mass_deactivation_held",
+        "Entra asks to deactivate more people within an hour than the company allows; those beyond are held; subject: company. "
+        "Closed when somebody releases or refuses them, or Entra wants none of them any more",
+    )
+    overlap = (
+        "overlap",
+        "Somebody is active in another company of the same Entra tenant too, as an employee of that one; subject: the employee "
+        "here (A15). Looked for by `directory sweep`, and closed when it is over",
+    )

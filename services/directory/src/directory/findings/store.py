@@ -1,7 +1,7 @@
 """Findings, in SQL: opened where something is seen, counted when it is seen again, closed when it is over.
 
-What can be read off the employees at any time is not kept, and so can never be out of date: returns that wait for HR, and
-countries nobody knows.
+What can be read off other tables at any time is not kept, and so can never be out of date: returns that wait for HR,
+countries nobody knows, deactivations that the brake holds.
 """
 
 from collections.abc import Mapping
@@ -45,6 +45,13 @@ _OPEN = statement(
     from employees
     where company_id = $1 and state <> 'departed' and country is not null and calendar_group is null
     group by country
+    union all
+    select 'mass_deactivation_held', 'company', null, jsonb_build_object('people', count(*)), min(h.asked_at),
+        max(h.last_asked_at), sum(h.times)::integer
+    from held_changes h
+    join employees e on e.company_id = h.company_id and e.employee_id = h.employee_id
+    where h.company_id = $1 and h.state = 'held' and e.state = 'active'
+    having count(*) > 0
     order by opened_at, subject
     limit $2
     """,

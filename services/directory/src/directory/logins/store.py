@@ -75,7 +75,7 @@ _LINK_OBJECT_ID = statement(
     "employees.link_object_id",
     """
     update employees
-    set entra_object_id = $3, updated_at = $4, version = version + 1
+    set entra_object_id = $3, awaits_link_since = null, updated_at = $4, version = version + 1
     where company_id = $1 and employee_id = $2
     """,
 )
@@ -169,15 +169,33 @@ _END_SESSIONS_OF = statement(
     """,
 )
 
+_END_ALL = statement(
+    "sessions.end_all",
+    """
+    with flows as (
+        delete from login_flows where company_id = $1
+    ), tickets as (
+        delete from login_tickets where company_id = $1
+    ), ended as (
+        delete from sessions where company_id = $1 returning employee_id
+    ), told as (
+        select pg_notify('sessions_ended', $1::text || '/' || employee_id::text)
+        from (select distinct employee_id from ended) as owners
+    )
+    select (select count(*) from ended) as sessions, (select count(*) from told) as owners
+    """,
+)
+
 _NOTIFY = statement("sessions.notify_ended", "select pg_notify('sessions_ended', $1)")
 
 _LOCK_PERSON = statement(
     "employees.lock_for_session",
     """
-    select case when blocked_at is null then state else 'suspended' end
-    from employees
-    where company_id = $1 and employee_id = $2
-    for update
+    select case when e.blocked_at is null and c.ends_at is null then e.state else 'suspended' end
+    from employees e
+    join companies c on c.company_id = e.company_id
+    where e.company_id = $1 and e.employee_id = $2
+    for update of e for share of c
     """,
 )
 
@@ -279,7 +297,10 @@ async def ticket_owner(tx: CompanyTx, ticket_sha256: bytes) -> EmployeeId | None
 
 
 async def lock_person(tx: CompanyTx, employee_id: EmployeeId) -> str | None:
-    """His state, held until the transaction ends, so that no suspension slips in between; who is blocked is suspended."""
+    """His state, held until the transaction ends, so that neither a suspension nor the end of the company slips in between.
+
+    Who is blocked is suspended, and so is everybody in a company that is closed.
+    """
     state: str | None = await tx.fetchval(_LOCK_PERSON, tx.company_id, employee_id)
     return state
 
@@ -329,6 +350,12 @@ async def end_sessions(tx: CompanyTx, employee_id: EmployeeId) -> int:
 async def end_sessions_of(tx: CompanyTx, people: Sequence[EmployeeId]) -> int:
     """The same for several at once, whose locks the caller holds."""
     ended: int = await tx.fetchval(_END_SESSIONS_OF, tx.company_id, people)
+    return ended
+
+
+async def end_all(tx: CompanyTx) -> int:
+    """Every session of the company, and every login under way; returns the number of sessions."""
+    ended: int = await tx.fetchval(_END_ALL, tx.company_id)
     return ended
 
 

@@ -6,6 +6,7 @@ its last step is done, wherever that was.
 
 from datetime import date, datetime
 
+from directory.retention.due import months_later
 from shared.schemas.people import WorkStep
 
 
@@ -34,19 +35,6 @@ def leaver_steps(
         WorkStep(step="access_ended", done=True, about=_text(ended_at)),
         WorkStep(step="erasure_date", done=True, about=_text(erased_on)),
     ]
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day of a later month, or its last day where it has no such day."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    if year > date.max.year:
-        return date.max
-    for number in (day.day, 30, 29, 28):
-        try:
-            return date(year, month + 1, number)
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")
 
 
 def _text(moment: date | datetime | None) -> str | None:

@@ -34,12 +34,15 @@ class ScimError(Exception):
         scim_type: ScimType | None = None,
         *,
         headers: dict[str, str] | None = None,
+        held: bool = False,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.scim_type = scim_type
         self.headers = headers or {}
+        self.held = held
+        """By the mass-change brake: in order, although the status looks like a fault."""
 
     def body(self) -> dict[str, object]:
         """`status` is a string (RFC 7644 section 3.12)."""
@@ -102,10 +105,15 @@ _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     ErrorCode.invalid_request: (500, None),
     ErrorCode.unauthorized: (401, None),
     ErrorCode.not_allowed: (403, None),
+    # Not 429: Entra answers that by pausing the whole job, and a hold concerns one person. A 503 it takes as this person's
+    # failure, goes on with the others and asks again in a later cycle, at least once a day, for four weeks.
+    ErrorCode.held: (503, None),
     ErrorCode.unavailable: (503, None),
     ErrorCode.wrong_caller: (503, None),
 }
 RETRY_AFTER_S = 5
+HELD_RETRY_AFTER_S = 30
+"""Short, in case somebody waits for it before he goes on with the others."""
 
 
 def from_domain(error: DomainError) -> ScimError:
@@ -118,6 +126,8 @@ def from_domain(error: DomainError) -> ScimError:
             return user_not_found()
         case ErrorCode.invalid_request:
             return ScimError(500, "Internal error.")
+        case ErrorCode.held:
+            return ScimError(status, error.detail, headers={"Retry-After": str(HELD_RETRY_AFTER_S)}, held=True)
         case ErrorCode.unavailable:
             return ScimError(status, error.detail, headers={"Retry-After": str(RETRY_AFTER_S)})
     path = path_of_field(error.field) if error.field else None
