@@ -358,4 +358,4 @@ def nearest(found: Outcome, orders: list[Outcome]) -> str:
         + [f"missing:  {row}" for row in order[2] if row not in found[2]]
         for order in orders
     ]
-    return "\n".join(min(apart, key=lambda one: len(one)))
+    return "\n".join(sorted(apart, key=len)[0])

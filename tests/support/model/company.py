@@ -98,7 +98,7 @@ class Company:
             before,
             replace(
                 before, state="departed", login_name=None, email=None, external_id=None, blocked_at=None, rehire_asked_at=None,
-                termination_date=on or before.termination_date or turn.today, released_login=key(before.login_name), roles=(),
+                termination_date=on or before.termination_date or turn.today, released=self._released(before), roles=(),
             ),
         )  # fmt: skip
         self.end_sessions(after)
@@ -115,6 +115,12 @@ class Company:
             self.tell(turn, "employee.manager_lost", alone, difference(report, alone))
         self.findings.pop(("adoption_waits", after.text), None)
         return after
+
+    def _released(self, person: Person) -> tuple[str, ...]:
+        told = [event.names or {} for event in self.history if event.employee_id == person.employee_id]
+        former = {value for names in told for change in names.values() for value in change.values()}
+        login = key(person.login_name) or ""
+        return login, *sorted({key(one) or "" for one in former | {person.email, person.external_id} if one} - {login})
 
     def put(self, turn: Turn, before: Person, after: Person) -> Person:
         after = replace(after, version=before.version + 1, updated_at=turn.now)
@@ -191,9 +197,12 @@ def _ends_sessions(before: Person, after: Person) -> bool:
 
 
 def resolved(reference: str, people: list[Person]) -> UUID | None:
-    """By our id, else the external id, else the login name."""
+    """By our id, else that of his former employment, else the external id, else the login name."""
     by_id = [one for one in people if one.text == reference]
+    by_former_id = [
+        one for one in people if one.previous_employee_id and f"emp_{one.previous_employee_id.hex}" == reference
+    ]
     by_external_id = [one for one in people if one.external_id == reference]
     by_login = [one for one in people if key(one.login_name) == key(reference)]
-    found = next(iter([*by_id, *by_external_id, *by_login]), None)
+    found = next(iter([*by_id, *by_former_id, *by_external_id, *by_login]), None)
     return found.employee_id if found else None

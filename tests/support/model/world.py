@@ -133,11 +133,10 @@ class World:
         for row in people:
             held = msgspec.json.decode(row["owners"], type=dict[str, tuple[str, datetime]])
             row["owners"] = held
-            released, login = row.pop("released_sha256"), both.model.by_id(row["employee_id"]).released_login
-            expected = (
-                released[:16] + hashlib.sha256(released[:16] + (login or "").encode()).digest() if released else None
-            )
-            assert (released, bool(released)) == (expected, login is not None)
+            released, names = row.pop("released_sha256") or b"", both.model.by_id(row["employee_id"]).released
+            salt = released[:16]
+            expected = b"".join(hashlib.sha256(salt + name.encode()).digest() for name in names)
+            assert (released[16:], bool(salt)) == (expected, bool(names))
         return people
 
     async def _rows(self, both: Both, sql: str) -> list[tuple[Any, ...]]:
