@@ -82,7 +82,7 @@ class Company:
 
     def change(self, turn: Turn, kind: str, before: Person, after: Person) -> Person:
         """Raises Refused where another present person has one of the names."""
-        for code, name in TAKEN:
+        for code, name in TAKEN if after.present else ():
             if any(
                 name(after) is not None and name(other) == name(after) for other in self.present if other is not before
             ):
