@@ -12,8 +12,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from benchmarks import floors, suite
+from benchmarks import csv_import, floors, suite
 from benchmarks.gate import verifier
 from benchmarks.measure import Result, median_result, resident_mib
 
@@ -68,6 +69,9 @@ def main() -> int:
     with suite.running() as target:
         idle = {name: resident_mib(pid) for name, pid in target.processes.items() if name != "postgresql"}
         results = asyncio.run(operations(target, runs, count, sizes))
+        asyncio.run(suite.bring_on_board(target))
+        imports = csv_import.measure(target, 2000 if quick else csv_import.ROWS)
+        print("\n" + csv_import.table(imports))
     lows = {
         "RSA-2048 verify": floors.rsa_verify(),
         "gate and profile, usual response": floors.saml_gate(),
@@ -79,11 +83,13 @@ def main() -> int:
     for name, value in lows.items():
         print(f"  {name.ljust(40)}{value:8.3f}")
     print("\nresident MiB, idle: " + ", ".join(f"{name} {value:.0f}" for name, value in idle.items()))
-    _write(results, lows, idle, quick)
+    _write(results, imports, lows, idle, quick)
     return 0
 
 
-def _write(results: list[Result], lows: dict[str, float], idle: dict[str, float], quick: bool) -> None:
+def _write(
+    results: list[Result], imports: list[dict[str, Any]], lows: dict[str, float], idle: dict[str, float], quick: bool
+) -> None:
     RESULTS.mkdir(exist_ok=True)
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,6 +97,7 @@ def _write(results: list[Result], lows: dict[str, float], idle: dict[str, float]
         "quick": quick,
         "load_average_1_min": os.getloadavg()[0],
         "operations": [result.as_json() for result in results],
+        "csv_import": imports,
         "floors_cpu_ms": {name: round(value, 4) for name, value in lows.items()},
         "idle_resident_mib": {name: round(value, 1) for name, value in idle.items()},
     }

@@ -18,7 +18,10 @@ from pathlib import Path
 import msgspec
 from prometheus_client import REGISTRY
 
+from directory.api.openapi import openapi_document as application_document
 from directory.events.catalogue import EventKind
+from directory.events.fields import COUNTING, EMPLOYEE, tells
+from directory.events.schema import events_schema
 from directory.findings.catalogue import FindingKind
 from shared.errors import ErrorCode
 from shared.http.openapi import openapi_document
@@ -99,9 +102,24 @@ def _metric_rows() -> Iterator[tuple[str, str, str, str]]:
 
 
 def events_page() -> str:
-    rows = "".join(f"| `{kind.value}` | {kind.meaning} |\n" for kind in EventKind)
-    intro = "# History events\n\nOne is written with every change, in the same transaction.\n"
-    return f"{NOTE}{intro}\n| kind | meaning |\n| --- | --- |\n{rows}"
+    parts = [
+        NOTE,
+        "# History events\n\nOne is written with every change, in the same transaction; each field of its `changes` has\n",
+        "`before` and `after`. Those that count raise the employee's version by one. Machine-readable:\n",
+        "[events.schema.json](events.schema.json).\n",
+        "\n| kind | counts | meaning | tells |\n| --- | --- | --- | --- |\n",
+    ]
+    for kind in EventKind:
+        fields = tells(kind)
+        named = sorted(fields - EMPLOYEE if fields >= EMPLOYEE else fields)
+        told = ", ".join(
+            [*(["any attribute of the employee"] if fields >= EMPLOYEE else []), *(f"`{name}`" for name in named)]
+        )
+        counts = "yes" if kind.value in COUNTING else "–"
+        parts.append(f"| `{kind.value}` | {counts} | {kind.meaning} | {told or '–'} |\n")
+    attributes = ", ".join(f"`{name}`" for name in sorted(EMPLOYEE))
+    parts.append(f"\nAttributes of an employee that events tell: {attributes}.\n")
+    return "".join(parts)
 
 
 def findings_page() -> str:
@@ -125,6 +143,10 @@ def errors_page() -> str:
     return "".join(parts)
 
 
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "metrics.md": metrics_page,
@@ -132,7 +154,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "findings.md": findings_page,
     "errors.md": errors_page,
     "requirements.md": lambda: requirements_page(NOTE),
-    "openapi.json": lambda: json.dumps(openapi_document(), indent=2, ensure_ascii=False) + "\n",
+    "events.schema.json": lambda: _json(events_schema()),
+    "openapi.json": lambda: _json(openapi_document()),
+    "application-api.json": lambda: _json(application_document()),
 }
 
 

@@ -12,6 +12,7 @@ from tests.entra.tenant import Tenant
 from tests.stack.postgres import postgres
 from tests.support.browser import Browser
 from tests.support.company import Company, new_company, new_tenant
+from tests.support.declared import undeclared_events
 from tests.support.stack import Stack, create_database, running_stack, with_database
 
 APP_ROLE = "identity_gateway"
@@ -27,12 +28,13 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def database_urls(postgres_url: str) -> tuple[str, str]:
+async def database_urls(postgres_url: str) -> AsyncIterator[tuple[str, str]]:
     """A migrated database: the owner's address and the application's."""
     owner_url = await create_database(postgres_url, "directory")
     app_url = with_database(postgres_url, "directory", user=APP_ROLE)
     await migrate(owner_url, app_url)
-    return owner_url, app_url
+    yield owner_url, app_url
+    assert await undeclared_events(owner_url) == []
 
 
 @pytest.fixture(scope="session")

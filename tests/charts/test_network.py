@@ -137,11 +137,16 @@ def callers(policy: Document, port: str, documents: list[Document]) -> list[set[
     return found
 
 
-def test_directorys_main_port_takes_only_the_two_edges() -> None:
-    for values in (ci("minimal"), ci("production")):
+def test_directorys_main_port_takes_the_two_edges_and_the_application_where_it_is_named() -> None:
+    application = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "bitabiz"}},
+        "podSelector": {"matchLabels": {"app": "back-end"}},
+    }
+    named: list[set[str] | Document] = [application]
+    for values, others in ((ci("minimal"), []), (ci("production"), named)):
         documents = rendered(values)
         policy = by_component(documents, "NetworkPolicy")["directory"]
-        assert callers(policy, "http", documents) == [{"scim"}, {"sso"}]
+        assert callers(policy, "http", documents) == [{"scim"}, {"sso"}, *others]
 
 
 def test_ops_ports_take_only_the_monitoring_namespace() -> None:

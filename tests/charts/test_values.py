@@ -53,6 +53,7 @@ WRONG = [
     ("serviceMonitors.interval=30 seconds", "/serviceMonitors/interval"),
     ("ingress.trustedProxies={*}", "/ingress/trustedProxies/0"),
     ("networkPolicy.publicFrom[0].namespace=x", "/networkPolicy/publicFrom/0"),
+    ("networkPolicy.applicationFrom[0].namespace=x", "/networkPolicy/applicationFrom/0"),
     ("companies[0].name=contoso", "companies"),
 ]
 

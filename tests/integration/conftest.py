@@ -6,20 +6,26 @@ owner is asked inside one company.
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import asyncpg
+import msgspec
 import pytest
 
+from directory.app import create_service
 from directory.database import Database
 from directory.migrate import migrate
+from directory.settings import Settings
+from tests.support.application import Application, credential_for
 from tests.support.clock import SettableClock
+from tests.support.declared import undeclared_events
 from tests.support.firm import Firm, Urls
-from tests.support.stack import with_database
+from tests.support.stack import GATEWAY_SECRET, SCIM_SECRET, with_database
 
 NAME, OWNER, SERVICE = "directory_of_firms", "identity_owner", "identity_service"
 
 
 @pytest.fixture(scope="session")
-async def firm_urls(postgres_url: str) -> Urls:
+async def firm_urls(postgres_url: str) -> AsyncIterator[Urls]:
     admin = await asyncpg.connect(postgres_url)
     try:
         # Roles belong to the whole server, and an owner may grant only a role that he made: hence the superuser's grants.
@@ -35,7 +41,8 @@ async def firm_urls(postgres_url: str) -> Urls:
         await admin.execute(f"grant identity_app to {SERVICE}")
     finally:
         await admin.close()
-    return urls
+    yield urls
+    assert await undeclared_events(with_database(postgres_url, NAME)) == []
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +64,23 @@ async def firm(firm_database: Database, firm_urls: Urls) -> Firm:
 @pytest.fixture
 async def other_firm(firm_database: Database, firm_urls: Urls) -> Firm:
     return await Firm.founded(firm_database, firm_urls)
+
+
+@pytest.fixture(scope="session")
+async def firm_service(firm_urls: Urls, firm_clock: SettableClock) -> AsyncIterator[str]:
+    """The address of a directory that serves the firms."""
+    settings = {
+        "host": "127.0.0.1", "port": 0, "ops_port": 0, "shutdown_grace_s": 5, "database_app_url": firm_urls.app,
+        "scim_ingest_secret": SCIM_SECRET, "sso_gateway_secret": GATEWAY_SECRET,
+    }  # fmt: skip
+    service = create_service(msgspec.convert(settings, Settings), clock=firm_clock)
+    await service.start()
+    yield f"http://127.0.0.1:{service.port}"
+    await service.stop()
+
+
+@pytest.fixture
+async def application(firm: Firm, firm_service: str, http: aiohttp.ClientSession) -> Application:
+    """The BitaBIZ application with a credential of the firm that has every scope."""
+    issued = await credential_for(firm)
+    return Application(http, firm_service, firm.name, issued.credential)

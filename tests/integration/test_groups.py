@@ -1,6 +1,5 @@
 """Groups as Entra provisions them: names, members in sets, one transaction each."""
 
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -278,17 +277,13 @@ async def test_leaving_any_other_group_ends_nothing(firm: Firm, groups: Groups, 
 # How much
 
 
-async def test_five_thousand_members_in_one_change_take_less_than_a_second(firm: Firm, groups: Groups) -> None:
-    """The fastest of three: the machine has other work."""
+async def test_five_thousand_members_come_and_go_in_one_change(firm: Firm, groups: Groups) -> None:
+    """How long it takes: benchmarks."""
     people, made = await staff(firm, 5000), await groups.create()
-    took: dict[str, list[float]] = {}
-    asked: list[dict[str, Any]] = [{"add": people}, {"members": people}, {"remove": people}] * 3
+    asked: list[dict[str, Any]] = [{"add": people}, {"members": people}, {"remove": people}]
     for changes in asked:
-        started = time.perf_counter()
         changed = await groups.change(made, **changes)
-        took.setdefault(next(iter(changes)), []).append(time.perf_counter() - started)
         assert changed.group.members == ([] if "remove" in changes else people)
-    assert {name: min(times) < 1.0 for name, times in took.items()} == dict.fromkeys(took, True), took
 
 
 async def test_a_large_change_is_told_in_bounded_events_by_as_many_statements_as_a_small_one(

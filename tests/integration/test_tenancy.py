@@ -21,6 +21,7 @@ from directory.database import Database
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
 from shared.schemas.employee import Employee, EmployeePage
+from tests.support.application import credential_for
 from tests.support.firm import Firm, Urls, uuid_of
 from tests.support.groups import Groups
 
@@ -88,6 +89,7 @@ async def furnished(firm: Firm) -> Firm:
         uuid.uuid4(),
         uuid_of(anna),
     )
+    await credential_for(firm)
     await Groups(firm).create("Alle", anna)
     await firm.as_owner("insert into brakes (company_id) values ($1)", firm.company_id)
     await firm.as_owner(

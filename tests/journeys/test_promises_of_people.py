@@ -165,8 +165,8 @@ async def test_every_change_stands_in_the_history_with_before_and_after(company:
     async with company.stack.database.scope_for_name(company.name).transaction() as tx:
         told: dict[str, Any] = {}
         for event in (await events.of_employee(tx, employee_id))[1:]:
-            told |= event["changes"]
-            assert (event["actor_kind"], bool(event["request_id"])) == ("entra", True)
+            told |= event.changes
+            assert (event.actor.kind, bool(event.request_id)) == ("entra", True)
     assert told["title"] == {"before": "Kok", "after": "Chef"}
     assert told["department"] == {"before": "Salg", "after": "Lager"}
     assert told["family_name"] == {"before": "Holm", "after": "Ny"}

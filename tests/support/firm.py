@@ -13,6 +13,7 @@ import msgspec
 from directory.database import Actor, CompanyTx, Database
 from directory.employees import operations
 from directory.events import store as events
+from directory.imports.operations import Imported, import_file
 from shared.ids import EmployeeId, employee_from_text
 from shared.schemas.employee import (
     Changed,
@@ -56,6 +57,10 @@ def anna(**values: Any) -> NewEmployee:
     """A person with the mandatory values; `login` also makes the e-mail."""
     login = values.pop("login", "anna@firma.dk")
     return NewEmployee(**{"login_name": login, "email": login, "given_name": "Anna", "family_name": "Holm", **values})
+
+
+def _bytes(data: str | bytes) -> bytes:
+    return data.encode() if isinstance(data, str) else data
 
 
 def uuid_of(employee: Employee) -> EmployeeId:
@@ -133,7 +138,11 @@ class Firm:
 
     async def history(self, employee: Employee) -> list[dict[str, Any]]:
         async with self.database.scope_for_id(self.company_id).transaction() as tx:
-            return await events.of_employee(tx, uuid_of(employee))
+            told = await events.of_employee(tx, uuid_of(employee))
+        return [
+            {**msgspec.structs.asdict(event), "actor_kind": event.actor.kind, "actor_id": event.actor.id}
+            for event in told
+        ]
 
     async def kinds(self, employee: Employee) -> list[str]:
         return [event["kind"] for event in await self.history(employee)]
@@ -176,6 +185,11 @@ class Firm:
         """A transaction of an operator's command."""
         async with self.database.scope_for_id(self.company_id).transaction(Actor("operator", "test")) as tx:
             yield tx
+
+    async def import_csv(self, data: str | bytes, *, dry_run: bool = False) -> Imported:
+        """As the operator's command does."""
+        scope = self.database.scope_for_name(self.name)
+        return await import_file(scope, Actor("operator", "ida"), _bytes(data), dry_run=dry_run)
 
     async def sign_in(self, employee: Employee) -> None:
         """A live session and a pending ticket."""

@@ -32,6 +32,7 @@ from shared.operations import (
     FINISH_WORK,
     GET_CONNECTION,
     GET_EMPLOYEE,
+    GET_EMPLOYEE_AS_OF,
     GET_GROUP,
     GRANT_ROLE,
     LIST_APPROVAL_PROBLEMS,
@@ -41,6 +42,7 @@ from shared.operations import (
     OPEN_SESSION,
     PREVIEW_FOLLOWING,
     PROVISION_EMPLOYEE,
+    READ_EMPLOYEE_HISTORY,
     READ_SESSION,
     REFUSE_HELD_CHANGES,
     RELEASE_ATTRIBUTE,
@@ -52,7 +54,7 @@ from shared.operations import (
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, approvers, brake, employee, group, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -229,6 +231,14 @@ class DirectoryClient:
 
     async def finish_work(self, request: people.FinishWork) -> people.PersonView:
         return await self._call(FINISH_WORK, request)
+
+    # The history, for a Setup admin: called by sso-gateway with his session.
+
+    async def get_employee_as_of(self, request: history.EmployeeAsOf) -> history.EmployeeView:
+        return await self._call(GET_EMPLOYEE_AS_OF, request)
+
+    async def read_employee_history(self, request: history.EmployeeHistory) -> history.HistoryPage:
+        return await self._call(READ_EMPLOYEE_HISTORY, request)
 
     async def explain_approvers(self, request: approvers.ExplainApprovers) -> approvers.ExplainedApprovers:
         return await self._call(EXPLAIN_APPROVERS, request)

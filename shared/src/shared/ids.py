@@ -13,10 +13,12 @@ from typing import NewType
 CompanyId = NewType("CompanyId", uuid.UUID)
 EmployeeId = NewType("EmployeeId", uuid.UUID)
 TokenId = NewType("TokenId", uuid.UUID)
+CredentialId = NewType("CredentialId", uuid.UUID)
 GroupId = NewType("GroupId", uuid.UUID)
 
 _EMPLOYEE = re.compile(r"emp_([0-9a-f]{32})\Z")
 _TOKEN = re.compile(r"tok_([0-9a-f]{32})\Z")
+_CREDENTIAL = re.compile(r"app_([0-9a-f]{32})\Z")
 _GROUP = re.compile(r"grp_([0-9a-f]{32})\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 
@@ -51,6 +53,15 @@ def token_text(token_id: uuid.UUID) -> str:
 def token_from_text(text: str) -> TokenId | None:
     found = _TOKEN.match(text)
     return TokenId(uuid.UUID(hex=found[1])) if found else None
+
+
+def credential_text(credential_id: uuid.UUID) -> str:
+    return f"app_{credential_id.hex}"
+
+
+def credential_from_text(text: str) -> CredentialId | None:
+    found = _CREDENTIAL.match(text)
+    return CredentialId(uuid.UUID(hex=found[1])) if found else None
 
 
 def new_group_id() -> GroupId:

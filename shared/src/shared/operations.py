@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, brake, employee, group, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -298,6 +298,22 @@ REFUSE_HELD_CHANGES = Operation(
     caller="sso-gateway",
     summary="Do not do what is held, however often Entra asks",
     refusals=_SETUP_REFUSALS,
+)
+GET_EMPLOYEE_AS_OF = Operation(
+    "/setup/get_employee_as_of",
+    history.EmployeeAsOf,
+    history.EmployeeView,
+    caller="sso-gateway",
+    summary="An employee as he is, or was at a moment; departed ones too",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+READ_EMPLOYEE_HISTORY = Operation(
+    "/setup/read_employee_history",
+    history.EmployeeHistory,
+    history.HistoryPage,
+    caller="sso-gateway",
+    summary="What happened to an employee, with who did it and in which request",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )
 
 EXPLAIN_APPROVERS = Operation(

@@ -24,6 +24,10 @@ def new_scim_token() -> str:
     return f"idgw_{secrets.token_urlsafe(32)}"
 
 
+def new_application_credential() -> str:
+    return f"idgwapp_{secrets.token_urlsafe(32)}"
+
+
 def new_browser_secret() -> str:
     return secrets.token_urlsafe(32)
 

@@ -2,7 +2,7 @@ from uuid import uuid4
 
 import pytest
 
-from directory.employees.approvers import answers_to, gains_names, gates, resolve
+from directory.employees.approvers import answers_to, gains_names, gates, import_gate, resolve
 from shared.ids import employee_text
 from tests.unit.directory.employee_records import employee
 
@@ -60,6 +60,8 @@ def test_everybody_takes_the_gates_in_one_order_and_a_bearer_takes_his_alone() -
     one = gates(company_id, ["Anna", "b", None], ["c"])
     other = gates(company_id, ["c"], ["anna", "B", None])
     assert [number for number, _ in one] == [number for number, _ in other] == sorted(number for number, _ in one)
-    assert sorted(alone for _, alone in one) == [False, True, True]
-    assert gates(company_id, ["a"], ["a"]) == [(gates(company_id, ["a"], [])[0][0], True)]
+    assert sorted(alone for _, alone in one) == [False, False, True, True]
+    assert (import_gate(company_id), False) in one
+    mine = dict(gates(company_id, ["a"], ["a"]))
+    assert (len(mine), sorted(mine.values())) == (2, [False, True])
     assert {number for number, _ in gates(uuid4(), ["anna", "b", "c"], [])}.isdisjoint(number for number, _ in one)

@@ -58,6 +58,8 @@ def test_a_mandatory_value_is_not_empty(field: str, value: str) -> None:
         ("external_id", "x" * 513),
         ("external_id", "\U0001d15e" * 512),
         ("manager_ref", "x" * 513),
+        ("department", "\U0001d15e" * 1024),
+        ("country", "\U0001d15e" * 1024),
     ],
 )
 def test_a_value_that_cannot_be_stored_names_its_field(field: str, value: str) -> None:

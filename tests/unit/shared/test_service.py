@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -33,7 +33,7 @@ class Life:
         self.go_on = asyncio.Event()
 
 
-def example(life: Life, *, port: int = 0) -> Service:
+def example(life: Life, *, port: int = 0, stopping: Callable[[], None] = lambda: None) -> Service:
     async def hello(request: Request) -> Response:
         return JSONResponse({"trace": current_trace_id()})
 
@@ -74,6 +74,7 @@ def example(life: Life, *, port: int = 0) -> Service:
         resources=resources,
         ready=ready,
         fault_answer=lambda request_id: JSONResponse({"request_id": request_id}, status_code=500),
+        stopping=stopping,
     )
 
 
@@ -156,6 +157,18 @@ async def test_a_request_in_flight_finishes_when_the_service_stops() -> None:
         assert await (await pending).text() == "finished"
         await stopping
     assert life.closed
+
+
+async def test_whoever_waits_is_told_first_that_the_service_stops() -> None:
+    life = Life()
+    service = example(life, stopping=life.go_on.set)
+    await service.start()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{service.port}") as http:
+        waiting = asyncio.create_task(http.get("/slow"))
+        await life.entered.wait()
+        async with asyncio.timeout(2):
+            await service.stop()
+            assert await (await waiting).text() == "finished"
 
 
 async def test_a_taken_port_is_a_sentence_and_opens_nothing() -> None:

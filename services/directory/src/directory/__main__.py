@@ -11,7 +11,7 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import approvers, brake, company, ending, overlaps, people
+from directory.cli import approvers, brake, company, credentials, ending, history, imports, overlaps, people
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import ManifestRefused
 from directory.migrate import MigrationError, migrate
@@ -23,7 +23,7 @@ from shared.telemetry.logs import configure_logs
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people, approvers, ending, brake)
+COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
@@ -34,6 +34,7 @@ examples:
   directory company scim-token contoso --revoke tok_…
   directory company approvers contoso anna@contoso.com    who approves for her, and why
   directory company approvers contoso --preview off       for whom others would approve then
+  directory company import contoso people.csv --dry-run
 """
 
 
@@ -48,6 +49,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ManifestRefused as refused:
         problems = [{"field": problem.field, "problem": problem.sentence} for problem in refused.problems]
         return _refused("The manifest was refused; nothing was changed.", as_json, problems)
+    except history.HistoryBroken as broken:
+        if as_json:
+            print(_json(broken.answer))
+        return _refused(str(broken), False, [{"field": one.field, "problem": one.sentence} for one in broken.problems])
+    except imports.ImportRefused as refused:
+        return _refused(refused.detail, as_json, refused.lines, refused.answer)
     except DomainError as error:
         return _refused(error.detail, as_json, [])
     except (SettingsError, MigrationError, SelfCheckFailed) as error:
@@ -63,9 +70,9 @@ def _json(answer: object) -> str:
     return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
 
 
-def _refused(sentence: str, as_json: bool, problems: list[dict[str, str]]) -> int:
+def _refused(sentence: str, as_json: bool, problems: list[dict[str, str]], answer: Answer | None = None) -> int:
     if as_json:
-        print(_json({"error": {"message": sentence, "problems": problems}}))
+        print(_json({"error": {"message": sentence, "problems": problems}, **(answer or {})}))
     print(sentence, file=sys.stderr)
     for problem in problems:
         print(f"  {problem['field'] + ': ' if problem['field'] else ''}{problem['problem']}", file=sys.stderr)

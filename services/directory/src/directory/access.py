@@ -1,8 +1,8 @@
 """Who may do what: from a caller's credential to the scope of one company, or a refusal.
 
-Three groups of routes, by who may call and with what: `/provisioning` (scim-ingest, the hash of a SCIM token), `/logins`
+Three groups of internal routes, by who may call and with what: `/provisioning` (scim-ingest, the hash of a SCIM token), `/logins`
 (sso-gateway, names the company while a login is under way, afterwards the session is the credential), `/setup` (sso-gateway,
-the session of a Setup admin).
+the session of a Setup admin). Beside them stands `/v1`, which the BitaBIZ application reads with a credential of the company.
 """
 
 import binascii
@@ -18,6 +18,7 @@ from shared.ids import employee_text
 from shared.schemas.employee import ScimCredential
 from shared.schemas.login import SessionCredential
 from shared.telemetry.logs import EventLog
+from shared.tokens import sha256
 
 log = EventLog("directory")
 
@@ -40,6 +41,26 @@ async def provisioning(database: Database, credential: ScimCredential) -> AsyncI
             raise DomainError(
                 ErrorCode.not_allowed, "Provisioning is switched off for this company; a Setup admin can switch it on."
             )
+        yield tx
+
+
+@asynccontextmanager
+async def application(
+    database: Database, authorization: str | None, company: str, scope: str
+) -> AsyncIterator[CompanyTx]:
+    """A transaction in which the BitaBIZ application reads the company whose credential it has.
+
+    Raises:
+        DomainError: `unauthorized` for a credential that is missing, unknown, revoked, expired, or of another company than the
+            path names: all the same answer. `not_allowed` where it lacks the scope.
+    """
+    scheme, _, credential = (authorization or "").partition(" ")
+    known = credential if scheme.lower() == "bearer" else ""
+    async with database.scope_for_api_credential(sha256(known)).transaction() as tx:
+        if not hmac.compare_digest(tx.company.name.encode(), company.encode("utf-8", "surrogatepass")):
+            raise DomainError(ErrorCode.unauthorized, "The credential is not valid for this company.")
+        if scope not in tx.company.scopes:
+            raise DomainError(ErrorCode.not_allowed, f"The credential lacks the scope {scope}; issue one that has it.")
         yield tx
 
 

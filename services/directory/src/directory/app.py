@@ -9,11 +9,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from directory.access import provisioning
+from directory.api.routes import routes as application_routes
+from directory.api.setup import routes as history_routes
 from directory.approvers.routes import routes as approver_routes
 from directory.brake.setup import routes as brake_routes
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
+from directory.events.heads import WaitingReaders
 from directory.groups.routes import routes as group_routes
 from directory.logins.routes import routes as login_routes
 from directory.rpc import serve
@@ -35,6 +38,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
     database = Database(
         settings.database_app_url, clock=clock, min_size=settings.database_pool_min, max_size=settings.database_pool_max
     )
+    readers = WaitingReaders(database.history_heads)
     callers = CallerSecrets({"scim-ingest": settings.scim_ingest_secret, "sso-gateway": settings.sso_gateway_secret})
 
     async def check_credential(request: CheckCredential) -> CompanyProvisioning:
@@ -69,12 +73,15 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
             *group_routes(database, callers),
             *brake_routes(database, callers),
             *login_routes(database, callers),
+            *history_routes(database, callers),
+            *application_routes(database, readers),
             *approver_routes(database, callers),
         ],
         resources=resources,
         ready=ready,
         fault_answer=_fault,
         trust_caller=True,
+        stopping=readers.close,
     )
 
 

@@ -67,6 +67,8 @@ class Company:
     provisioning_enabled: bool | None = None
     provisioning_strict: bool | None = None
     token_id: uuid.UUID | None = None
+    scopes: frozenset[str] = frozenset()
+    """Of the credential by which the BitaBIZ application entered."""
 
 
 EVENTS_AT_ONCE = 5000
@@ -113,12 +115,6 @@ class CompanyTx:
         with _observed(question):
             return await self._connection.fetchval(question.sql, *arguments)
 
-    async def stream(self, question: Statement, *arguments: object) -> AsyncIterator[asyncpg.Record]:
-        """Row by row through a cursor of the server: the memory stays flat, however many there are."""
-        with _observed(question):
-            async for row in self._connection.cursor(question.sql, *arguments, prefetch=500):
-                yield row
-
     async def execute(self, question: Statement, *arguments: object) -> int:
         """The number of rows touched."""
         with _observed(question):
@@ -128,6 +124,12 @@ class CompanyTx:
     async def executemany(self, question: Statement, rows: Sequence[Sequence[object]]) -> None:
         with _observed(question):
             await self._connection.executemany(question.sql, rows)
+
+    async def stream(self, question: Statement, *arguments: object) -> AsyncIterator[asyncpg.Record]:
+        """Row by row over a cursor, in one snapshot: memory stays flat, however many there are."""
+        with _observed(question):
+            async for row in self._connection.cursor(question.sql, *arguments, prefetch=1000):
+                yield row
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -186,6 +188,9 @@ _EVENTS = statement(
     """,
 )
 _BY_SCIM_TOKEN = statement("registry.enter_by_scim_token", "select * from registry.enter_by_scim_token($1, $2)")
+_BY_API_CREDENTIAL = statement(
+    "registry.enter_by_api_credential", "select * from registry.enter_by_api_credential($1, $2)"
+)
 _BY_NAME = statement("registry.enter_by_name", "select * from registry.enter_by_name($1)")
 _BY_ID = statement("registry.enter_by_id", "select * from registry.enter_by_id($1)")
 _NEW = statement(
@@ -196,6 +201,7 @@ _NEW = statement(
     """,
 )
 _NAMES = statement("registry.companies", "select company from registry.companies order by company")
+_HEADS = statement("registry.history_heads", "select * from registry.history_heads($1)")
 _FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1)")
 
 
@@ -245,7 +251,8 @@ def _company(row: asyncpg.Record) -> Company:
             row["provisioning_strict"],
             row["token_id"],
         )
-    return Company(CompanyId(row["company_id"]), row["company"], row["time_zone"])
+    scopes = frozenset(row["scopes"]) if "scopes" in row else frozenset()
+    return Company(CompanyId(row["company_id"]), row["company"], row["time_zone"], scopes=scopes)
 
 
 def _acting(company: Company) -> Actor:
@@ -314,6 +321,10 @@ class Database:
         refusal = DomainError(ErrorCode.unauthorized, "The token is not valid for this company.")
         return CompanyScope(self, _BY_SCIM_TOKEN, (token_sha256, self.clock()), refusal)
 
+    def scope_for_api_credential(self, credential_sha256: bytes) -> CompanyScope:
+        refusal = DomainError(ErrorCode.unauthorized, "The credential is not valid for this company.")
+        return CompanyScope(self, _BY_API_CREDENTIAL, (credential_sha256, self.clock()), refusal)
+
     def scope_for_name(self, company: str) -> CompanyScope:
         refusal = DomainError(ErrorCode.not_found, "There is no such company.", field="company")
         return CompanyScope(self, _BY_NAME, (company,), refusal)
@@ -331,6 +342,13 @@ class Database:
         """Every company; for the owner's role only, which alone can read the registry."""
         async with self.connection() as connection:
             return [row["company"] for row in await connection.fetch(_NAMES.sql)]
+
+    async def history_heads(self, companies: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+        """How far the history of each has come; nothing else of them."""
+        async with self.connection() as connection:
+            with _observed(_HEADS):
+                rows = await connection.fetch(_HEADS.sql, companies)
+        return {row["company_id"]: row["sequence"] for row in rows}
 
     async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""

@@ -1,6 +1,6 @@
 """Metrics that directory moves; those common to all services are in `shared.telemetry.metrics`."""
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 LOGIN_DECISIONS = Counter(
     "directory_login_decisions_total",
@@ -17,10 +17,35 @@ MANAGER_LINKS = Counter(
     "Manager references: linked at once, deferred until the manager appears, resolved then, cleared by a departure",
     ["result"],
 )
+FEED_READERS_WAITING = Gauge("directory_feed_readers_waiting", "Readers of the event feed who wait for the next event")
+FEED_READERS_REFUSED = Counter(
+    "directory_feed_readers_refused_total", "Readers who were not let wait, because too many do already"
+)
+FEED_EVENTS_SERVED = Counter("directory_feed_events_served_total", "Events given to readers of the feed")
+FEED_LAG = Histogram(
+    "directory_feed_lag_seconds",
+    "From an event's moment until a reader who waited for it was given it",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0),
+)
+API_REQUESTS = Counter(
+    "directory_api_requests_total",
+    "Requests of the BitaBIZ application, by what was asked and what came of it",
+    ["operation", "result"],
+)
 GROUP_MEMBERS = Counter(
     "directory_group_members_total",
     "Members of provisioned groups: added, removed, or left out of a request because they have departed",
     ["change"],
+)
+IMPORTED_ROWS = Counter(
+    "directory_imported_rows_total",
+    "Rows of CSV imports: created, updated, unchanged, refused (with their whole file), or only tried (dry_run)",
+    ["result"],
+)
+IMPORT_SECONDS = Histogram(
+    "directory_import_duration_seconds",
+    "CSV imports from the first byte read to the commit",
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
 HELD_CHANGES = Counter(
     "directory_held_changes_total",

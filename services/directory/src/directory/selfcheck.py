@@ -20,6 +20,8 @@ DOORS = frozenset(
         "registry.enter_by_id",
         "registry.companies_for_domain",
         "registry.forget_names",
+        "registry.enter_by_api_credential",
+        "registry.history_heads",
     }
 )
 """The functions that may act with the owner's rights on the application's behalf."""

@@ -50,14 +50,19 @@ class Service:
         trust_caller: bool = False,
         forwarded_allow_ips: str = "",
         exception_handlers: dict[object, Callable[..., Awaitable[Response]]] | None = None,
+        stopping: Callable[[], None] = lambda: None,
     ) -> None:
-        """`resources` opens what requests need (pool, client) before the first and closes it after the last."""
+        """`resources` opens what requests need (pool, client) before the first and closes it after the last.
+
+        `stopping` is told first when the service stops: whoever waits for something to happen must answer now.
+        """
         self.name = name
         self.settings = settings
         self.log = EventLog(name)
         self._resources = resources
         self._ready = ready
         self._stopping = False
+        self._tell_stopping = stopping
 
         async def fault(request: Request, error: Exception) -> Response:
             return fault_answer(context.request_id.get())
@@ -109,6 +114,7 @@ class Service:
     async def stop(self) -> None:
         """Unready at once; requests in flight finish within the grace; then the resources close."""
         self._stopping = True
+        self._tell_stopping()
         await self._stack.aclose()
         self.log.info("service_stopped")
 

@@ -134,6 +134,7 @@ async def show(settings: DatabaseSettings, company: str) -> Answer:
         (answer.setdefault(section, {}) if dot else answer)[field] = value
     answer["sso"] |= _sso_values(settings, company, view.entity_id) | {"certificates": view.certificates}
     answer["provisioning"] |= {"tenant_url": _tenant_url(settings, company), "tokens": view.tokens}
+    answer["application"] = {"credentials": view.app_credentials}
     return answer | {
         "employees": view.employees,
         "created_at": view.created_at,

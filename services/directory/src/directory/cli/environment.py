@@ -36,9 +36,9 @@ def database_settings() -> DatabaseSettings:
 
 
 @asynccontextmanager
-async def owner_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
+async def owner_database(settings: DatabaseSettings, command_timeout_s: float = 60.0) -> AsyncIterator[Database]:
     async with Database(
-        settings.database_url, clock=system_clock, min_size=1, max_size=2, command_timeout_s=60.0
+        settings.database_url, clock=system_clock, min_size=1, max_size=2, command_timeout_s=command_timeout_s
     ) as database:
         yield database
 

@@ -116,6 +116,18 @@ def shown(answer: dict[str, Any]) -> str:
                 for entry in provisioning["tokens"]
             ),
         ),
+        "",
+        table(
+            ("Application credential", "scopes", "issued", "last used", "expires", "revoked"),
+            (
+                (
+                    entry["credential_id"],
+                    ", ".join(entry["scopes"]),
+                    *(_moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+                )
+                for entry in answer["application"]["credentials"]
+            ),
+        ),
     ]
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from directory.api import credentials
 from directory.companies import store
 from directory.companies.ending import refuse_closed
 from directory.companies.manifest import Manifest
@@ -235,6 +236,7 @@ class CompanyView:
     updated_at: datetime
     certificates: list[dict[str, Any]]
     tokens: list[dict[str, Any]]
+    app_credentials: list[dict[str, Any]]
     employees: dict[str, int]
     ends_at: datetime | None
     """When it will be deleted, if it is closed."""
@@ -245,6 +247,7 @@ async def show(database: Database, company: str) -> CompanyView:
         row = await store.read_company(tx)
         certificates = [dict(certificate) for certificate in await store.read_certificates(tx)]
         tokens = [{**dict(token), "token_id": token_text(token["token_id"])} for token in await store.read_tokens(tx)]
+        app_credentials = await credentials.read(tx)
         employees = await store.employees_by_state(tx)
     fingerprints = sorted(certificate["fingerprint"] for certificate in certificates)
     return CompanyView(
@@ -254,6 +257,7 @@ async def show(database: Database, company: str) -> CompanyView:
         updated_at=row["updated_at"],
         certificates=certificates,
         tokens=tokens,
+        app_credentials=app_credentials,
         employees={state: employees.get(state, 0) for state in ("active", "suspended", "departed")},
         ends_at=row["ends_at"],
     )

@@ -55,14 +55,26 @@ def gains_names(before: EmployeeRecord | None, after: EmployeeRecord) -> bool:
 def gates(company_id: UUID, names: Sequence[str | None], references: Sequence[str | None]) -> list[tuple[int, bool]]:
     """Locks to take before looking: (number, alone), in the one order in which everybody takes them.
 
+    Everybody who brings or names people shares the company's import gate, which an import enters alone: it brings more names
+    than there is room for locks.
+
     A reference and the manager it waits for may arrive at the same moment in two transactions that cannot see each other.
     Who brings a name enters its gate alone, who refers to it shares the gate; so one of them comes second, and sees.
     """
-    wanted = {_gate(company_id, one): False for one in references if one is not None}
+    wanted = {import_gate(company_id): False}
+    wanted.update({_gate(company_id, one): False for one in references if one is not None})
     wanted.update({_gate(company_id, one): True for one in names if one is not None})
     return sorted(wanted.items())
 
 
+def import_gate(company_id: UUID) -> int:
+    return _number(company_id.bytes)
+
+
 def _gate(company_id: UUID, name: str) -> int:
-    digest = hashlib.sha256(company_id.bytes + search_key(name).encode()).digest()
+    return _number(company_id.bytes + search_key(name).encode())
+
+
+def _number(what: bytes) -> int:
+    digest = hashlib.sha256(what).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

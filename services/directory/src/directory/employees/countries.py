@@ -8,7 +8,7 @@ a wrong country changes who sees whose absence. Greenland and the Faroe Islands 
 import re
 import tomllib
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 LONGEST = 100
@@ -22,6 +22,7 @@ _PLAIN = str.maketrans({"æ": "ae", "ø": "o", "œ": "oe", "ð": "d", "þ": "th"
 _LONGEST_CODE = 3
 
 
+@lru_cache(maxsize=1024)
 def calendar_group(text: str) -> str | None:
     """`"Danmark"` -> `"DK"`; None for what is no country or could be several."""
     if len(text) > LONGEST:

@@ -17,7 +17,7 @@ MAX_CHARACTERS = {"login_name": 320, "email": 320, "external_id": 512, "manager_
 """320 is the longest e-mail address (RFC 5321: 64 + 1 + 255)."""
 MAX_CHARACTERS_OTHERWISE = 1024
 
-INDEXED = frozenset(MAX_CHARACTERS)
+INDEXED = frozenset({*MAX_CHARACTERS, "department", "country"})
 MAX_INDEXED_BYTES = 2048
 """A B-tree entry holds at most 2704 bytes, and one character may take four."""
 
@@ -32,27 +32,28 @@ def check_values(values: NewEmployee | EmployeeChanges | EmployeeEdits) -> None:
     for name in values.__struct_fields__:
         value = getattr(values, name)
         if isinstance(value, str):
-            _check_text(name, value)
-        elif value is None and name in MANDATORY:
-            raise _refused(name, "is mandatory and cannot be cleared")
+            rule = broken_rule(name, value)
+        else:
+            rule = "is mandatory and cannot be cleared" if value is None and name in MANDATORY else None
+        if rule is not None:
+            raise DomainError(ErrorCode.invalid_value, f"{name} {rule}.", field=name)
 
 
 def is_storable(text: str) -> bool:
     """PostgreSQL stores no NUL, and UTF-8 has no lone surrogates; control characters have no place in master data."""
-    return not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
+    # Almost everything is printable, and that is found out without a look at each character.
+    return text.isprintable() or not any(unicodedata.category(character) in {"Cc", "Cs"} for character in text)
 
 
-def _check_text(name: str, text: str) -> None:
+def broken_rule(name: str, text: str) -> str | None:
+    """What a text must be to be stored under this name, and is not; None where it may."""
     if name in MANDATORY and not text.strip():
-        raise _refused(name, "must not be empty")
+        return "must not be empty"
     longest = MAX_CHARACTERS.get(name, MAX_CHARACTERS_OTHERWISE)
     if len(text) > longest:
-        raise _refused(name, f"must be at most {longest} characters long, and is {len(text)}")
+        return f"must be at most {longest} characters long, and is {len(text)}"
     if not is_storable(text):
-        raise _refused(name, "must not contain control characters or halves of surrogate pairs")
+        return "must not contain control characters or halves of surrogate pairs"
     if name in INDEXED and max(len(text.encode()), len(search_key(text).encode())) > MAX_INDEXED_BYTES:
-        raise _refused(name, f"must be at most {MAX_INDEXED_BYTES} bytes long")
-
-
-def _refused(name: str, rule: str) -> DomainError:
-    return DomainError(ErrorCode.invalid_value, f"{name} {rule}.", field=name)
+        return f"must be at most {MAX_INDEXED_BYTES} bytes long"
+    return None

@@ -38,6 +38,10 @@ _TAKEN = {
 AnswerT = TypeVar("AnswerT")
 
 
+class Outrun(Exception):
+    """Somebody else changed in the meantime what this transaction is about."""
+
+
 async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord, missing: Sequence[str] = ()) -> None:
     """`missing`: mandatory attributes that a create of Entra's did not carry."""
     await store.insert(tx, after, missing)
@@ -93,7 +97,7 @@ async def repeated(attempt: Callable[[], Awaitable[AnswerT]], values: NewEmploye
     for _ in range(ATTEMPTS - 1):
         try:
             return await attempt()
-        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
+        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError, Outrun) as error:
             log.info("transaction_repeated", reason=type(error).__name__)
     try:
         return await attempt()
@@ -101,7 +105,7 @@ async def repeated(attempt: Callable[[], Awaitable[AnswerT]], values: NewEmploye
         if values is None:
             raise
         raise refused(error, values) from None
-    except asyncpg.DeadlockDetectedError:
+    except (asyncpg.DeadlockDetectedError, Outrun):
         raise DomainError(ErrorCode.unavailable, "Too many changes at the same moment; try again.") from None
 
 

@@ -1,5 +1,7 @@
 """Every kind of event in the history, once: name and meaning. `docs/events.md` is generated from it.
 
+What each kind may tell stands in `fields.py`.
+
 Names are past tense and never change their meaning, for history outlives every version of the code.
 """
 
@@ -29,6 +31,11 @@ class EventKind(StrEnum):
     certificate_removed = "certificate.removed", "A signing certificate is no longer trusted"
     scim_token_issued = "scim_token.issued", "A SCIM token was issued"
     scim_token_revoked = "scim_token.revoked", "A SCIM token was revoked; it is refused from this moment"
+    app_credential_issued = "app_credential.issued", "The BitaBIZ application was given a credential"
+    app_credential_revoked = (
+        "app_credential.revoked",
+        "A credential of the BitaBIZ application was revoked; it is refused from this moment",
+    )
     employee_created = "employee.created", "A person unknown so far came into being"
     employee_adopted = "employee.adopted", "A person imported from CSV is now governed by Entra"
     employee_reactivated = (

@@ -4,14 +4,18 @@ The database numbers and chains them (migration 0005), and parts what a departur
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from directory.database import CompanyTx, statement
 from directory.events.catalogue import EventKind
-from shared.ids import EmployeeId
+from directory.events.fields import COUNTING
+from shared.ids import EmployeeId, employee_text
+from shared.schemas.history import EventActor, HistoryEvent
 from shared.telemetry import context
 from shared.telemetry.tracing import current_trace_id
 
@@ -20,16 +24,56 @@ Changes = Mapping[str, Mapping[str, object]]
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
-_OF_EMPLOYEE = statement(
-    "events.of_employee",
-    """
-    select sequence, at, kind, actor_kind, actor_id, request_id, trace_id, changes || coalesce(names, '{}') as changes
+_COLUMNS = """sequence, at, kind, employee_id, actor_kind, actor_id, request_id, trace_id,
+        changes || coalesce(names, '{}') as changes,
+        changes_salt is null or (names_sha256 is not null and names_salt is null) as forgotten"""
+
+_OF_EMPLOYEE = {
+    newest_first: statement(
+        "events.of_employee",
+        f"""
+        select {_COLUMNS}
+        from events
+        where company_id = $1 and employee_id = $2 and ($3::bigint is null or sequence {"<" if newest_first else ">"} $3)
+        order by sequence {"desc" if newest_first else "asc"}
+        limit $4
+        """,  # noqa: S608  composed of constants
+    )
+    for newest_first in (False, True)
+}
+
+_UNTIL = statement(
+    "events.until",
+    f"""
+    select {_COLUMNS}
     from events
-    where company_id = $1 and employee_id = $2
+    where company_id = $1 and employee_id = $2 and (at <= $3 and kind = any($4::text[]) or kind = 'employee.erased')
     order by sequence
-    """,
+    """,  # noqa: S608
 )
 
+_HEAD = statement("events.head", "select coalesce(max(sequence), 0) from events where company_id = $1")
+
+# Numbers have no gaps, so a page is a range of them; what is left out of it by its kind is passed all the same.
+_PAGE = statement(
+    "events.page",
+    f"""
+    select history.*, page.*
+    from (
+        select newest.head,
+            (select encode(e.hash, 'hex') from events e where e.company_id = $1 and e.sequence = $2) as hash_after,
+            (select encode(e.hash, 'hex') from events e
+             where e.company_id = $1 and e.sequence = least($3, newest.head)) as hash_next
+        from (select coalesce(max(sequence), 0) as head from events where company_id = $1) as newest
+    ) as history
+    left join lateral (
+        select {_COLUMNS}
+        from events
+        where company_id = $1 and sequence > $2 and sequence <= $3 and ($4::text[] is null or kind = any($4))
+    ) as page on true
+    order by page.sequence
+    """,  # noqa: S608
+)
 
 _FORMER_NAMES = statement(
     "events.former_names",
@@ -75,7 +119,55 @@ async def former_names(tx: CompanyTx, people: Sequence[EmployeeId]) -> dict[UUID
     return {row["employee_id"]: row["names"] for row in await tx.fetch(_FORMER_NAMES, tx.company_id, people)}
 
 
-async def of_employee(tx: CompanyTx, employee_id: EmployeeId) -> list[dict[str, Any]]:
-    """The employee's history, oldest first."""
-    rows = await tx.fetch(_OF_EMPLOYEE, tx.company_id, employee_id)
-    return [{**dict(row), "changes": msgspec.json.decode(row["changes"])} for row in rows]
+async def of_employee(
+    tx: CompanyTx, employee_id: EmployeeId, after: int | None = None, limit: int = 1000, *, newest_first: bool = False
+) -> list[HistoryEvent]:
+    """The employee's history beyond the event with the number `after`, in the asked direction."""
+    rows = await tx.fetch(_OF_EMPLOYEE[newest_first], tx.company_id, employee_id, after, limit)
+    return [_event(row) for row in rows]
+
+
+async def until(tx: CompanyTx, employee_id: EmployeeId, at: datetime) -> list[HistoryEvent]:
+    """What had made the employee what he was at that moment, oldest first; an erasure has made that nothing, whenever it was."""
+    rows = await tx.fetch(_UNTIL, tx.company_id, employee_id, at, list(COUNTING))
+    return [_event(row) for row in rows]
+
+
+async def head(tx: CompanyTx) -> int:
+    """The number of the company's last event."""
+    found: int = await tx.fetchval(_HEAD, tx.company_id)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A range of events, and where it lies in the history."""
+
+    head: int
+    """The number of the last event there is."""
+    hash_after: str
+    """Of the event before the range; empty where there is none."""
+    hash_next: str
+    """Of the last event of the range, listed or not."""
+    events: list[HistoryEvent]
+
+
+async def page(tx: CompanyTx, after: int, last: int, kinds: list[str] | None) -> Page:
+    """The events from `after` (without it) to `last`."""
+    rows = await tx.fetch(_PAGE, tx.company_id, after, last, kinds)
+    events = [_event(row) for row in rows if row["sequence"] is not None]
+    return Page(rows[0]["head"], rows[0]["hash_after"] or "", rows[0]["hash_next"] or "", events)
+
+
+def _event(row: asyncpg.Record) -> HistoryEvent:
+    return HistoryEvent(
+        sequence=row["sequence"],
+        at=row["at"],
+        kind=row["kind"],
+        employee_id=employee_text(row["employee_id"]) if row["employee_id"] else None,
+        actor=EventActor(kind=row["actor_kind"], id=row["actor_id"]),
+        request_id=row["request_id"],
+        trace_id=row["trace_id"],
+        changes=msgspec.json.decode(row["changes"]),
+        forgotten=row["forgotten"],
+    )

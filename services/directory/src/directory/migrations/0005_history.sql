@@ -69,8 +69,15 @@ DECLARE
     released jsonb;
 BEGIN
     event.sequence := previous.sequence + 1;
-    -- Clocks of several processes differ; along the chain time never runs backwards.
-    event.at := greatest(event.at, previous.at);
+    -- Clocks of several processes differ, and transactions overtake each other; along the chain time never runs backwards. Where
+    -- the moment moves on, the event tells when its employee changed by the clock of whoever wrote it, as his row does.
+    IF event.at < previous.at THEN
+        IF event.kind LIKE 'employee.%' THEN
+            event.changes := event.changes || jsonb_build_object('updated_at', jsonb_build_object(
+                'before', NULL, 'after', to_char(event.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')));
+        END IF;
+        event.at := previous.at;
+    END IF;
     IF event.changes ?| releasable THEN
         released := '{}';
         FOR place IN 1 .. cardinality(releasable) LOOP

@@ -1,0 +1,98 @@
+"""What the BitaBIZ application asks goes by an index in a company of thousands, and costs a fixed number of statements."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+
+from directory.api import people
+from directory.database import Statement
+from directory.events import store as events
+from shared.ids import new_employee_id
+from tests.support.application import Application
+from tests.support.firm import Firm, Urls
+
+PEOPLE = 5_000
+
+
+@pytest.fixture(scope="module")
+async def large(firm_database: Any, firm_urls: Urls) -> Firm:
+    """A firm of thousands, and its history, beside the small ones of the other tests."""
+    firm = await Firm.founded(firm_database, firm_urls)
+    await firm.as_owner(
+        "insert into employees (company_id, employee_id, state, source, login_name, login_key, email, email_key, given_name, "
+        "family_name, department, department_key, employee_number, created_at, updated_at) "
+        "select $1, gen_random_uuid(), 'active', 'entra', n, n, n, n, 'A', 'H', 'd' || i % 200, 'd' || i % 200, i, now(), now() "
+        "from generate_series(1, $2) as i, lateral (select 'p' || i || '@firma.dk' as n) as name",
+        firm.company_id,
+        PEOPLE,
+    )
+    await firm.as_owner(
+        "insert into events (company_id, at, kind, employee_id, actor_kind, actor_id, request_id, trace_id, changes) "
+        "select $1, now(), 'employee.changed', employee_id, 'system', 'test', '', '', '{}' from employees",
+        firm.company_id,
+    )
+    connection = await asyncpg.connect(firm_urls.owner)
+    await connection.execute("analyze employees, events")
+    await connection.close()
+    return firm
+
+
+async def plan(firm: Firm, question: Statement, *arguments: object) -> str:
+    explained = Statement(question.name, question.collection, f"explain {question.sql}")
+    async with firm.operator() as tx:
+        rows = await tx.fetch(explained, tx.company_id, *arguments)
+    return "\n".join(row[0] for row in rows)
+
+
+ANYBODY = new_employee_id()
+
+QUESTIONS: list[tuple[Statement, tuple[object, ...], str]] = [
+    (people._page(()), (101,), "employees_pkey"),
+    (people._page(("after",)), (ANYBODY, 101), "employees_pkey"),
+    (people._page(("changed_since",)), (datetime(2020, 1, 1, tzinfo=UTC), 101), "employees_pkey"),
+    (people._page(("department",)), ("d7", 101), "employees_by_department"),
+    (people._page(("login_name",)), ("p7@firma.dk", 101), "employees_login_taken"),
+    (people._page(("email",)), ("p7@firma.dk", 101), "employees_email_taken"),
+    (people._page(("employee_number",)), ("7", 101), "employees_by_number"),
+    (people._page(("manager_id",)), (ANYBODY, 101), "employees_by_manager"),
+    (people._GET, (ANYBODY,), "employees_pkey"),
+    (people._OF_LOGIN, ("p7@firma.dk",), "employees_login_taken"),
+    (events._PAGE, (2_000, 2_100, None), "events_pkey"),
+    (events._PAGE, (2_000, 2_100, ["employee.created"]), "events_pkey"),
+    (events._HEAD, (), "events_pkey"),
+    (events._UNTIL, (ANYBODY, datetime(2030, 1, 1, tzinfo=UTC), ["employee.created"]), "events_of_employee"),
+    (events._OF_EMPLOYEE[False], (ANYBODY, None, 101), "events_of_employee"),
+    (events._OF_EMPLOYEE[True], (ANYBODY, 7, 101), "events_of_employee"),
+]
+
+
+@pytest.mark.parametrize(("question", "arguments", "index"), QUESTIONS, ids=[one[2] for one in QUESTIONS])
+async def test_every_question_goes_by_its_index(
+    large: Firm, question: Statement, arguments: tuple[object, ...], index: str
+) -> None:
+    found = await plan(large, question, *arguments)
+    assert "Seq Scan" not in found, found
+    assert index in found, found
+
+
+async def test_a_request_is_the_door_and_one_or_two_statements(
+    application: Application, firm: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("shared.telemetry.metrics.observe_statement", lambda name, *_: seen.append(name))
+    anna = await firm.create()
+
+    async def statements(path: str, **query: Any) -> list[str]:
+        seen.clear()
+        assert (await application.get(path, **query)).status == 200
+        return seen[1:] if seen[0] == "enter_by_api_credential" else []
+
+    assert await statements("/employees", state="active", department="salg") == ["head", "page_for_application"]
+    assert await statements(f"/employees/{anna.id}") == ["get_any"]
+    assert await statements(f"/employees/{anna.id}", at="2999-01-01T00:00:00Z") == ["until"]
+    assert await statements(f"/employees/{anna.id}/history") == ["of_employee"]
+    assert await statements("/events", after=0) == ["page"]
+    waited = await statements("/events", after=2, wait=0.6)
+    assert (waited[0], set(waited[1:])) == ("page", {"history_heads"}), "whoever waits asks for heads alone"
