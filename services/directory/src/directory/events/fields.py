@@ -93,10 +93,10 @@ _TELLS: dict[str, frozenset[str]] = {
     "employee.role_revoked": _GRANTS,
     "employee.approval_changed": _GRANTS,
     "employee.departed": _GRANTS,
-    "employee.deactivation_held": frozenset({"step"}),
-    "employee.deactivation_withdrawn": frozenset({"step"}),
-    "employee.deactivation_released": frozenset({"step", "asked_by"}),
-    "employee.deactivation_refused": frozenset({"step", "asked_by"}),
+    "employee.deactivation_held": frozenset({"step", "updated_at"}),
+    "employee.deactivation_withdrawn": frozenset({"step", "updated_at"}),
+    "employee.deactivation_released": frozenset({"step", "asked_by", "updated_at"}),
+    "employee.deactivation_refused": frozenset({"step", "asked_by", "updated_at"}),
     "employee.erased": frozenset({"updated_at"}),
 }
 
