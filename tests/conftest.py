@@ -34,7 +34,7 @@ async def database_urls(postgres_url: str) -> AsyncIterator[tuple[str, str]]:
     app_url = with_database(postgres_url, "directory", user=APP_ROLE)
     await migrate(owner_url, app_url)
     yield owner_url, app_url
-    assert await undeclared_events(owner_url) == []
+    assert not (faults := await undeclared_events(owner_url)), "\n".join(faults)
 
 
 @pytest.fixture(scope="session")

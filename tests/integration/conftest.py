@@ -42,7 +42,7 @@ async def firm_urls(postgres_url: str) -> AsyncIterator[Urls]:
     finally:
         await admin.close()
     yield urls
-    assert await undeclared_events(with_database(postgres_url, NAME)) == []
+    assert not (faults := await undeclared_events(with_database(postgres_url, NAME))), "\n".join(faults)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from directory.approvers import grants
 from directory.database import CompanyTx
 from directory.employees import hr, writing
 from directory.employees.releasing import release_attribute
@@ -20,7 +21,7 @@ from shared.schemas.employee import Employee
 from shared.schemas.people import EmployeeEdits
 from tests.support.application import Application, Follower
 from tests.support.clock import SettableClock
-from tests.support.firm import Firm
+from tests.support.firm import Firm, uuid_of
 
 WRITERS, STEPS, FOLLOWERS = 6, 25, 2
 
@@ -44,7 +45,7 @@ class Writers:
         for _ in range(STEPS):
             steps: list[Callable[[], Awaitable[Any]]] = [
                 self.create, self.create, self.change, self.change, self.rename, self.report, self.activate, self.activate,
-                self.remove, self.edit, self.block, self.end,
+                self.remove, self.edit, self.block, self.end, self.grant, self.exempt,
             ]  # fmt: skip
             try:
                 await self.chance.choice(steps)()
@@ -92,6 +93,15 @@ class Writers:
 
     async def end(self) -> None:
         await self._by_hr(lambda tx: hr.end_employment(tx, self.somebody().id))
+
+    async def grant(self) -> None:
+        act = self.chance.choice([grants.grant_role, grants.revoke_role])
+        role = self.chance.choice(["hr_statistics", "self_approver"])
+        await self._by_hr(lambda tx: act(tx, uuid_of(self.somebody()), role))
+
+    async def exempt(self) -> None:
+        only = self.chance.random() < 0.5
+        await self._by_hr(lambda tx: grants.set_only_direct_approver(tx, uuid_of(self.somebody()), only))
 
     async def _by_hr(self, act: Callable[[CompanyTx], Awaitable[Any]]) -> None:
         async def attempt() -> None:
@@ -197,3 +207,31 @@ async def test_a_return_after_a_long_time_is_followed_too(
     assert {one: as_times(kept) for one, kept in follower.people.items()} == {
         one: as_times(shown) for one, shown in present.items()
     }
+
+
+async def test_people_who_came_by_an_import_are_followed_too(application: Application, firm: Firm) -> None:
+    """Imported with managers who come later in the file, imported again, adopted by Entra (S33), suspended and departed."""
+    head = "login_name,email,given_name,family_name,title,employee_number,hired_on,manager_login_name,country\n"
+    rows = [
+        f"p{number}@firma.dk,p{number}@firma.dk,P,{number},Kok,{number},2020-01-01,p{(number + 1) % 6}@firma.dk,Danmark"
+        for number in range(6)
+    ]
+    await firm.import_csv((head + "\n".join(rows)).encode())
+    await firm.import_csv((head + "\n".join(rows).replace("Kok", "Chef")).encode())
+    adopted = [(await firm.provision(login=f"p{number}@firma.dk", title="Direktør")).employee for number in range(3)]
+    await firm.change(adopted[1], active=False)
+    await firm.remove(adopted[2])
+    follower, done = Follower(), asyncio.Event()
+    done.set()
+    await follow(application, follower, random.Random(1), done)
+    present = await everybody(application, random.Random(2))
+    assert {one["source"] for one in present.values()} == {"entra", "csv"}
+    assert {one: as_times(kept) for one, kept in follower.people.items()} == {
+        one: as_times(shown) for one, shown in present.items()
+    }
+    first = next(one for one in present.values() if one["id"] == adopted[0].id)
+    assert (first["owners"]["title"], first["owners"]["employee_number"], first["hired_on"]) == (
+        "entra",
+        "csv",
+        "2020-01-01",
+    )

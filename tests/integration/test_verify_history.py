@@ -81,6 +81,22 @@ async def test_an_untouched_history_holds_with_what_was_forgotten_in_it(told: Fi
     assert forgotten[0]["many"] == 1
 
 
+async def test_a_history_that_is_written_meanwhile_holds_at_every_moment(told: Firm) -> None:
+    async def write(number: int) -> None:
+        for turn in range(8):
+            await told.create(login=f"w{number}-{turn}@firma.dk")
+
+    writing = asyncio.gather(*(write(number) for number in range(4)))
+    noted = None
+    while not writing.done():
+        found = await verified(told, noted)
+        assert found.breaks == []
+        noted = found.head
+        await asyncio.sleep(0)
+    await writing
+    assert (await verified(told, noted)).head.sequence == 8 + 32
+
+
 async def test_a_company_without_events_has_nothing_to_break(firm: Firm) -> None:
     found = await verified(firm)
     assert (found.events, found.breaks, found.head_at) == (0, [], None)

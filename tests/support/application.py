@@ -100,6 +100,8 @@ class Follower:
             return
         if event["kind"] not in COUNTING:
             return
+        if employee_id not in self.people and "source" not in event["changes"]:
+            return  # erased since
         moment = event["changes"].get("updated_at", {"after": event["at"]})["after"]
         fresh = {**EMPTY, "id": employee_id, "created_at": moment, "version": 0}
         person = self.people.setdefault(employee_id, fresh)

@@ -275,6 +275,22 @@ FINISH_WORK = Operation(
     summary="HR has dealt with a leaver's future registrations",
     refusals=_PERSON_REFUSALS,
 )
+GET_EMPLOYEE_AS_OF = Operation(
+    "/setup/get_employee_as_of",
+    history.EmployeeAsOf,
+    history.EmployeeView,
+    caller="sso-gateway",
+    summary="An employee as he is, or was at a moment; departed ones too",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+READ_EMPLOYEE_HISTORY = Operation(
+    "/setup/read_employee_history",
+    history.EmployeeHistory,
+    history.HistoryPage,
+    caller="sso-gateway",
+    summary="What happened to an employee, with who did it and in which request",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
 LIST_HELD_CHANGES = Operation(
     "/setup/list_held_changes",
     brake.ListHeldChanges,
@@ -298,22 +314,6 @@ REFUSE_HELD_CHANGES = Operation(
     caller="sso-gateway",
     summary="Do not do what is held, however often Entra asks",
     refusals=_SETUP_REFUSALS,
-)
-GET_EMPLOYEE_AS_OF = Operation(
-    "/setup/get_employee_as_of",
-    history.EmployeeAsOf,
-    history.EmployeeView,
-    caller="sso-gateway",
-    summary="An employee as he is, or was at a moment; departed ones too",
-    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
-)
-READ_EMPLOYEE_HISTORY = Operation(
-    "/setup/read_employee_history",
-    history.EmployeeHistory,
-    history.HistoryPage,
-    caller="sso-gateway",
-    summary="What happened to an employee, with who did it and in which request",
-    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )
 
 EXPLAIN_APPROVERS = Operation(

@@ -33,6 +33,13 @@ def test_the_id_comes_before_the_external_id_and_that_before_the_login_name() ->
     assert resolve(employee_text(BOSS.employee_id), [impostor, BOSS]) == BOSS.employee_id
 
 
+def test_in_a_new_employment_somebody_answers_to_the_id_of_the_former_one_too() -> None:
+    former = employee(None, state="departed")
+    again = employee("boss@firma.dk", previous_employee_id=former.employee_id)
+    assert resolve(employee_text(former.employee_id), [former, again]) == again.employee_id
+    assert answers_to(again)[0] == [employee_text(again.employee_id), employee_text(former.employee_id)]
+
+
 def test_a_departed_manager_answers_to_nothing() -> None:
     gone = employee(None, state="departed")
     assert resolve(employee_text(gone.employee_id), [gone]) is None

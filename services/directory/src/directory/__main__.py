@@ -32,6 +32,8 @@ examples:
   directory company diff -f contoso.yaml           what apply would change
   directory company scim-token contoso             one more token; the older ones stay valid
   directory company scim-token contoso --revoke tok_…
+  directory company employee contoso anna@contoso.dk --at 2026-01-31T23:00:00Z
+  directory company verify-history contoso --expect 4711:9f86d0…
   directory company approvers contoso anna@contoso.com    who approves for her, and why
   directory company approvers contoso --preview off       for whom others would approve then
   directory company import contoso people.csv --dry-run

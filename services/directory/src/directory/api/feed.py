@@ -24,11 +24,15 @@ from shared.schemas.history import EventsPage
 Enter = Callable[[], AbstractAsyncContextManager[CompanyTx]]
 
 
-async def read(enter: Enter, ask: Callable[[], EventsQuery], readers: WaitingReaders) -> EventsPage:
-    """Raises DomainError as `enter` does, anew after each wait: a credential revoked meanwhile reads nothing more.
+async def read(
+    enter: Enter, ask: Callable[[], EventsQuery], readers: WaitingReaders, gone: "asyncio.Future[None]"
+) -> EventsPage:
+    """`gone` is done once nobody is there any more to be answered.
 
-    `invalid_request` where this is another history than the one that the reader followed: his cursor is beyond its end, or the
-    event that he read last is another one here.
+    Raises:
+        DomainError: as `enter` does, anew after each wait: with a credential revoked meanwhile nothing more is read. Also
+            `invalid_request` where this is another history than the one that the reader followed: his cursor is beyond its
+            end, or the event that he read last is another one here.
     """
     loop = asyncio.get_running_loop()
     async with enter() as tx:
@@ -39,7 +43,7 @@ async def read(enter: Enter, ask: Callable[[], EventsQuery], readers: WaitingRea
     while not page.events and (left := deadline - loop.time()) > 0:
         if page.next == page.head:
             waited = True
-            if not await readers.wait(company_id, page.next, left):
+            if not await readers.wait(company_id, page.next, left, unless=gone):
                 break
         async with enter() as tx:
             page = await _page(tx, page.next, page.hash or None, query.limit, kinds)

@@ -37,10 +37,6 @@ RETRY_AFTER_S = 5
 _encoder = msgspec.json.Encoder()
 
 
-class ReaderGone(Exception):
-    """Nobody is there any more to be answered."""
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request that has not been let in yet; `enter` lets it in, as often as it likes, or refuses."""
@@ -73,7 +69,12 @@ def routes(database: Database, readers: WaitingReaders) -> list[Route]:
             )
 
     async def events(asked: Asked) -> EventsPage:
-        return await feed.read(asked.enter, lambda: asked.query(EventsQuery), readers)
+        # Whoever hangs up while he waits gives his place back.
+        gone = asyncio.ensure_future(_hung_up(asked.request))
+        try:
+            return await feed.read(asked.enter, lambda: asked.query(EventsQuery), readers, gone)
+        finally:
+            gone.cancel()
 
     return [
         _route(database, "/employees", "employees:read", employees),
@@ -92,10 +93,7 @@ def _route(database: Database, path: str, scope: str, answer: Callable[[Asked], 
             return application(database, authorization, request.path_params["company"], scope)
 
         try:
-            found = await _unless_gone(request, answer(Asked(enter, request)))
-        except ReaderGone:
-            metrics.API_REQUESTS.labels(name, "gone").inc()
-            return Response(status_code=204)  # goes nowhere
+            found = await answer(Asked(enter, request))
         except DomainError as error:
             metrics.API_REQUESTS.labels(name, error.code.value).inc()
             return _refusal(error)
@@ -103,21 +101,6 @@ def _route(database: Database, path: str, scope: str, answer: Callable[[Asked], 
         return Response(_encoder.encode(found), media_type="application/json", headers={"Cache-Control": "no-store"})
 
     return Route(f"/v1/companies/{{company}}{path}", endpoint, methods=["GET"], name=name)
-
-
-async def _unless_gone(request: Request, answering: Awaitable[Schema]) -> Schema:
-    """The answer. Raises ReaderGone for whoever hangs up while he waits; his place is free at once."""
-    answer = asyncio.ensure_future(answering)
-    gone = asyncio.ensure_future(_hung_up(request))
-    try:
-        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise ReaderGone
-        return answer.result()
-    finally:
-        gone.cancel()
-        answer.cancel()
-        await asyncio.gather(gone, answer, return_exceptions=True)
 
 
 async def _hung_up(request: Request) -> None:

@@ -1,9 +1,10 @@
 """Who approves whom: the manager that Entra names, and the Approver role that follows from having reports. Pure.
 
-A manager is referred to by our id of him (what Entra sends), his external id, or his login name, in this order. A reference
-nobody answers to waits: it is kept as sent and linked in the transaction in which somebody answers to it (decision D8).
-A link stays with the person when his names change, and with a suspended manager; when he departs his reports wait again
-until Entra names another. Self-references and cycles are stored as they are; nothing here follows a chain of managers.
+A manager is referred to by our id of him (what Entra sends; in a new employment also by the id of the former one, which Entra
+holds until it looks for him again), his external id, or his login name, in this order. A reference nobody answers to waits: it
+is kept as sent and linked in the transaction in which somebody answers to it (decision D8). A link stays with the person when
+his names change, and with a suspended manager; when he departs his reports wait again until Entra names another. Self-references
+and cycles are stored as they are; nothing here follows a chain of managers.
 """
 
 import hashlib
@@ -29,15 +30,18 @@ def resolve(manager_ref: str, people: Sequence[EmployeeRecord]) -> EmployeeId | 
     present = [one for one in people if one.state != "departed"]
     employee_id, login_key = employee_from_text(manager_ref), search_key(manager_ref)
     by_id = [one for one in present if one.employee_id == employee_id]
+    by_former_id = [one for one in present if employee_id and one.previous_employee_id == employee_id]
     by_external_id = [one for one in present if one.external_id == manager_ref]
     by_login = [one for one in present if one.login_key == login_key]
-    found = next(iter([*by_id, *by_external_id, *by_login]), None)
+    found = next(iter([*by_id, *by_former_id, *by_external_id, *by_login]), None)
     return found.employee_id if found else None
 
 
 def answers_to(record: EmployeeRecord) -> tuple[list[str], str | None]:
     """The references that mean this person: those compared exactly, and the login name's key."""
     exact = [employee_text(record.employee_id)]
+    if record.previous_employee_id is not None:
+        exact.append(employee_text(record.previous_employee_id))
     if record.external_id is not None:
         exact.append(record.external_id)
     return exact, record.login_key

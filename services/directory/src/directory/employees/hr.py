@@ -107,7 +107,8 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
     """Whoever waits after his return goes on as he was, or begins anew under a new id with the names of the old (A11)."""
     employee_id = await find(tx, person)
     seen = await store.get(tx, employee_id)
-    names = [seen.login_key, seen.external_id] if seen else []
+    # A new employment answers to the id of the former one, too.
+    names = [seen.login_key, seen.external_id, employee_text(employee_id)] if seen else []
     await store.enter_gates(tx, approvers.gates(tx.company_id, names, [seen.manager_ref] if seen else []))
     before = await _locked_to_remove(tx, employee_id)
     if before.rehire_asked_at is None:

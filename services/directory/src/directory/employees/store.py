@@ -93,7 +93,8 @@ _FIND_BY_REFERENCE = statement(
     f"""
     select {COLUMNS}
     from employees
-    where company_id = $1 and state <> 'departed' and (employee_id = $2 or external_id = $3 or login_key = $4)
+    where company_id = $1 and state <> 'departed'
+        and (employee_id = $2 or previous_employee_id = $2 or external_id = $3 or login_key = $4)
     order by employee_id
     for key share
     """,  # noqa: S608

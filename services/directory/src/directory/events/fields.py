@@ -64,6 +64,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 _SWITCHES = frozenset({"ends_at", "sso.enabled", "provisioning.enabled"})
 _GROUP = frozenset({"group", "display_name", "external_id"})
+_HELD = frozenset({"step", "asked_by", "updated_at"})
 _GRANTS = frozenset({*EMPLOYEE, "approver_departments"})
 
 _TELLS: dict[str, frozenset[str]] = {
@@ -93,10 +94,10 @@ _TELLS: dict[str, frozenset[str]] = {
     "employee.role_revoked": _GRANTS,
     "employee.approval_changed": _GRANTS,
     "employee.departed": _GRANTS,
-    "employee.deactivation_held": frozenset({"step", "updated_at"}),
-    "employee.deactivation_withdrawn": frozenset({"step", "updated_at"}),
-    "employee.deactivation_released": frozenset({"step", "asked_by", "updated_at"}),
-    "employee.deactivation_refused": frozenset({"step", "asked_by", "updated_at"}),
+    "employee.deactivation_held": _HELD,
+    "employee.deactivation_withdrawn": _HELD,
+    "employee.deactivation_released": _HELD,
+    "employee.deactivation_refused": _HELD,
     "employee.erased": frozenset({"updated_at"}),
 }
 

@@ -53,8 +53,10 @@ class WaitingReaders:
         self._poller: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def wait(self, company_id: UUID, after: int, seconds: float) -> bool:
-        """Whether the company's history has gone past `after` within so many seconds.
+    async def wait(
+        self, company_id: UUID, after: int, seconds: float, *, unless: "asyncio.Future[None] | None" = None
+    ) -> bool:
+        """Whether the company's history has gone past `after` within so many seconds, and before `unless` is done.
 
         Raises:
             DomainError: `unavailable` when too many wait already.
@@ -67,6 +69,8 @@ class WaitingReaders:
             raise DomainError(ErrorCode.unavailable, "Too many readers wait for events already; ask again in a while.")
         woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         due = (after, woken)
+        if unless is not None:
+            unless.add_done_callback(lambda _: _settle(woken, False))
         self._enter(company_id, due)
         try:
             async with asyncio.timeout(seconds):
@@ -81,8 +85,7 @@ class WaitingReaders:
         self._closed = True
         for readers in self._due.values():
             for _, woken in readers:
-                if not woken.done():
-                    woken.set_result(False)
+                _settle(woken, False)
 
     def _enter(self, company_id: UUID, due: _Due) -> None:
         self._due.setdefault(company_id, set()).add(due)
@@ -113,5 +116,10 @@ class WaitingReaders:
                 continue
             for company_id, head in heads.items():
                 for after, woken in self._due.get(company_id, ()):
-                    if head > after and not woken.done():
-                        woken.set_result(True)
+                    if head > after:
+                        _settle(woken, True)
+
+
+def _settle(woken: "asyncio.Future[bool]", found: bool) -> None:
+    if not woken.done():
+        woken.set_result(found)

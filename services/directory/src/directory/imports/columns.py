@@ -42,6 +42,8 @@ NAMES: dict[str, tuple[str, ...]] = {
 FIELDS = {"mobile": "mobile_phone", "phone": "work_phone", "manager_login_name": "manager_ref"}
 """Column -> employee field, where they differ."""
 
+MAX_COLUMNS = 200
+
 MANDATORY = ("login_name", "email", "given_name", "family_name")
 """S23, without "active": an import brings active people."""
 
@@ -63,6 +65,9 @@ def column_of(header: str) -> str | None:
 def read_header(headers: Sequence[str], line: int, problems: Remarks) -> list[str | None]:
     """The column of each header; None for a header without any text, and for one that is reported."""
     columns: list[str | None] = []
+    if len(headers) > MAX_COLUMNS:
+        problems.add(line, "", ProblemCode.too_large, f"The first line has more than {MAX_COLUMNS} columns.")
+        return columns
     for header in headers:
         column = column_of(header)
         if column is None and header.strip():

@@ -27,6 +27,8 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 _SEPARATOR = re.compile(r'"?sep=(.)"?\s*\Z', re.IGNORECASE)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
 _NAMES = frozenset({"login_name", "email", "manager_login_name"})
+_REPEATED = frozenset({"title", "department", "country", "manager_login_name", "policy"})
+"""Columns with the same values again and again, of which one is kept."""
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 
 Cells = tuple[int, list[str]]
@@ -60,7 +62,8 @@ def read_rows(data: bytes, today: date, problems: Remarks) -> list[Row]:
     cells = _cells(text, problems)
     header = next(cells, None)
     if header is None:
-        problems.add(0, "", ProblemCode.empty_file, "The file is empty.")
+        if not problems.count:
+            problems.add(0, "", ProblemCode.empty_file, "The file is empty.")
         return []
     columns = read_header(header[1], header[0], problems)
     if problems.count:
@@ -70,13 +73,14 @@ def read_rows(data: bytes, today: date, problems: Remarks) -> list[Row]:
 
 def _checked(cells: Iterable[Cells], columns: list[str | None], today: date, problems: Remarks) -> list[Row]:
     rows: list[Row] = []
+    seen: dict[str, str] = {}
     many = 0
     for line, values in cells:
         many += 1
         if many > MAX_ROWS:
             problems.add(line, "", ProblemCode.too_large, f"The file has more than {MAX_ROWS:,} rows; split it.")
             break
-        row = _row(line, values, columns, today, problems)
+        row = _row(line, values, columns, today, problems, seen)
         if row is not None:
             rows.append(row)
     if not many and not problems.count:
@@ -84,7 +88,9 @@ def _checked(cells: Iterable[Cells], columns: list[str | None], today: date, pro
     return rows
 
 
-def _row(line: int, cells: list[str], columns: list[str | None], today: date, problems: Remarks) -> Row | None:
+def _row(
+    line: int, cells: list[str], columns: list[str | None], today: date, problems: Remarks, seen: dict[str, str]
+) -> Row | None:
     before = problems.count
     values: dict[str, str | date] = {}
     # Excel leaves out empty cells at the end of a row, so a short row is no broken one.
@@ -95,8 +101,10 @@ def _row(line: int, cells: list[str], columns: list[str | None], today: date, pr
         if column is None:
             told = f"Cell {number + 1} has a value, and the header no name for it; is a delimiter not quoted?"
             problems.add(line, "", ProblemCode.cell_without_column, told)
-        elif (read := _value(line, column, value, today, problems)) is not None:
-            values[FIELDS.get(column, column)] = read
+            break
+        if (read := _value(line, column, value, today, problems)) is not None:
+            again = seen.setdefault(value, value) if column in _REPEATED else read
+            values[FIELDS.get(column, column)] = again
     for column in MANDATORY:
         number = columns.index(column)
         if number >= len(cells) or not cells[number]:
@@ -201,5 +209,8 @@ class _Lines:
 
 def _known_columns(header: str, delimiter: str) -> int:
     # A header with a line break inside a cell is not whole here: not strict, this is only a look.
-    cells = next(csv.reader([header], delimiter=delimiter), [])
+    try:
+        cells = next(csv.reader([header], delimiter=delimiter), [])
+    except csv.Error:
+        return 0
     return sum(column_of(cell) is not None for cell in cells)

@@ -8,6 +8,7 @@ Excel's midnight behind a date is left out; a two-digit year and Excel's bare da
 
 import re
 from datetime import date
+from functools import lru_cache
 
 EARLIEST = date(1900, 1, 1)
 YEARS_AHEAD = 2
@@ -23,6 +24,7 @@ class NoDateError(Exception):
     """`str()` says what is wrong, to follow upon the value."""
 
 
+@lru_cache(maxsize=1024)
 def read_date(text: str, today: date) -> date:
     """Raises NoDateError."""
     found = _ISO.match(text) or _DAY_FIRST.match(text)

@@ -80,20 +80,14 @@ async def import_employees(
     """
     say = progress or (lambda doing, done, of: None)
     problems, notes = Remarks(), Remarks()
-    # Neither reading nor planning may hold up the loop.
-    rows = await asyncio.to_thread(read_rows, data, local_date(tx.now, tx.company.time_zone), problems)
-    say("read", len(rows), len(rows))
-    if not dry_run:
-        await store.enter_alone(tx, import_gate(tx.company_id))
-    people = People(await _concerned(tx, rows))
-    planned = await asyncio.to_thread(plan, rows, people, tx.now, problems, notes)
+    planned, rows = await _planned(tx, data, dry_run, problems, notes, say)
     if problems.count:
         planned = Plan()
     elif not dry_run:
         await _write(tx, planned, say)
     return Imported(
         dry_run=dry_run,
-        rows=len(rows),
+        rows=rows,
         created=len(planned.created),
         updated=len(planned.changed),
         unchanged=planned.unchanged,
@@ -106,9 +100,22 @@ async def import_employees(
     )
 
 
+async def _planned(
+    tx: CompanyTx, data: bytes, dry_run: bool, problems: Remarks, notes: Remarks, say: Progress
+) -> tuple[Plan, int]:
+    """The plan, and the number of rows: they themselves are needed no more when it is carried out."""
+    # Neither reading nor planning may hold up the loop.
+    rows = await asyncio.to_thread(read_rows, data, local_date(tx.now, tx.company.time_zone), problems)
+    say("read", len(rows), len(rows))
+    if not dry_run:
+        await store.enter_alone(tx, import_gate(tx.company_id))
+    people = People(await _concerned(tx, rows))
+    return await asyncio.to_thread(plan, rows, people, tx.now, problems, notes), len(rows)
+
+
 async def _concerned(tx: CompanyTx, rows: Sequence[Row]) -> list[EmployeeRecord]:
     found: dict[EmployeeId, EmployeeRecord] = {}
-    for chunk in store.chunks(rows):
+    for chunk in store.chunks(rows, store.READ_CHUNK):
         references = list({one.manager_ref for one in chunk if one.manager_ref is not None})
         logins = {search_key(one.login_name) for one in chunk} | {search_key(one) for one in references}
         emails = {search_key(one.email) for one in chunk}
@@ -145,7 +152,7 @@ async def _hold_managers(tx: CompanyTx, planned: Plan) -> None:
 async def _insert(tx: CompanyTx, created: Sequence[EmployeeRecord], say: Callable[[int], None]) -> None:
     place: dict[EmployeeId | None, int] = {one.employee_id: number for number, one in enumerate(created)}
     written, later = 0, list[EmployeeRecord]()
-    for chunk in store.chunks(created):
+    for chunk in store.chunks(created, store.CHUNK):
         await store.name_departments(tx, chunk)
         written += len(chunk)
         # A manager must be there before a report refers to him: whoever's comes in a later chunk is linked afterwards.
@@ -154,13 +161,13 @@ async def _insert(tx: CompanyTx, created: Sequence[EmployeeRecord], say: Callabl
         await store.insert(tx, early + [msgspec.structs.replace(one, manager_id=None) for one in late])
         later += late
         say(written)
-    for chunk in store.chunks(later):
+    for chunk in store.chunks(later, store.CHUNK):
         await store.link(tx, chunk)
 
 
 async def _update(tx: CompanyTx, planned: Plan, say: Callable[[int], None]) -> None:
     written = 0
-    for chunk in store.chunks([one.after for one in planned.changed]):
+    for chunk in store.chunks([one.after for one in planned.changed], store.CHUNK):
         await store.name_departments(tx, chunk)
         if await store.update(tx, chunk) != len(chunk):
             raise Outrun

@@ -11,13 +11,14 @@ An empty cell leaves things as they are. A manager may be a later row of the sam
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from directory.employees import approvers
 from directory.employees.keys import search_key
-from directory.employees.record import EmployeeRecord, owned
+from directory.employees.record import EmployeeRecord, Ownership, owned
 from directory.employees.revisions import next_version, with_calendar_group
 from directory.imports.csv_rows import Row
 from directory.imports.remarks import NoteCode, ProblemCode, Remarks
@@ -149,11 +150,18 @@ def _created(row: Row, now: datetime) -> EmployeeRecord:
         employee_id=new_employee_id(),
         state="active",
         source="csv",
+        owners=_all_of_the_file(tuple(sent), now),
         created_at=now,
         updated_at=now,
         **sent,
     )
-    return with_calendar_group(None, owned(created, "csv", sent, now))
+    return with_calendar_group(None, created)
+
+
+@lru_cache(maxsize=64)
+def _all_of_the_file(names: tuple[str, ...], now: datetime) -> dict[str, Ownership]:
+    """One for all rows with the same cells filled in, and never changed in place."""
+    return {name: Ownership("csv", now) for name in names}
 
 
 def _changed(row: Row, before: EmployeeRecord, now: datetime, planned: Plan) -> EmployeeRecord:

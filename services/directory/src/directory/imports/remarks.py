@@ -27,7 +27,7 @@ class RemarkCode(StrEnum):
 
 class ProblemCode(RemarkCode):
     empty_file = "empty_file", "The file is empty, or has a header and no rows"
-    too_large = "too_large", "More than 50 MB, more than 200,000 rows, or a cell of more than 64 KB"
+    too_large = "too_large", "More than 50 MB, 200,000 rows or 200 columns, or a cell of more than 64 KB"
     not_csv = "not_csv", "Excel workbook, PDF, ZIP or other binary under a CSV's name"
     bad_encoding = "bad_encoding", "Neither UTF-8, UTF-16 with byte order mark, nor Windows-1252"
     bad_quotes = "bad_quotes", "A quotation mark is not closed, or something follows a closing one"

@@ -1,18 +1,19 @@
 """An import, in SQL: everything in sets of some thousand rows, never a statement per row."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
 from directory.database import CompanyTx, statement
-from directory.employees.record import EmployeeRecord
+from directory.employees.record import EmployeeRecord, Ownership
 from directory.employees.store import COLUMNS, record_of
 from shared.ids import EmployeeId
 
+READ_CHUNK = 5000
+"""Rows whose people are read at once: all of an answer is in memory twice for a moment."""
 CHUNK = 20_000
-"""Rows in one statement: some MB of arguments, and few managers who come in a later one."""
+"""Rows written at once: some MB of arguments, and few managers who come in a later statement."""
 
 _ENTER = statement("employees.enter_import", "select pg_advisory_xact_lock($1)")
 
@@ -161,7 +162,13 @@ async def concerned(
 ) -> list[EmployeeRecord]:
     """Whoever has one of these names, departed people apart."""
     rows = await tx.fetch(_CONCERNED, tx.company_id, login_keys, email_keys, external_ids, ids)
-    return [record_of(row) for row in rows]
+    # Whoever came with the same file has the same owners, word for word: one of each is kept, half of the memory.
+    owners: dict[str, dict[str, Ownership]] = {}
+    found = [record_of(row) for row in rows]
+    return [
+        msgspec.structs.replace(one, owners=owners.setdefault(row["owners"], one.owners))
+        for one, row in zip(found, rows, strict=True)
+    ]
 
 
 async def hold(tx: CompanyTx, managers: Sequence[EmployeeId]) -> int:
@@ -196,10 +203,8 @@ async def link_waiting_reports(tx: CompanyTx, brought: Sequence[EmployeeRecord])
     return sorted((EmployeeId(row["employee_id"]), EmployeeId(row["manager_id"])) for row in rows)
 
 
-def chunks(items: Sequence[T]) -> Iterator[list[T]]:
-    left = iter(items)
-    while chunk := list(islice(left, CHUNK)):
-        yield chunk
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _columns(people: Sequence[EmployeeRecord]) -> list[list[object]]:
