@@ -89,7 +89,8 @@ async def anna_with_everything(firm: Firm) -> tuple[Employee, set[str]]:
 
 async def breaks(firm: Firm) -> list[Break]:
     """Where the chain of the history does not hold."""
-    async with firm.operator() as tx:
+    owner = Database(firm.urls.owner, clock=system_clock, min_size=1, max_size=1)
+    async with owner, owner.scope_for_name(firm.name).transaction() as tx:
         return (await verify(tx)).breaks
 
 
