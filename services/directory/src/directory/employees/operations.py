@@ -17,13 +17,14 @@ from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
 from directory.employees.lifecycle import not_found
 from directory.employees.managers import with_manager
-from directory.employees.mapping import note_missing
+from directory.employees.mapping import note_mended, note_missing
 from directory.employees.matching import (
     Adopt,
     Conflict,
     Create,
     NeedsConfirmation,
     Reactivate,
+    Relink,
     is_guarded,
     plan,
     refusal,
@@ -76,11 +77,12 @@ _OUTCOMES: dict[type, tuple[EventKind, Outcome]] = {
     Create: (EventKind.employee_created, "created"),
     Adopt: (EventKind.employee_adopted, "adopted"),
     Reactivate: (EventKind.employee_reactivated, "reactivated"),
+    Relink: (EventKind.employee_relinked, "adopted"),
 }
 
 
 async def get_employee(database: Database, request: GetEmployee) -> Employee:
-    async with provisioning(database, request.credential) as tx:
+    async with provisioning(database, request.credential, reading=True) as tx:
         # Judged inside: whoever has no token learns nothing but that, whatever else is wrong.
         found = await store.get(tx, _id(request.employee_id))
     if found is None:
@@ -89,7 +91,7 @@ async def get_employee(database: Database, request: GetEmployee) -> Employee:
 
 
 async def find_employees(database: Database, request: FindEmployees) -> EmployeePage:
-    async with provisioning(database, request.credential) as tx:
+    async with provisioning(database, request.credential, reading=True) as tx:
         if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
             raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
         total, found = await search(tx, request.conditions, min(request.offset, 2**31), request.limit)
@@ -114,8 +116,12 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
 
 async def note_mapping(database: Database, request: NoteMapping) -> NotedMapping:
     """A request was refused at the edge because it lacked mandatory attributes: the company's mapping is broken (S24)."""
-    async with provisioning(database, request.credential) as tx:
-        await note_missing(tx, request.missing)
+
+    async def attempt() -> None:
+        async with provisioning(database, request.credential) as tx:
+            await note_missing(tx, request.missing)
+
+    await writing.repeated(attempt)
     log.info("mapping_broken", missing=request.missing)
     return NotedMapping()
 
@@ -184,7 +190,7 @@ async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttrib
             raise refusal(code, new)
         case NeedsConfirmation(employee=employee):
             return await _parked(tx, employee, new.login_name)
-        case Create() | Adopt() | Reactivate():
+        case Create() | Adopt() | Reactivate() | Relink():
             ask_after_days = await store.rehire_ask_after_days(tx) if isinstance(planned, Reactivate) else None
             before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone, ask_after_days)
     deactivated = before.employee_id if before is not None and before.state == "active" else None
@@ -199,6 +205,7 @@ async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttrib
     if before is None:
         await writing.insert(tx, kind, after, missing)
     else:
+        await note_mended(tx, missing)
         await writing.update(tx, kind, before, after)
     return Provisioned(employee=after.seen_from_outside(), outcome=outcome)
 
@@ -246,7 +253,8 @@ async def _change(
     after = await with_manager(tx, before, after)
     if not differences(before, after):
         return Changed(employee=before.seen_from_outside(), changed=False), None
-    after = revisions.governed_by_entra(after, tx.now)
+    # A deactivation must not make a guarded account Entra's: it could be brought back under another's link key (A24).
+    after = revisions.next_version(after, tx.now) if is_guarded(before) else revisions.governed_by_entra(after, tx.now)
     kind = _kind_of_change(before, after)
     await writing.update(tx, kind, before, after)
     return Changed(employee=after.seen_from_outside(), changed=True), kind
