@@ -17,6 +17,7 @@ import asyncpg
 
 from directory.companies import move_store, store
 from directory.companies.description import connection_as_described, described_connection, difference
+from directory.companies.ending import refuse_closed
 from directory.companies.manifest import Manifest
 from directory.companies.operations import IssuedToken, issue, moved
 from directory.database import CompanyTx
@@ -59,6 +60,7 @@ async def prepare(tx: CompanyTx, manifest: Manifest) -> Prepared:
     """
     await store.lock_company(tx)
     live = await store.read_company(tx)
+    refuse_closed(tx.company.name, live["ends_at"])
     if manifest.company != tx.company.name:
         raise DomainError(
             ErrorCode.not_allowed,
@@ -94,11 +96,12 @@ async def cut_over(tx: CompanyTx, *, anyway: bool = False) -> Moved:
 
     Raises:
         DomainError: `not_found` where nothing is prepared; `not_allowed` for such addresses: whoever the new tenant calls
-            otherwise would come into being a second time.
+            otherwise would come into being a second time; and for a company that is closed.
     """
     await move_store.let_nobody_in(tx)
     await store.lock_company(tx)
     before, after = await store.read_company(tx), await _prepared(tx)
+    refuse_closed(tx.company.name, before["ends_at"])
     if not anyway:
         await _check_addresses(tx, after)
     old_fingerprints = await _trust_next(tx)
