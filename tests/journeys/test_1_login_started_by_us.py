@@ -199,6 +199,7 @@ async def test_an_unknown_company_is_a_clear_404(stack: Stack, browser: Browser)
 
 
 async def test_sso_off_means_off(company: Company, browser: Browser) -> None:
+    """S68."""
     anna = company.hire()
     await company.cycle()
     await company.apply(sso__enabled=False)

@@ -24,11 +24,21 @@ async def sent_by(
 
 
 async def plans_of(
-    firm: Firm, monkeypatch: pytest.MonkeyPatch, work: Callable[[], Awaitable[object]]
+    firm: Firm,
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[], Awaitable[object]],
+    *,
+    database: Database | None = None,
 ) -> dict[str, str]:
-    """Statement -> plan, as the application's role gets it, for everything that happens in `work`."""
-    sent = await sent_by(monkeypatch, work)
-    return {f"{one.collection}.{one.name}": await _plan(firm.database, firm, one, args) for one, args in sent}
+    """Statement -> plan, as the application's role (or `database`'s) gets it, for everything that happens in `work`."""
+    return await explained(firm, await sent_by(monkeypatch, work), database=database)
+
+
+async def explained(
+    firm: Firm, sent: list[tuple[Statement, tuple[object, ...]]], *, database: Database | None = None
+) -> dict[str, str]:
+    asked = database or firm.database
+    return {f"{one.collection}.{one.name}": await _plan(asked, firm, one, arguments) for one, arguments in sent}
 
 
 def _noting(original: Any, sent: list[tuple[Statement, tuple[object, ...]]]) -> Any:

@@ -1,4 +1,5 @@
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from directory.employees.matching import (
     NeedsConfirmation,
     Plan,
     Reactivate,
+    Relink,
     collision,
     plan,
     refusal,
@@ -21,7 +23,7 @@ from directory.employees.record import EmployeeRecord
 from shared.errors import ErrorCode
 from shared.ids import entra_object_id
 from shared.schemas.employee import NewEmployee
-from tests.unit.directory.employee_records import OBJECT_ID, OTHER_OBJECT_ID, employee, request
+from tests.unit.directory.employee_records import NOW, OBJECT_ID, OTHER_OBJECT_ID, employee, request
 
 LEFT = date(2026, 1, 15)
 LINK, OTHER_LINK = UUID(OBJECT_ID), UUID(OTHER_OBJECT_ID)
@@ -117,6 +119,32 @@ def test_an_active_person_is_a_conflict_that_names_what_collides(
     assert plan(request(login, email=email, external_id=external_id), [there]) == Conflict(expected)
 
 
+RELEASED: dict[str, Any] = {"awaits_link_since": NOW}
+
+
+@pytest.mark.parametrize(
+    ("login", "email"), [("anna@firma.dk", "new@firma.dk"), ("new@firma.dk", "ANNA@firma.dk"), ("anna@firma.dk",) * 2]
+)
+@pytest.mark.parametrize("external_id", [None, OBJECT_ID, "nick"])
+@pytest.mark.parametrize("roles", [(), ("setup_admin",)])
+def test_whoever_was_released_by_a_move_is_linked_by_login_name_or_address(
+    login: str, email: str, external_id: str | None, roles: tuple[str, ...]
+) -> None:
+    """S66, S67."""
+    released = employee(**RELEASED, roles=roles)
+    assert plan(request(login, email=email, external_id=external_id), [released]) == Relink(released)
+
+
+def test_a_released_person_who_is_suspended_comes_back() -> None:
+    away = suspended(**RELEASED)
+    assert plan(request(external_id=OBJECT_ID), [away]) == Reactivate(away)
+
+
+def test_two_released_people_are_never_made_one() -> None:
+    released = [employee(**RELEASED), employee("bo@firma.dk", **RELEASED)]
+    assert plan(request(email="bo@firma.dk"), released) == Conflict(ErrorCode.email_taken)
+
+
 def test_a_mail_nickname_alone_never_makes_two_people_one() -> None:
     away = suspended("old@firma.dk", external_id="anna")
     assert plan(request(external_id="anna"), [away]) == Conflict(ErrorCode.external_id_taken)
@@ -161,11 +189,13 @@ def companies(draw: st.DrawFn) -> list[EmployeeRecord]:
     for _ in range(draw(st.integers(0, 4))):
         external_id = draw(EXTERNAL_IDS)
         inactive = draw(st.booleans())
+        link = entra_object_id(external_id) or draw(st.sampled_from([None, LINK, OTHER_LINK]))
         one = employee(
             draw(LOGINS),
             email=draw(LOGINS),
             external_id=external_id,
-            entra_object_id=entra_object_id(external_id) or draw(st.sampled_from([None, LINK, OTHER_LINK])),
+            entra_object_id=link,
+            awaits_link_since=draw(st.sampled_from([None, NOW])) if link is None else None,
             state="suspended" if inactive else "active",
             termination_date=LEFT if inactive else None,
             source=draw(st.sampled_from(["entra", "csv", "manual"])),
@@ -193,7 +223,7 @@ def test_whatever_is_asked_no_two_people_share_a_name_afterwards(
     match plan(new, candidates):
         case Create():
             assert candidates == []
-        case Adopt(employee=meant) | Reactivate(employee=meant):
+        case Adopt(employee=meant) | Reactivate(employee=meant) | Relink(employee=meant):
             assert candidates == [meant], "nobody else holds any of the names he gets"
         case Conflict(code=code):
             assert code in {collision(new, one) for one in candidates}
@@ -207,9 +237,9 @@ def test_nobody_active_from_entra_and_nobody_linked_otherwise_is_ever_touched(
     new: NewEmployee, people: list[EmployeeRecord]
 ) -> None:
     planned = plan(new, [one for one in people if collision(new, one) is not None])
-    if isinstance(planned, Adopt | Reactivate):
+    if isinstance(planned, Adopt | Reactivate | Relink):
         meant, link_key = planned.employee, entra_object_id(new.external_id)
-        assert meant.source != "entra" or meant.state == "suspended"
+        assert meant.source != "entra" or meant.state == "suspended" or meant.awaits_link_since is not None
         assert link_key is None or meant.entra_object_id in {None, link_key}
         assert "setup_admin" not in meant.roles or meant.source == "entra"
         named = {search_key(new.login_name) == meant.login_key, search_key(new.email) == meant.email_key}

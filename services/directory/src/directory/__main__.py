@@ -11,9 +11,9 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import approvers, brake, company, credentials, ending, history, imports, overlaps, people
+from directory.cli import approvers, brake, company, credentials, ending, history, imports, move, overlaps, people
 from directory.cli.environment import database_settings, local_environment
-from directory.companies.fields import ManifestRefused
+from directory.companies.fields import FileRefused
 from directory.migrate import MigrationError, migrate
 from directory.selfcheck import SelfCheckFailed
 from directory.settings import DatabaseSettings, Settings
@@ -23,7 +23,7 @@ from shared.telemetry.logs import configure_logs
 
 Answer = dict[str, Any]
 
-COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake)
+COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, move)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
@@ -48,9 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         if parsed.command == "serve":
             return _serve()
         answer, told = asyncio.run(_do(parsed))
-    except ManifestRefused as refused:
+    except FileRefused as refused:
         problems = [{"field": problem.field, "problem": problem.sentence} for problem in refused.problems]
-        return _refused("The manifest was refused; nothing was changed.", as_json, problems)
+        return _refused(refused.sentence, as_json, problems)
     except history.HistoryBroken as broken:
         if as_json:
             print(_json(broken.answer))

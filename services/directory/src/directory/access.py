@@ -11,10 +11,11 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from directory.database import Actor, CompanyScope, CompanyTx, Database
+from directory import metrics
+from directory.database import Actor, Company, CompanyScope, CompanyTx, Database
 from directory.logins.store import read_session
 from shared.errors import DomainError, ErrorCode
-from shared.ids import employee_text
+from shared.ids import employee_text, token_text
 from shared.schemas.employee import ScimCredential
 from shared.schemas.login import SessionCredential
 from shared.telemetry.logs import EventLog
@@ -24,24 +25,50 @@ log = EventLog("directory")
 
 SETUP_ADMIN = "setup_admin"
 
+PREPARED_ONLY = (
+    "This token is of a connection that is being prepared: it answers, and changes nothing until the cut-over."
+)
+
 
 @asynccontextmanager
-async def provisioning(database: Database, credential: ScimCredential) -> AsyncIterator[CompanyTx]:
-    """A transaction in the company whose token it is.
+async def provisioning(
+    database: Database, credential: ScimCredential, *, reading: bool = False
+) -> AsyncIterator[CompanyTx]:
+    """A transaction in the company whose token it is; `reading`: it changes nothing.
 
     Raises:
-        DomainError: `unauthorized` for a token that is unknown, revoked, expired, or of another company than the path names:
-            all the same answer. `not_allowed` when the company has provisioning switched off.
+        DomainError: `unauthorized` for a token that is unknown, revoked, expired, of another company than the path names, or of
+            a tenant that the company has left: all the same answer. `not_allowed` when the company has provisioning switched
+            off, or when a connection that is only prepared wants to change something.
     """
     token = sha256_from_text(credential.token_sha256)
     async with database.scope_for_scim_token(token).transaction() as tx:
         if not hmac.compare_digest(tx.company.name.encode(), credential.company.encode("utf-8", "surrogatepass")):
-            raise DomainError(ErrorCode.unauthorized, "The token is not valid for this company.")
-        if not tx.company.provisioning_enabled:
-            raise DomainError(
-                ErrorCode.not_allowed, "Provisioning is switched off for this company; a Setup admin can switch it on."
-            )
-        yield tx
+            raise _wrong_token()
+        refusal = _refusal(tx.company, reading)
+        if refusal is None:
+            yield tx
+            return
+    # Behind the commit: when the token was last used is known all the same.
+    raise refusal
+
+
+def _refusal(company: Company, reading: bool) -> DomainError | None:
+    if company.connection == "retired":
+        metrics.RETIRED_SOURCE_CALLS.inc()
+        log.info("retired_source", token=token_text(company.token_id) if company.token_id else "")
+        return _wrong_token()
+    if company.connection == "next":
+        return None if reading else DomainError(ErrorCode.not_allowed, PREPARED_ONLY)
+    if not company.provisioning_enabled:
+        return DomainError(
+            ErrorCode.not_allowed, "Provisioning is switched off for this company; a Setup admin can switch it on."
+        )
+    return None
+
+
+def _wrong_token() -> DomainError:
+    return DomainError(ErrorCode.unauthorized, "The token is not valid for this company.")
 
 
 @asynccontextmanager

@@ -42,7 +42,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
     callers = CallerSecrets({"scim-ingest": settings.scim_ingest_secret, "sso-gateway": settings.sso_gateway_secret})
 
     async def check_credential(request: CheckCredential) -> CompanyProvisioning:
-        async with provisioning(database, request.credential) as tx:
+        async with provisioning(database, request.credential, reading=True) as tx:
             return CompanyProvisioning(company=tx.company.name, strict=bool(tx.company.provisioning_strict))
 
     async def ready() -> str | None:

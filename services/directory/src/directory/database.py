@@ -67,6 +67,8 @@ class Company:
     provisioning_enabled: bool | None = None
     provisioning_strict: bool | None = None
     token_id: uuid.UUID | None = None
+    connection: Literal["next", "live", "retired"] | None = None
+    """Which connection with Entra the token is of."""
     scopes: frozenset[str] = frozenset()
     """Of the credential by which the BitaBIZ application entered."""
 
@@ -228,8 +230,14 @@ class CompanyScope:
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read" if snapshot else None, readonly=snapshot),
         ):
-            with _observed(self._door):
-                row = await connection.fetchrow(self._door.sql, *self._keys)
+            try:
+                with _observed(self._door):
+                    row = await connection.fetchrow(self._door.sql, *self._keys)
+            except TimeoutError as error:
+                # A cut-over of tens of thousands of people keeps the door of provisioning shut for seconds.
+                raise DomainError(
+                    ErrorCode.unavailable, "The company cannot be entered at the moment; try again."
+                ) from error
             if row is None:
                 raise self._refusal
             company = _company(row)
@@ -250,6 +258,7 @@ def _company(row: asyncpg.Record) -> Company:
             row["provisioning_enabled"],
             row["provisioning_strict"],
             row["token_id"],
+            row["connection"],
         )
     scopes = frozenset(row["scopes"]) if "scopes" in row else frozenset()
     return Company(CompanyId(row["company_id"]), row["company"], row["time_zone"], scopes=scopes)

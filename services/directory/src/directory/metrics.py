@@ -53,4 +53,8 @@ HELD_CHANGES = Counter(
     "somebody of the company or an operator; done after a release",
     ["result"],
 )
+RETIRED_SOURCE_CALLS = Counter(
+    "directory_retired_source_calls_total",
+    "Provisioning calls with a token of a tenant that the company has left; they change nothing (S70)",
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

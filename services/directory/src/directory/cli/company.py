@@ -96,14 +96,14 @@ def read_manifest_file(path: str) -> Manifest:
 async def apply(settings: DatabaseSettings, manifest: Manifest) -> Answer:
     async with owner_database(settings) as database:
         applied = await operations.apply(database, manifest, entity_id_base=settings.entity_id_base, actor=operator())
-    provisioning: Answer = {"tenant_url": _tenant_url(settings, manifest.company)}
+    provisioning: Answer = {"tenant_url": tenant_url(settings, manifest.company)}
     if applied.token is not None:
         provisioning |= {"token": applied.token.token, "token_id": applied.token.token_id}
     return {
         "company": manifest.company,
         "created": applied.created,
         "changed": sorted(applied.changes),
-        "sso": _sso_values(settings, manifest.company, applied.entity_id),
+        "sso": sso_values(settings, manifest.company, applied.entity_id),
         "provisioning": provisioning,
     }
 
@@ -132,8 +132,8 @@ async def show(settings: DatabaseSettings, company: str) -> Answer:
     for name, value in view.settings.items():
         section, dot, field = name.rpartition(".")
         (answer.setdefault(section, {}) if dot else answer)[field] = value
-    answer["sso"] |= _sso_values(settings, company, view.entity_id) | {"certificates": view.certificates}
-    answer["provisioning"] |= {"tenant_url": _tenant_url(settings, company), "tokens": view.tokens}
+    answer["sso"] |= sso_values(settings, company, view.entity_id) | {"certificates": view.certificates}
+    answer["provisioning"] |= {"tenant_url": tenant_url(settings, company), "tokens": view.tokens}
     answer["application"] = {"credentials": view.app_credentials}
     return answer | {
         "employees": view.employees,
@@ -155,7 +155,7 @@ async def issue_token(settings: DatabaseSettings, company: str, expires_days: in
     return {
         "company": company,
         "provisioning": {
-            "tenant_url": _tenant_url(settings, company),
+            "tenant_url": tenant_url(settings, company),
             "token": issued.token,
             "token_id": issued.token_id,
             "expires_at": expires_at,
@@ -169,7 +169,7 @@ async def revoke_token(settings: DatabaseSettings, company: str, token_id: str) 
     return {"company": company, "revoked": token_id}
 
 
-def _sso_values(settings: DatabaseSettings, company: str, entity_id: str) -> dict[str, str]:
+def sso_values(settings: DatabaseSettings, company: str, entity_id: str) -> dict[str, str]:
     base = settings.sso_public_url.rstrip("/")
     return {
         "identifier": entity_id,
@@ -180,5 +180,5 @@ def _sso_values(settings: DatabaseSettings, company: str, entity_id: str) -> dic
     }
 
 
-def _tenant_url(settings: DatabaseSettings, company: str) -> str:
+def tenant_url(settings: DatabaseSettings, company: str) -> str:
     return f"{settings.scim_public_url.rstrip('/')}/scim/v2/{company}"

@@ -19,7 +19,7 @@ def applied(answer: dict[str, Any]) -> str:
         head,
         "",
         "In Entra: Enterprise app, Single sign-on, SAML, Basic SAML Configuration",
-        _columns(
+        columns(
             [
                 ("Identifier (Entity ID)", sso["identifier"]),
                 ("Reply URL (Assertion Consumer Service URL)", sso["reply_url"]),
@@ -29,7 +29,7 @@ def applied(answer: dict[str, Any]) -> str:
         ),
         "",
         "In Entra: Enterprise app, Provisioning, Admin Credentials",
-        _columns(
+        columns(
             [
                 ("Tenant URL", provisioning["tenant_url"]),
                 (
@@ -52,12 +52,12 @@ def issued(answer: dict[str, Any]) -> str:
     provisioning = answer["provisioning"]
     return "\n".join(
         [
-            _columns(
+            columns(
                 [
                     ("Tenant URL", provisioning["tenant_url"]),
                     ("Secret Token", provisioning["token"]),
                     ("Token id", provisioning["token_id"]),
-                    ("Expires", _moment(provisioning["expires_at"])),
+                    ("Expires", moment(provisioning["expires_at"])),
                 ]
             ),
             "",
@@ -82,7 +82,7 @@ def differences(answer: dict[str, Any]) -> str:
 def shown(answer: dict[str, Any]) -> str:
     sso, provisioning, employees = answer["sso"], answer["provisioning"], answer["employees"]
     lines = [
-        _columns(
+        columns(
             [
                 ("Company", f"{answer['company']} ({answer['name']})"),
                 ("Time zone, language", f"{answer['time_zone']}, {answer['language']}"),
@@ -94,24 +94,25 @@ def shown(answer: dict[str, Any]) -> str:
                 ("Provisioning", _switch(provisioning["enabled"])),
                 ("  Tenant URL", provisioning["tenant_url"]),
                 ("Employees", ", ".join(f"{count} {state}" for state, count in employees.items())),
-                *([("Closed, deleted on", _moment(answer["ends_at"]))] if answer["ends_at"] else []),
+                *([("Closed, deleted on", moment(answer["ends_at"]))] if answer["ends_at"] else []),
             ]
         ),
         "",
         table(
             ("Certificate", "valid until", "last signed"),
             (
-                (entry["fingerprint"][:16] + "…", _moment(entry["not_after"]), _moment(entry["last_signed_at"]))
+                (entry["fingerprint"][:16] + "…", moment(entry["not_after"]), moment(entry["last_signed_at"]))
                 for entry in sso["certificates"]
             ),
         ),
         "",
         table(
-            ("SCIM token", "issued", "last used", "expires", "revoked"),
+            ("SCIM token", "connection", "issued", "last used", "expires", "revoked"),
             (
                 (
                     entry["token_id"],
-                    *(_moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+                    entry["connection"],
+                    *(moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
                 )
                 for entry in provisioning["tokens"]
             ),
@@ -123,7 +124,7 @@ def shown(answer: dict[str, Any]) -> str:
                 (
                     entry["credential_id"],
                     ", ".join(entry["scopes"]),
-                    *(_moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+                    *(moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
                 )
                 for entry in answer["application"]["credentials"]
             ),
@@ -143,7 +144,7 @@ def listed(answer: dict[str, Any]) -> str:
                 row["name"],
                 _switch(row["sso"]),
                 _switch(row["provisioning"]),
-                *(_moment(row[when]) for when in ("created_at", "ends_at")),
+                *(moment(row[when]) for when in ("created_at", "ends_at")),
             )
             for row in answer["companies"]
         ),
@@ -161,7 +162,7 @@ def closed_or_deleted(answer: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{company} is closed: sign-on and provisioning are refused, everybody is signed out.",
-            f"Everything it has is deleted after {_moment(answer['ends_at'])} UTC, by `directory sweep`. Until then:",
+            f"Everything it has is deleted after {moment(answer['ends_at'])} UTC, by `directory sweep`. Until then:",
             f"  directory company export {company} -o FILE    everything it has, as JSON Lines",
             f"  directory company restore {company}           opens it again",
         ]
@@ -175,16 +176,16 @@ def ended(answer: dict[str, Any]) -> str:
 
 
 def _receipt(receipt: Any) -> str:
-    when = f"deleted on {_moment(receipt.deleted_at)}" if receipt.deleted_at else "being deleted; sweep goes on with it"
+    when = f"deleted on {moment(receipt.deleted_at)}" if receipt.deleted_at else "being deleted; sweep goes on with it"
     head = [
         ("Company", f"{receipt.company} ({receipt.company_id})"),
         ("", when),
         ("Last event", f"{receipt.sequence}:{receipt.hash}" if receipt.hash is not None else "–"),
     ]
-    return _columns([*head, *((name, str(rows)) for name, rows in sorted(receipt.rows_deleted.items()) if rows)])
+    return columns([*head, *((name, str(rows)) for name, rows in sorted(receipt.rows_deleted.items()) if rows)])
 
 
-def _columns(rows: list[tuple[str, str]]) -> str:
+def columns(rows: list[tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"  {name.ljust(width)}  {value}" for name, value in rows)
 
@@ -197,8 +198,8 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     )
 
 
-def _moment(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M") if moment else "–"
+def moment(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M") if at else "–"
 
 
 def _switch(on: bool) -> str:

@@ -21,12 +21,18 @@ class Problem:
         return f"{self.field}: {self.sentence}" if self.field else self.sentence
 
 
-class ManifestRefused(Exception):
-    """Everything that is wrong with a manifest."""
+class FileRefused(Exception):
+    """Everything that is wrong with a file that an operator gave."""
+
+    sentence = "The file was refused; nothing was changed."
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+
+class ManifestRefused(FileRefused):
+    sentence = "The manifest was refused; nothing was changed."
 
 
 class Fields:

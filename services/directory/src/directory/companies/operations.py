@@ -8,11 +8,14 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
 from directory.api import credentials
-from directory.companies import store
+from directory.companies import move_store, store
+from directory.companies.description import as_described, described
+from directory.companies.description import difference as difference_between
 from directory.companies.ending import refuse_closed
 from directory.companies.manifest import Manifest
 from directory.database import Actor, CompanyTx, Database
@@ -57,7 +60,7 @@ async def apply(database: Database, manifest: Manifest, *, entity_id_base: str, 
             return await _create(database, manifest, f"{entity_id_base.rstrip('/')}/{manifest.company}", actor)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "entra_binding_taken":
-                raise _binding_taken(manifest) from None
+                raise binding_taken(manifest) from None
             # Somebody else created it between our two looks; now it is an update.
     raise DomainError(ErrorCode.unavailable, "The company is being created by somebody else; try again.")
 
@@ -66,10 +69,10 @@ async def _create(database: Database, manifest: Manifest, entity_id: str, actor:
     scope = database.scope_for_new(uuid.uuid4(), manifest.company, manifest.time_zone)
     async with scope.transaction(actor) as tx:
         await store.insert_company(tx, manifest, entity_id)
-        changes = _difference({}, described(manifest))
+        changes = difference_between({}, described(manifest))
         record(tx, EventKind.company_created, changes=changes)
         await _trust(tx, manifest)
-        token = await _issue(tx, None)
+        token = await issue(tx, None)
     return AppliedManifest(created=True, changes=changes, entity_id=entity_id, token=token)
 
 
@@ -80,6 +83,8 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
             row = await store.read_company(tx)
             refuse_closed(manifest.company, row["ends_at"])
             changes = await _changes(tx, row, manifest)
+            if "entra.tenant_id" in changes:
+                await _check_tenant(tx, manifest)
             if changes:
                 await store.update_company(tx, manifest)
                 record(tx, EventKind.company_updated, changes=changes)
@@ -87,11 +92,30 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
             return AppliedManifest(created=False, changes=changes, entity_id=row["entity_id"], token=None)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "entra_binding_taken":
-            raise _binding_taken(manifest) from None
+            raise binding_taken(manifest) from None
         raise
 
 
-def _binding_taken(manifest: Manifest) -> DomainError:
+async def _check_tenant(tx: CompanyTx, manifest: Manifest) -> None:
+    """A company whose people Entra governs goes to another tenant by a move alone, and not back by an old manifest."""
+    retired, governed = await move_store.how_bound(tx, UUID(manifest.tenant_id))
+    if retired:
+        raise DomainError(
+            ErrorCode.not_allowed,
+            f"entra.tenant_id {manifest.tenant_id} is the tenant that {manifest.company} has left: bring the entra and sso "
+            f"sections up to date (`directory company show {manifest.company}`). To go back there, prepare a move.",
+            field="entra",
+        )
+    if governed:
+        raise DomainError(
+            ErrorCode.not_allowed,
+            f"entra.tenant_id is another tenant than before, whose people are other objects there: "
+            f"`directory company move {manifest.company} --prepare -f FILE` leads there without duplicates.",
+            field="entra",
+        )
+
+
+def binding_taken(manifest: Manifest) -> DomainError:
     return DomainError(
         ErrorCode.already_exists,
         f"entra.app_id {manifest.app_id} or entra.group_id {manifest.group_id} belongs to another company here already: "
@@ -108,77 +132,12 @@ async def difference(database: Database, manifest: Manifest) -> dict[str, dict[s
     except DomainError as error:
         if error.code is not ErrorCode.not_found:
             raise
-        return _difference({}, described(manifest))
+        return difference_between({}, described(manifest))
 
 
 async def _changes(tx: CompanyTx, row: asyncpg.Record, manifest: Manifest) -> dict[str, dict[str, object]]:
     trusted = sorted(certificate["fingerprint"] for certificate in await store.read_certificates(tx))
-    return _difference(as_described(row, trusted), described(manifest))
-
-
-def described(manifest: Manifest) -> dict[str, object]:
-    """The manifest as flat fields under their dotted names; certificates by fingerprint."""
-    sso = manifest.sso
-    return {
-        "name": manifest.name,
-        "time_zone": manifest.time_zone,
-        "language": manifest.language,
-        "entra.tenant_id": manifest.tenant_id,
-        "entra.app_id": manifest.app_id,
-        "entra.group_id": manifest.group_id,
-        "entra.group_name": manifest.group_name,
-        "sso.enabled": sso.enabled,
-        "sso.login_url": sso.login_url,
-        "sso.issuer": sso.issuer,
-        "sso.certificates": sorted(certificate.fingerprint for certificate in sso.certificates),
-        "sso.signed": sso.signed,
-        "sso.idp_initiated": sso.idp_initiated,
-        "sso.group_check": sso.group_check,
-        "sso.email_domains": sorted(sso.email_domains),
-        "provisioning.enabled": manifest.provisioning_enabled,
-        "provisioning.strict": manifest.provisioning_strict,
-        "approvers.follow_entra_managers": manifest.follow_entra_managers,
-        "rehire.ask_after_days": manifest.rehire_ask_after_days,
-        "brake.people": manifest.brake_people,
-        "brake.percent": manifest.brake_percent,
-        "retention.erase_after_months": manifest.erase_after_months,
-    }
-
-
-def as_described(row: asyncpg.Record, fingerprints: list[str]) -> dict[str, object]:
-    """A stored company under the same names."""
-    return {
-        "name": row["name"],
-        "time_zone": row["time_zone"],
-        "language": row["language"],
-        "entra.tenant_id": str(row["tenant_id"]),
-        "entra.app_id": str(row["app_id"]),
-        "entra.group_id": str(row["group_id"]) if row["group_id"] else None,
-        "entra.group_name": row["group_name"],
-        "sso.enabled": row["sso_enabled"],
-        "sso.login_url": row["login_url"],
-        "sso.issuer": row["issuer"],
-        "sso.certificates": fingerprints,
-        "sso.signed": row["signed"],
-        "sso.idp_initiated": row["idp_initiated"],
-        "sso.group_check": row["group_check"],
-        "sso.email_domains": sorted(row["email_domains"]),
-        "provisioning.enabled": row["provisioning_enabled"],
-        "provisioning.strict": row["provisioning_strict"],
-        "approvers.follow_entra_managers": row["follow_entra_managers"],
-        "rehire.ask_after_days": row["rehire_ask_after_days"],
-        "brake.people": row["brake_people"],
-        "brake.percent": row["brake_percent"],
-        "retention.erase_after_months": row["erase_after_months"],
-    }
-
-
-def _difference(before: dict[str, object], after: dict[str, object]) -> dict[str, dict[str, object]]:
-    return {
-        field: {"before": before.get(field), "after": value}
-        for field, value in after.items()
-        if before.get(field) != value
-    }
+    return difference_between(as_described(dict(row), trusted), described(manifest))
 
 
 async def _trust(tx: CompanyTx, manifest: Manifest) -> None:
@@ -187,19 +146,20 @@ async def _trust(tx: CompanyTx, manifest: Manifest) -> None:
     wanted = {certificate.fingerprint: certificate for certificate in manifest.sso.certificates}
     for fingerprint in sorted(wanted.keys() - trusted):
         await store.insert_certificate(tx, wanted[fingerprint])
-        record(tx, EventKind.certificate_added, changes=_moved(None, fingerprint))
+        record(tx, EventKind.certificate_added, changes=moved(None, fingerprint))
     for fingerprint in sorted(trusted - wanted.keys()):
         await store.delete_certificate(tx, fingerprint)
-        record(tx, EventKind.certificate_removed, changes=_moved(fingerprint, None))
+        record(tx, EventKind.certificate_removed, changes=moved(fingerprint, None))
 
 
-def _moved(before: str | None, after: str | None) -> Changes:
+def moved(before: str | None, after: str | None) -> Changes:
     return {"fingerprint": {"before": before, "after": after}}
 
 
-async def _issue(tx: CompanyTx, expires_at: datetime | None) -> IssuedToken:
+async def issue(tx: CompanyTx, expires_at: datetime | None, *, connection: str = "live") -> IssuedToken:
+    """`connection`: of the live one, or of the `next`, prepared one."""
     token_id, token = TokenId(new_uuid7()), new_scim_token()
-    await store.insert_token(tx, token_id, sha256(token), expires_at)
+    await store.insert_token(tx, token_id, sha256(token), expires_at, connection)
     changes = {"token_id": {"before": None, "after": token_text(token_id)}}
     record(tx, EventKind.scim_token_issued, changes=changes)
     return IssuedToken(token_text(token_id), token)
@@ -210,7 +170,7 @@ async def issue_token(
 ) -> IssuedToken:
     """One more SCIM token; the older ones stay valid (D13)."""
     async with database.scope_for_name(company).transaction(actor) as tx:
-        return await _issue(tx, expires_at)
+        return await issue(tx, expires_at)
 
 
 async def revoke_token(database: Database, company: str, token_id: str, *, actor: Actor) -> None:
@@ -251,7 +211,7 @@ async def show(database: Database, company: str) -> CompanyView:
         employees = await store.employees_by_state(tx)
     fingerprints = sorted(certificate["fingerprint"] for certificate in certificates)
     return CompanyView(
-        settings=as_described(row, fingerprints),
+        settings=as_described(dict(row), fingerprints),
         entity_id=row["entity_id"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],

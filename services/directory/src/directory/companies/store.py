@@ -107,7 +107,7 @@ _DELETE_CERTIFICATE = statement(
 _TOKENS = statement(
     "scim_tokens.read",
     """
-    select token_id, created_at, expires_at, revoked_at, last_used_at
+    select token_id, connection, created_at, expires_at, revoked_at, last_used_at
     from scim_tokens
     where company_id = $1
     order by created_at, token_id
@@ -117,8 +117,8 @@ _TOKENS = statement(
 _INSERT_TOKEN = statement(
     "scim_tokens.insert",
     """
-    insert into scim_tokens (company_id, token_id, token_sha256, created_at, expires_at)
-    values ($1, $2, $3, $4, $5)
+    insert into scim_tokens (company_id, token_id, token_sha256, created_at, expires_at, connection)
+    values ($1, $2, $3, $4, $5, $6)
     """,
 )
 
@@ -175,12 +175,12 @@ async def read_company(tx: CompanyTx) -> asyncpg.Record:
 
 async def insert_company(tx: CompanyTx, manifest: Manifest, entity_id: str) -> None:
     await tx.execute(_INSERT_COMPANY, tx.company_id, *_company_values(manifest), tx.now, manifest.company)
-    await tx.execute(_INSERT_CONNECTION, tx.company_id, *_connection_values(manifest), tx.now, entity_id)
+    await tx.execute(_INSERT_CONNECTION, tx.company_id, *connection_values(manifest), tx.now, entity_id)
 
 
 async def update_company(tx: CompanyTx, manifest: Manifest) -> None:
     await tx.execute(_UPDATE_COMPANY, tx.company_id, *_company_values(manifest), tx.now)
-    await tx.execute(_UPDATE_CONNECTION, tx.company_id, *_connection_values(manifest), tx.now)
+    await tx.execute(_UPDATE_CONNECTION, tx.company_id, *connection_values(manifest), tx.now)
 
 
 def _company_values(manifest: Manifest) -> tuple[object, ...]:
@@ -196,7 +196,7 @@ def _company_values(manifest: Manifest) -> tuple[object, ...]:
     )
 
 
-def _connection_values(manifest: Manifest) -> tuple[object, ...]:
+def connection_values(manifest: Manifest) -> tuple[object, ...]:
     sso = manifest.sso
     return (
         UUID(manifest.tenant_id),
@@ -240,8 +240,10 @@ async def read_tokens(tx: CompanyTx) -> list[asyncpg.Record]:
     return await tx.fetch(_TOKENS, tx.company_id)
 
 
-async def insert_token(tx: CompanyTx, token_id: TokenId, token_sha256: bytes, expires_at: datetime | None) -> None:
-    await tx.execute(_INSERT_TOKEN, tx.company_id, token_id, token_sha256, tx.now, expires_at)
+async def insert_token(
+    tx: CompanyTx, token_id: TokenId, token_sha256: bytes, expires_at: datetime | None, connection: str
+) -> None:
+    await tx.execute(_INSERT_TOKEN, tx.company_id, token_id, token_sha256, tx.now, expires_at, connection)
 
 
 async def revoke_token(tx: CompanyTx, token_id: TokenId) -> bool:

@@ -12,6 +12,7 @@ request. The first found by link key (Entra object id), else login name, else e-
     suspended, both link keys known and differ  -> Conflict            S48: somebody else
     suspended, request inactive too             -> Conflict            nothing to bring back
     active, from Entra                          -> Conflict            RFC 7644 section 3.3: 409 uniqueness
+    active, from Entra, released by a move      -> Relink              S66, S67: the new tenant names him
     another person holds one of the other names -> Conflict            never two people merged into one
 
 An external id that is no object id (a mail nickname, say) is no link key: it may be given again to somebody else, so by
@@ -46,6 +47,11 @@ class Reactivate:
 
 
 @dataclass(frozen=True, slots=True)
+class Relink:
+    employee: EmployeeRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
     code: ErrorCode
     """login_taken, email_taken or external_id_taken: what collides."""
@@ -56,7 +62,7 @@ class NeedsConfirmation:
     employee: EmployeeRecord
 
 
-Plan = Create | Adopt | Reactivate | Conflict | NeedsConfirmation
+Plan = Create | Adopt | Reactivate | Relink | Conflict | NeedsConfirmation
 
 
 def plan(new: NewEmployee, candidates: Sequence[EmployeeRecord]) -> Plan:
@@ -70,7 +76,9 @@ def plan(new: NewEmployee, candidates: Sequence[EmployeeRecord]) -> Plan:
         return _conflict(new, meant)
     if meant.source != "entra":
         return _plan_for_import(new, meant)
-    return Reactivate(meant) if _is_away(meant) and new.active else _conflict(new, meant)
+    if _is_away(meant):
+        return Reactivate(meant) if new.active else _conflict(new, meant)
+    return Relink(meant) if meant.awaits_link_since is not None else _conflict(new, meant)
 
 
 def is_guarded(record: EmployeeRecord) -> bool:

@@ -24,6 +24,7 @@ from directory.employees.matching import (
     Create,
     NeedsConfirmation,
     Reactivate,
+    Relink,
     is_guarded,
     plan,
     refusal,
@@ -76,11 +77,12 @@ _OUTCOMES: dict[type, tuple[EventKind, Outcome]] = {
     Create: (EventKind.employee_created, "created"),
     Adopt: (EventKind.employee_adopted, "adopted"),
     Reactivate: (EventKind.employee_reactivated, "reactivated"),
+    Relink: (EventKind.employee_relinked, "adopted"),
 }
 
 
 async def get_employee(database: Database, request: GetEmployee) -> Employee:
-    async with provisioning(database, request.credential) as tx:
+    async with provisioning(database, request.credential, reading=True) as tx:
         # Judged inside: whoever has no token learns nothing but that, whatever else is wrong.
         found = await store.get(tx, _id(request.employee_id))
     if found is None:
@@ -89,7 +91,7 @@ async def get_employee(database: Database, request: GetEmployee) -> Employee:
 
 
 async def find_employees(database: Database, request: FindEmployees) -> EmployeePage:
-    async with provisioning(database, request.credential) as tx:
+    async with provisioning(database, request.credential, reading=True) as tx:
         if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
             raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
         total, found = await search(tx, request.conditions, min(request.offset, 2**31), request.limit)
@@ -184,7 +186,7 @@ async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttrib
             raise refusal(code, new)
         case NeedsConfirmation(employee=employee):
             return await _parked(tx, employee, new.login_name)
-        case Create() | Adopt() | Reactivate():
+        case Create() | Adopt() | Reactivate() | Relink():
             ask_after_days = await store.rehire_ask_after_days(tx) if isinstance(planned, Reactivate) else None
             before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone, ask_after_days)
     deactivated = before.employee_id if before is not None and before.state == "active" else None

@@ -110,6 +110,8 @@ class EmployeeRecord(msgspec.Struct, frozen=True, kw_only=True):
     previous_employee_id: EmployeeId | None = None
     only_direct_approver: bool = False
     leaver_done_at: datetime | None = None
+    awaits_link_since: datetime | None = None
+    """Released by a move to another Entra tenant: the next create that names him links him (S66, S67)."""
     created_at: datetime
     updated_at: datetime
     version: int = 1

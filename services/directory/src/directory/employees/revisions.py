@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from directory.employees.countries import calendar_group
 from directory.employees.keys import search_key
 from directory.employees.lifecycle import Step, advance, local_date, returned, suspended
-from directory.employees.matching import Adopt, Create, Reactivate
+from directory.employees.matching import Adopt, Create, Reactivate, Relink
 from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, EmployeeRecord, Ownership, owned
 from shared.ids import entra_object_id, new_employee_id
 from shared.schemas.employee import EmployeeChanges, NewEmployee
@@ -24,7 +24,7 @@ from shared.schemas.people import EmployeeEdits
 
 def planned(
     new: NewEmployee,
-    plan: Create | Adopt | Reactivate,
+    plan: Create | Adopt | Reactivate | Relink,
     now: datetime,
     time_zone: str,
     ask_after_days: int | None = None,
@@ -90,6 +90,7 @@ def new_employment(old: EmployeeRecord, now: datetime) -> EmployeeRecord:
         previous_employee_id=old.employee_id,
         only_direct_approver=False,
         leaver_done_at=None,
+        awaits_link_since=None,
         created_at=now,
         updated_at=now,
         version=1,
@@ -116,7 +117,7 @@ def mentioned(changes: EmployeeChanges) -> dict[str, str | bool | None]:
 
 def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
     """The next version. Whoever provisioning has written to is Entra's from then on, also if he was imported."""
-    return msgspec.structs.replace(next_version(record, now), source="entra")
+    return msgspec.structs.replace(next_version(record, now), source="entra", awaits_link_since=None)
 
 
 def departed(
@@ -138,6 +139,7 @@ def departed(
         termination_date=on or after.termination_date,
         blocked_at=None,
         rehire_asked_at=None,
+        awaits_link_since=None,
         updated_at=now,
         version=before.version + 1,
     )

@@ -14,7 +14,7 @@ COLUMNS = """employee_id, state, source, login_name, email, given_name, family_n
         released_sha256, email_primary, display_name, formatted_name, title, department, employee_number, work_phone,
         mobile_phone, country, roles, manager_ref, manager_id, termination_date, owners, calendar_group, hired_on, policy,
         blocked_at, rehire_asked_at, adoption_confirmed_at, previous_employee_id, only_direct_approver, leaver_done_at,
-        created_at, updated_at, version"""
+        awaits_link_since, created_at, updated_at, version"""
 
 # Entering the gates (see `approvers.gates`) is the statement's first act, before any row is looked at; what depends on the
 # gates is read by later statements, which see what was committed while this one waited.
@@ -142,7 +142,7 @@ _UPDATE = statement(
         mobile_phone = $21, country = $22, manager_ref = $23, manager_key = $24, manager_id = $25, termination_date = $26,
         updated_at = $27, version = $28, released_sha256 = $29, owners = $30, calendar_group = $31, hired_on = $32,
         policy = $33, blocked_at = $34, rehire_asked_at = $35, previous_employee_id = $36, only_direct_approver = $37,
-        leaver_done_at = $38, roles = $39, adoption_confirmed_at = $40
+        leaver_done_at = $38, roles = $39, adoption_confirmed_at = $40, awaits_link_since = $41
     where company_id = $1 and employee_id = $2
     """,  # noqa: S608  composed of constants
 )
@@ -248,7 +248,7 @@ async def insert(tx: CompanyTx, record: EmployeeRecord, missing: Sequence[str] =
 
 async def update(tx: CompanyTx, record: EmployeeRecord) -> None:
     """Writes the whole row: the caller holds its lock."""
-    await tx.execute(_UPDATE, *_values(tx, record))
+    await tx.execute(_UPDATE, *_values(tx, record), record.awaits_link_since)
 
 
 async def link_waiting_reports(

@@ -96,3 +96,20 @@ class EventKind(StrEnum):
         "Employees were added to a group or taken out of it; a large change is told by several of these in a row",
     )
     group_removed = "group.removed", "A group was deleted; its members stay who they are"
+    move_prepared = (
+        "move.prepared",
+        "A connection with another Entra tenant is prepared, or was changed before it is live",
+    )
+    move_cancelled = "move.cancelled", "The prepared connection was given up; its tokens were revoked"
+    company_moved = (
+        "company.moved",
+        "The prepared connection is the live one: the former tenant's sign-on and tokens are refused, all sessions have ended",
+    )
+    employee_unlinked = (
+        "employee.unlinked",
+        "A move released what tied the employee to the former tenant's object; the new tenant links him by login name or e-mail",
+    )
+    employee_relinked = (
+        "employee.relinked",
+        "After a move a create request of the new tenant named him: the same employee",
+    )

@@ -34,7 +34,7 @@ _TAKEN = {
 
 
 async def get_group(database: Database, request: schemas.GetGroup) -> schemas.Group:
-    async with provisioning(database, request.credential) as tx:
+    async with provisioning(database, request.credential, reading=True) as tx:
         found = await store.get(tx, _id(request.group_id))
         if found is None:
             raise not_found()
@@ -42,7 +42,7 @@ async def get_group(database: Database, request: schemas.GetGroup) -> schemas.Gr
 
 
 async def find_groups(database: Database, request: schemas.FindGroups) -> schemas.GroupPage:
-    async with provisioning(database, request.credential) as tx:
+    async with provisioning(database, request.credential, reading=True) as tx:
         if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
             raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
         total, found = await search(tx, request.conditions, min(request.offset, 2**31), request.limit)
@@ -102,6 +102,14 @@ async def remove(tx: CompanyTx, group_id: GroupId) -> None:
     await store.delete(tx, group_id)
     record(tx, EventKind.group_removed, changes=about(group_id, name_changes(before, None)))
     await membership.end_access(tx, before, members)
+
+
+async def remove_all(tx: CompanyTx) -> int:
+    """For the company that leaves its Entra tenant: what the tenant said about groups goes with it. How many there were."""
+    gone = await store.delete_all(tx)
+    for group in gone:
+        record(tx, EventKind.group_removed, changes=about(group.group_id, name_changes(group, None)))
+    return len(gone)
 
 
 async def _create(tx: CompanyTx, request: schemas.CreateGroup) -> schemas.GroupWritten:

@@ -57,6 +57,8 @@ _CURRENT = statement(
     """,
 )
 
+_DELETE_ALL = statement("groups.delete_all", f"delete from groups where company_id = $1 returning {COLUMNS}")  # noqa: S608
+
 _MEMBERS = statement(
     "group_members.read",
     "select employee_id from group_members where company_id = $1 and group_id = $2 order by employee_id",
@@ -168,6 +170,12 @@ async def update(tx: CompanyTx, record: GroupRecord) -> None:
 async def delete(tx: CompanyTx, group_id: GroupId) -> None:
     """With its memberships."""
     await tx.execute(_DELETE, tx.company_id, group_id)
+
+
+async def delete_all(tx: CompanyTx) -> list[GroupRecord]:
+    """In the order of their creation."""
+    rows = await tx.fetch(_DELETE_ALL, tx.company_id)
+    return sorted((record_of(row) for row in rows), key=lambda group: group.group_id)
 
 
 async def current(tx: CompanyTx, group_id: GroupId, among: Sequence[EmployeeId] | None) -> set[EmployeeId] | None:

@@ -75,7 +75,7 @@ _LINK_OBJECT_ID = statement(
     "employees.link_object_id",
     """
     update employees
-    set entra_object_id = $3, updated_at = $4, version = version + 1
+    set entra_object_id = $3, awaits_link_since = null, updated_at = $4, version = version + 1
     where company_id = $1 and employee_id = $2
     """,
 )
@@ -166,6 +166,16 @@ _END_SESSIONS_OF = statement(
         from (select distinct employee_id from ended) as owners
     )
     select (select count(*) from ended) as sessions, (select count(*) from told) as owners
+    """,
+)
+
+_END_ALL = statement(
+    "sessions.end_of_company",
+    """
+    with flows as (delete from login_flows where company_id = $1),
+        tickets as (delete from login_tickets where company_id = $1),
+        ended as (delete from sessions where company_id = $1 returning 1)
+    select count(*), pg_notify('sessions_ended', $2) from ended
     """,
 )
 
@@ -333,6 +343,12 @@ async def end_sessions(tx: CompanyTx, employee_id: EmployeeId) -> int:
 async def end_sessions_of(tx: CompanyTx, people: Sequence[EmployeeId]) -> int:
     """The same for several at once, whose locks the caller holds."""
     ended: int = await tx.fetchval(_END_SESSIONS_OF, tx.company_id, people)
+    return ended
+
+
+async def end_all(tx: CompanyTx) -> int:
+    """Every session of the company, and every login under way; returns the number of sessions. Listeners hear no employee."""
+    ended: int = await tx.fetchval(_END_ALL, tx.company_id, f"{tx.company_id}/")
     return ended
 
 
