@@ -264,6 +264,14 @@ async def test_a_released_attribute_keeps_its_value_and_is_hrs(firm: Firm) -> No
     assert event["changes"] == {"owners": {"before": {"manager_ref": "entra"}, "after": {"manager_ref": "hr"}}}
 
 
+async def test_releasing_leaves_alone_whoever_has_departed(firm: Firm) -> None:
+    """What is left of him cannot be changed, and nothing is told of him."""
+    gone = await firm.create(title="Kok")
+    await firm.remove(gone)
+    assert await release_attribute(firm.operator, "title") == 0
+    assert await firm.kinds(gone) == ["employee.created", "employee.departed"]
+
+
 @pytest.mark.parametrize(
     "attribute", ["login_name", "given_name", "email", "family_name", "nonsense", "", "external_id"]
 )
@@ -393,6 +401,27 @@ async def test_a_missing_mandatory_attribute_is_a_finding_until_it_comes_again(f
     assert await findings(firm) == {}
 
 
+@pytest.mark.parametrize("outcome", ["adopted", "reactivated"])
+async def test_a_create_that_meets_somebody_shows_a_whole_mapping_too(firm: Firm, outcome: str) -> None:
+    if outcome == "adopted":
+        await firm.imported()
+    else:
+        await firm.change(await firm.create(), active=False)
+    await note_mapping(firm.database, NoteMapping(credential=firm.credential, missing=["given_name"]))
+    assert (await firm.provision()).outcome == outcome
+    assert await findings(firm) == {}
+
+
+async def test_hrs_new_employment_says_nothing_of_entras_mapping(firm: Firm) -> None:
+    await ask_after(firm, 0)
+    employee = await away(firm, 5)
+    await firm.change(employee, active=True)
+    await note_mapping(firm.database, NoteMapping(credential=firm.credential, missing=["given_name"]))
+    async with firm.operator() as tx:
+        await hr.decide_rehire(tx, employee.id, "new_employment")
+    assert await findings(firm) == {"mapping_broken": "given_name"}
+
+
 async def test_a_create_without_active_counts_as_active_and_is_a_finding(firm: Firm) -> None:
     """A28."""
     for number in range(2):
@@ -434,6 +463,38 @@ async def test_a_patch_does_not_take_over_a_setup_admin_either(firm: Firm) -> No
     assert (row["source"], row["entra_object_id"], row["title"]) == ("csv", None, None)
     await firm.change(found, active=False)
     assert (await firm.row(found))["state"] == "suspended", "a deactivation is never blocked (D5)"
+
+
+async def test_a_deactivation_does_not_hand_over_a_setup_admin(firm: Firm) -> None:
+    """A24: suspended by an address alone, he could be brought back by it, under another's link key."""
+    await firm.imported(roles=["setup_admin"])
+    found = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    await firm.change(found, active=False)
+    for attempt in (
+        firm.change(found, active=True, external_id=OBJECT_ID),
+        firm.provision(external_id=OBJECT_ID),
+        firm.change(found, title="x"),
+    ):
+        assert (await refused(attempt)).code is ErrorCode.needs_confirmation
+    row = await firm.row(found)
+    assert (row["source"], row["state"], row["entra_object_id"]) == ("csv", "suspended", None)
+
+
+@pytest.mark.parametrize("how", ["removed", "ended by hand", "taken over all the same"])
+async def test_nobody_is_asked_about_an_account_that_cannot_be_confirmed_any_more(firm: Firm, how: str) -> None:
+    await firm.imported(roles=["setup_admin"])
+    found = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    await refused(firm.provision())
+    assert await findings(firm) == {"adoption_waits": found.id}
+    if how == "removed":
+        await firm.remove(found)
+    elif how == "ended by hand":
+        async with firm.operator() as tx:
+            await hr.end_employment(tx, found.id)
+    else:
+        await firm.as_owner("update employees set roles = '{approver}'")
+        assert (await firm.provision()).outcome == "adopted"
+    assert await findings(firm) == {}
 
 
 # Returns after a long time (A11)
@@ -570,6 +631,29 @@ async def test_a_leaver_is_on_the_list_until_his_reports_and_registrations_are_d
     assert (await items(firm))[boss.id]["future_registrations"], "his reports still have nobody to approve"
     await firm.change(report, manager_ref=other.id)
     assert boss.id not in await items(firm)
+
+
+@pytest.mark.parametrize("by", ["suspension", "adoption", "creation"])
+async def test_a_leavers_access_ended_when_he_was_active_last(firm: Firm, firm_clock: SettableClock, by: str) -> None:
+    """Entra deletes for good thirty days after it has suspended."""
+    start = datetime(2026, 5, 1, 8, 0, tzinfo=UTC)
+    try:
+        firm_clock.set(start)
+        if by == "suspension":
+            employee = await firm.create()
+            await firm.change(employee, active=False)
+        else:
+            if by == "adoption":
+                await firm.imported()
+            employee = await firm.create(active=False)
+        firm_clock.set(start + timedelta(days=30))
+        await firm.remove(employee)
+    finally:
+        firm_clock.set(None)
+    async with firm.operator() as tx:
+        [item] = (await work_list(tx)).items
+    assert item.since == start
+    assert {step.step: step.about for step in item.steps}["access_ended"] == start.isoformat()
 
 
 async def test_who_comes_back_is_no_leaver(firm: Firm) -> None:

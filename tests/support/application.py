@@ -107,7 +107,7 @@ class Follower:
         person = self.people.setdefault(employee_id, fresh)
         if person["version"] == 0:
             owner = {"entra": "entra", "csv": "csv", "manual": "hr"}[event["changes"]["source"]["after"]]
-            set_now = (name for name in OWNED if event["changes"].get(name, {"after": None})["after"] is not None)
+            set_now = (name for name in OWNED if name in event["changes"])
             person["owners"] = dict.fromkeys(set_now, owner)
         for name, change in event["changes"].items():
             if name == "owners":

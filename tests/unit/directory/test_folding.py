@@ -103,6 +103,8 @@ def test_an_event_that_was_overtaken_tells_when_it_was() -> None:
 
 def test_whoever_was_erased_is_gone_and_a_kind_of_a_later_release_changes_nothing() -> None:
     assert fold(ANNA, [created(), event("employee.erased", {})]) is None
+    emptied = event("employee.created", {}, forgotten=True)
+    assert fold(ANNA, [emptied, event("employee.departed", {}, forgotten=True), event("employee.erased", {})]) is None
     assert (
         folded(created(), event("employee.promoted_to_customer", {"title": {"before": None, "after": "x"}})).version
         == 1
@@ -136,9 +138,10 @@ def test_folding_differences_gives_the_record_back(steps: list[dict[str, str | N
 
 
 def test_everything_that_an_employee_is_and_history_tells_is_in_the_resource() -> None:
-    unsaid, inward = {"id", "created_at", "version"}, {"employee_id", "released_sha256", "awaits_link_since"}
+    unsaid = {"id", "created_at", "version"}
     assert set(EmployeeView.__struct_fields__) == EMPLOYEE | unsaid
-    assert set(EmployeeRecord.__struct_fields__) - inward == EMPLOYEE | unsaid - {"id"}
+    of_directory_alone = {"employee_id", "released_sha256", "awaits_link_since"}
+    assert set(EmployeeRecord.__struct_fields__) - of_directory_alone == EMPLOYEE | unsaid - {"id"}
 
 
 @pytest.mark.parametrize("kind", EventKind)

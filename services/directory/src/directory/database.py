@@ -67,10 +67,10 @@ class Company:
     provisioning_enabled: bool | None = None
     provisioning_strict: bool | None = None
     token_id: uuid.UUID | None = None
-    connection: Literal["next", "live", "retired"] | None = None
-    """Which connection with Entra the token is of."""
     scopes: frozenset[str] = frozenset()
     """Of the credential by which the BitaBIZ application entered."""
+    connection: Literal["next", "live", "retired"] | None = None
+    """Which connection with Entra the token is of."""
 
 
 EVENTS_AT_ONCE = 5000
@@ -258,7 +258,7 @@ def _company(row: asyncpg.Record) -> Company:
             row["provisioning_enabled"],
             row["provisioning_strict"],
             row["token_id"],
-            row["connection"],
+            connection=row["connection"],
         )
     scopes = frozenset(row["scopes"]) if "scopes" in row else frozenset()
     return Company(CompanyId(row["company_id"]), row["company"], row["time_zone"], scopes=scopes)

@@ -1,6 +1,7 @@
 """What HR does to people beside what Entra says of them: edit, block, end, decide a return, let Entra take an account over.
 
-Each takes the transaction of a Setup admin or an operator and names the person by id or login name. Under integration an
+Each takes the transaction of a Setup admin or an operator and names the person by id or login name; the transaction is to be done
+again (`writing.repeated`) where it was outrun. Under integration an
 attribute belongs to Entra as long as Entra sends it: HR may edit what is its own, an import's, or mapped no more (S25, S69).
 """
 
@@ -13,7 +14,7 @@ from msgspec import UNSET
 from directory.companies.move_store import is_prepared
 from directory.database import CompanyTx
 from directory.employees import approvers, revisions, store, writing
-from directory.employees.keys import check_values
+from directory.employees.keys import check_values, search_key
 from directory.employees.lifecycle import Step, advance, local_date
 from directory.employees.managers import with_manager
 from directory.employees.mapping import no_longer_sent
@@ -23,7 +24,7 @@ from directory.events.catalogue import EventKind
 from directory.findings.catalogue import FindingKind
 from directory.findings.store import close_findings
 from shared.errors import DomainError, ErrorCode
-from shared.ids import EmployeeId, employee_text
+from shared.ids import EmployeeId, employee_from_text, employee_text
 from shared.schemas.people import EmployeeEdits
 
 EARLIEST = date(1900, 1, 1)
@@ -44,8 +45,7 @@ async def edit_employee(tx: CompanyTx, person: str, edits: EmployeeEdits) -> Emp
     _check_hire_date(tx, edits)
     names = [None if edits.login_name is UNSET else edits.login_name]
     reference = None if edits.manager_ref is UNSET else edits.manager_ref
-    employee_id = await find(tx, person)
-    before = await _locked(tx, employee_id, approvers.gates(tx.company_id, names, [reference]))
+    before = await _locked(tx, person, await find(tx, person), approvers.gates(tx.company_id, names, [reference]))
     after = await with_manager(tx, before, revisions.edited(before, edits, tx.now))
     changed = differences(before, after)
     if not changed:
@@ -92,7 +92,7 @@ async def end_employment(tx: CompanyTx, person: str, on: date | None = None) -> 
     Raises:
         DomainError: `invalid_value` for a date before he was hired, or more than a year ahead.
     """
-    before = await _locked_to_remove(tx, await find(tx, person))
+    before = await _locked_to_remove(tx, person, await find(tx, person))
     if on is not None:
         latest = local_date(tx.now, tx.company.time_zone) + timedelta(days=LATEST_END_DAYS)
         _check_date("on", on, before.hired_on or EARLIEST, latest)
@@ -101,7 +101,7 @@ async def end_employment(tx: CompanyTx, person: str, on: date | None = None) -> 
 
 async def set_blocked(tx: CompanyTx, person: str, blocked: bool) -> EmployeeRecord:
     """Block access: no sign-in and no session, whatever Entra says, until HR gives it back (A5)."""
-    before = await _locked(tx, await find(tx, person))
+    before = await _locked(tx, person, await find(tx, person))
     if (before.blocked_at is not None) == blocked:
         return before
     after = revisions.next_version(msgspec.structs.replace(before, blocked_at=tx.now if blocked else None), tx.now)
@@ -116,13 +116,13 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
     # A new employment answers to the id of the former one, too.
     names = [seen.login_key, seen.external_id, employee_text(employee_id)] if seen else []
     await store.enter_gates(tx, approvers.gates(tx.company_id, names, [seen.manager_ref] if seen else []))
-    before = await _locked_to_remove(tx, employee_id)
+    before = await _locked_to_remove(tx, person, employee_id)
     if before.rehire_asked_at is None:
         raise DomainError(
             ErrorCode.not_allowed, "Nothing waits to be decided: he has not returned after a long absence."
         )
-    if seen is None or (before.login_key, before.external_id) != (seen.login_key, seen.external_id):
-        raise DomainError(ErrorCode.unavailable, "He was renamed at this very moment; try again.")
+    if seen is None or _gated(before) != _gated(seen):
+        raise writing.Outrun
     if choice == "continue":
         after, _ = advance(before, Step.resume, local_date(tx.now, tx.company.time_zone))
         after = revisions.next_version(after, tx.now)
@@ -136,7 +136,7 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
 
 async def confirm_adoption(tx: CompanyTx, person: str) -> EmployeeRecord:
     """Entra may take over this account, although it is a Setup admin's, or of somebody who has signed in (A24)."""
-    before = await _locked(tx, await find(tx, person))
+    before = await _locked(tx, person, await find(tx, person))
     if before.source == "entra" or before.adoption_confirmed_at is not None:
         return before
     after = revisions.next_version(msgspec.structs.replace(before, adoption_confirmed_at=tx.now), tx.now)
@@ -147,7 +147,7 @@ async def confirm_adoption(tx: CompanyTx, person: str) -> EmployeeRecord:
 
 async def finish_work(tx: CompanyTx, person: str) -> EmployeeRecord:
     """HR has dealt with the future registrations of a leaver; he may be named by id alone once he has departed."""
-    before = await store.lock_anybody(tx, await find(tx, person))
+    before = _still_meant(person, await store.lock_anybody(tx, await find(tx, person)))
     if before is None or before.state == "active":
         raise DomainError(ErrorCode.not_allowed, "He has not left; there is nothing to finish.", field="person")
     if before.leaver_done_at is not None:
@@ -157,17 +157,32 @@ async def finish_work(tx: CompanyTx, person: str) -> EmployeeRecord:
     return after
 
 
-async def _locked(tx: CompanyTx, employee_id: EmployeeId, gates: store.Gates = ()) -> EmployeeRecord:
-    found = await store.lock(tx, employee_id, gates)
+def _gated(record: EmployeeRecord) -> tuple[str | None, str | None, str | None]:
+    return record.login_key, record.external_id, record.manager_ref
+
+
+async def _locked(tx: CompanyTx, person: str, employee_id: EmployeeId, gates: store.Gates = ()) -> EmployeeRecord:
+    found = _still_meant(person, await store.lock(tx, employee_id, gates))
     if found is None:
         raise departed()
     return found
 
 
-async def _locked_to_remove(tx: CompanyTx, employee_id: EmployeeId) -> EmployeeRecord:
-    found = await store.lock_to_remove(tx, employee_id)
+async def _locked_to_remove(tx: CompanyTx, person: str, employee_id: EmployeeId) -> EmployeeRecord:
+    found = _still_meant(person, await store.lock_to_remove(tx, employee_id))
     if found is None:
         raise departed()
+    return found
+
+
+def _still_meant(person: str, found: EmployeeRecord | None) -> EmployeeRecord | None:
+    """Whoever was found by a name may have lost it while his lock was waited for.
+
+    Raises:
+        Outrun: he has; who is meant is to be looked up again.
+    """
+    if employee_from_text(person) is None and (found is None or found.login_key != search_key(person)):
+        raise writing.Outrun
     return found
 
 

@@ -31,13 +31,27 @@ _NEWEST = statement(
     """,
 )
 
+_MENDED = statement(
+    "findings.mapping_mended",
+    """
+    update findings
+    set closed_at = $3
+    where company_id = $1 and kind in ('mapping_broken', 'active_not_mapped') and subject <> all($2::text[]) and closed_at is null
+    """,
+)
+
 _owners = msgspec.json.Decoder(dict[str, Ownership])
 
 
 async def note_missing(tx: CompanyTx, missing: Sequence[MappedAttribute]) -> None:
-    """A request did not carry these; `store.insert` closes what is over."""
+    """A request did not carry these."""
     for attribute in missing:
         await raise_finding(tx, _KIND.get(attribute, FindingKind.mapping_broken), attribute)
+
+
+async def note_mended(tx: CompanyTx, missing: Sequence[MappedAttribute]) -> None:
+    """A create has met somebody who is there already, and carried all but these; `store.insert` does so for a new person."""
+    await tx.execute(_MENDED, tx.company_id, missing, tx.now)
 
 
 async def no_longer_sent(tx: CompanyTx, attributes: Iterable[str]) -> frozenset[str]:

@@ -17,7 +17,7 @@ from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
 from directory.employees.lifecycle import not_found
 from directory.employees.managers import with_manager
-from directory.employees.mapping import note_missing
+from directory.employees.mapping import note_mended, note_missing
 from directory.employees.matching import (
     Adopt,
     Conflict,
@@ -116,8 +116,12 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
 
 async def note_mapping(database: Database, request: NoteMapping) -> NotedMapping:
     """A request was refused at the edge because it lacked mandatory attributes: the company's mapping is broken (S24)."""
-    async with provisioning(database, request.credential) as tx:
-        await note_missing(tx, request.missing)
+
+    async def attempt() -> None:
+        async with provisioning(database, request.credential) as tx:
+            await note_missing(tx, request.missing)
+
+    await writing.repeated(attempt)
     log.info("mapping_broken", missing=request.missing)
     return NotedMapping()
 
@@ -201,6 +205,7 @@ async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttrib
     if before is None:
         await writing.insert(tx, kind, after, missing)
     else:
+        await note_mended(tx, missing)
         await writing.update(tx, kind, before, after)
     return Provisioned(employee=after.seen_from_outside(), outcome=outcome)
 
@@ -248,7 +253,8 @@ async def _change(
     after = await with_manager(tx, before, after)
     if not differences(before, after):
         return Changed(employee=before.seen_from_outside(), changed=False), None
-    after = revisions.governed_by_entra(after, tx.now)
+    # A deactivation must not make a guarded account Entra's: it could be brought back under another's link key (A24).
+    after = revisions.next_version(after, tx.now) if is_guarded(before) else revisions.governed_by_entra(after, tx.now)
     kind = _kind_of_change(before, after)
     await writing.update(tx, kind, before, after)
     return Changed(employee=after.seen_from_outside(), changed=True), kind

@@ -108,12 +108,12 @@ _DEPARTMENT = """with department as (
         on conflict (company_id, department_key) do nothing
     )"""
 
-# A create that carries what was missed before shows that the mapping is whole again (S24).
+# A create of Entra's that carries what was missed before shows that the mapping is whole again (S24).
 _MAPPING_MENDED = """mended as (
         update findings
         set closed_at = $27
         where company_id = $1 and kind in ('mapping_broken', 'active_not_mapped') and subject <> all($42::text[])
-            and closed_at is null and $4 = 'entra'
+            and closed_at is null
     )"""
 
 _INSERT = statement(
@@ -238,8 +238,8 @@ async def find_by_reference(
     return [record_of(row) for row in rows]
 
 
-async def insert(tx: CompanyTx, record: EmployeeRecord, missing: Sequence[str] = ()) -> None:
-    """`missing`: mandatory attributes that Entra did not send.
+async def insert(tx: CompanyTx, record: EmployeeRecord, missing: Sequence[str] | None = None) -> None:
+    """`missing`: mandatory attributes that Entra did not send; None: Entra sent nothing.
 
     Raises asyncpg.UniqueViolationError where a simultaneous create was faster; see `writing.repeated`.
     """

@@ -17,9 +17,12 @@ from directory.employees.matching import refusal
 from directory.employees.record import RELEASED, EmployeeRecord, differences
 from directory.events.catalogue import EventKind
 from directory.events.store import forget_names, former_names, record
+from directory.findings.catalogue import FindingKind
+from directory.findings.store import close_findings
 from directory.groups.membership import forget_member
 from directory.logins.store import end_sessions
 from shared.errors import DomainError, ErrorCode
+from shared.ids import employee_text
 from shared.schemas.employee import NewEmployee
 from shared.telemetry.logs import EventLog
 
@@ -42,8 +45,8 @@ class Outrun(Exception):
     """Somebody else changed in the meantime what this transaction is about."""
 
 
-async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord, missing: Sequence[str] = ()) -> None:
-    """`missing`: mandatory attributes that a create of Entra's did not carry."""
+async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord, missing: Sequence[str] | None = None) -> None:
+    """`missing`: mandatory attributes that a create of Entra's did not carry; None: it is no create of Entra's."""
     await store.insert(tx, after, missing)
     await _settle(tx, kind, None, after)
 
@@ -74,6 +77,7 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     lost = await lose_departments(tx, before)
     record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes={**told, **lost})
     await release_reports(tx, before.employee_id)
+    await _nobody_waits_to_confirm(tx, before)
     return after
 
 
@@ -82,7 +86,15 @@ async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None,
     if before is not None and _sessions_end(before, after):
         await end_sessions(tx, after.employee_id)
     record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
+    if before is not None and after.source == "entra":
+        await _nobody_waits_to_confirm(tx, before)
     await link_waiting_reports(tx, before, after)
+
+
+async def _nobody_waits_to_confirm(tx: CompanyTx, before: EmployeeRecord) -> None:
+    """He is Entra's now, or gone: nobody could answer the question any more whether Entra may have him (A24)."""
+    if before.source != "entra":
+        await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
 
 
 def _sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> bool:

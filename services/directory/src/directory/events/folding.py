@@ -10,7 +10,7 @@ Whoever follows the feed does the same (docs/feed.md, "From zero"):
     updated_at                     when the last of them was, unless it tells another moment; created_at the same of the first
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -23,12 +23,12 @@ from shared.schemas.history import EmployeeView, HistoryEvent
 OWNER_OF_SOURCE = {"entra": "entra", "csv": "csv", "manual": "hr"}
 
 
-def fold(employee_id: EmployeeId, events: Iterable[HistoryEvent]) -> EmployeeView | None:
+def fold(employee_id: EmployeeId, events: Sequence[HistoryEvent]) -> EmployeeView | None:
     """The employee after these events of his, oldest first; None where he is not there yet, or no more."""
+    if any(event.kind == "employee.erased" for event in events):
+        return None
     folded: dict[str, Any] | None = None
     for event in events:
-        if event.kind == "employee.erased":
-            return None
         if event.kind not in COUNTING:
             continue
         told = {name: change["after"] for name, change in event.changes.items() if name in EMPLOYEE}
@@ -46,7 +46,8 @@ def fold(employee_id: EmployeeId, events: Iterable[HistoryEvent]) -> EmployeeVie
 
 def _first_owners(told: dict[str, Any]) -> dict[str, str]:
     owner = OWNER_OF_SOURCE[told["source"]]
-    return {name: owner for name in OWNED if told.get(name) is not None}
+    # What is told was set, also where an erasure has taken the value since (a reference to somebody erased).
+    return {name: owner for name in OWNED if name in told}
 
 
 def _merged(owners: dict[str, str], changed: dict[str, str | None]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from directory.access import scope_for_login, scope_for_session, sha256_from_tex
 from directory.companies.store import read_connection
 from directory.database import Actor, CompanyScope, CompanyTx, Database
 from directory.employees.keys import search_key
+from directory.employees.writing import repeated
 from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.logins import store
@@ -58,20 +59,28 @@ async def begin_login(database: Database, request: login.BeginLogin) -> login.Be
 
 async def complete_login(database: Database, attempt: login.LoginAttempt) -> login.LoginOutcome:
     """Decide on a proven assertion, and leave a ticket if the person may come in."""
-    async with scope_for_login(database, attempt.company).transaction() as tx:
-        flow = await store.consume_flow(tx, attempt.in_response_to) if attempt.in_response_to else None
-        decision = await _decided(tx, attempt, flow)
-        metrics.LOGIN_DECISIONS.labels(decision.reason if isinstance(decision, Refused) else "accepted").inc()
-        if isinstance(decision, Refused):
-            await store.insert_trace(tx, attempt, decision.reason, decision.employee_id, dict(decision.details))
-            log.info("login_refused", reason=decision.reason, employee=_text(decision.employee_id))
-            return login.LoginOutcome(accepted=False, reason=decision.reason)
-        return_to = flow.return_to if flow else attempt.relay_path or "/"
-        await _let_in(tx, attempt, decision, flow, return_to)
+    # The object id that a first login brings may be given to somebody by provisioning at the same moment.
+    decision, return_to = await repeated(lambda: _complete(database, attempt))
+    metrics.LOGIN_DECISIONS.labels(decision.reason if isinstance(decision, Refused) else "accepted").inc()
+    if isinstance(decision, Refused):
+        log.info("login_refused", reason=decision.reason, employee=_text(decision.employee_id))
+        return login.LoginOutcome(accepted=False, reason=decision.reason)
     log.info("login_accepted", employee=employee_text(decision.employee_id), linked=decision.link)
     return login.LoginOutcome(
         accepted=True, employee_id=employee_text(decision.employee_id), return_to=return_to, linked=decision.link
     )
+
+
+async def _complete(database: Database, attempt: login.LoginAttempt) -> tuple[Decision, str]:
+    async with scope_for_login(database, attempt.company).transaction() as tx:
+        flow = await store.consume_flow(tx, attempt.in_response_to) if attempt.in_response_to else None
+        decision = await _decided(tx, attempt, flow)
+        return_to = flow.return_to if flow else attempt.relay_path or "/"
+        if isinstance(decision, Refused):
+            await store.insert_trace(tx, attempt, decision.reason, decision.employee_id, dict(decision.details))
+        else:
+            await _let_in(tx, attempt, decision, flow, return_to)
+    return decision, return_to
 
 
 async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None) -> Decision:

@@ -5,7 +5,8 @@ import asyncpg
 from directory.database import CompanyTx, statement
 from shared.ids import EmployeeId
 
-# A departed manager is referred to by the text of his id, a suspended one is linked still.
+# A departed manager is referred to by the text of his id, a suspended one is linked still. Access ended when he was active for
+# the last time, whatever ended it: his departure may come a month after his suspension, or an adoption may close him.
 _PAGE = statement(
     "employees.work_list",
     """
@@ -55,8 +56,9 @@ _PAGE = statement(
             where r.company_id = $1 and r.state = 'active' and r.manager_id is null
                 and r.manager_key = 'emp_' || replace(e.employee_id::text, '-', '')) as reports,
         (select max(v.at) from events v
-            where v.company_id = $1 and v.employee_id = e.employee_id
-                and v.kind in ('employee.suspended', 'employee.departed')) as ended_at
+            where v.company_id = $1 and v.employee_id = e.employee_id and v.kind like 'employee.%'
+                and v.changes -> 'state' ->> 'after' <> 'active'
+                and coalesce(v.changes -> 'state' ->> 'before', 'active') = 'active') as ended_at
     from open
     join employees e on e.company_id = $1 and e.employee_id = open.employee_id
     join companies c on c.company_id = $1

@@ -1,0 +1,15 @@
+"""The directory's rules for people once more, in memory and as plainly as they can be said.
+
+What the product says of them (S31 to S59, D1 to D11, A3 to A6, A11, A24) and docs/employees.md, without any of directory's own
+rules: one person after another, no transactions, no SQL, no locks. `tests/integration/test_model.py` drives this and the real one
+through the same sequences and compares everything.
+
+    people.py        a person: every column of `employees`; keys, and what the history tells of a change
+    company.py       people together: names, managers, departments, findings, history
+    provisioning.py  what Entra does
+    hr.py            what HR does
+    logins.py        who may sign in, tickets, sessions
+    reading.py       what is derived: the work list, open findings, what Entra and HR are shown
+
+Words: a `Turn` is one command at one moment by one actor; `Refused` is a refusal with its code.
+"""

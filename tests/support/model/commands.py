@@ -1,0 +1,351 @@
+"""What can be asked: each command once as directory is asked, and once as the model is.
+
+People are numbers, counted round among those whom the company has; so is a manager of whichever company: `(company, number)`.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from directory.employees import hr, operations, setup
+from directory.employees.people import view
+from directory.employees.releasing import release_attribute
+from directory.logins import operations as logins
+from shared.schemas import employee as entra
+from shared.schemas import login, people
+from shared.schemas.login import SessionCredential
+from tests.support.model import hr as hr_rules
+from tests.support.model import logins as login_rules
+from tests.support.model import provisioning as rules
+from tests.support.model.people import Turn
+from tests.support.model.reading import shown_to_entra, shown_to_hr
+from tests.support.model.world import SIGNER, Both, World, imported
+
+Values = dict[str, Any]
+TICKET_TTL, SESSION_TTL = timedelta(seconds=60), timedelta(days=14)
+
+
+def meant(world: World, values: Values) -> Values:
+    """With a manager who was named by number."""
+    reference = values.get("manager_ref")
+    if not isinstance(reference, tuple):
+        return values
+    company, number = reference
+    return {**values, "manager_ref": world.companies[company % len(world.companies)].person(number).text}
+
+
+def new_id(real: Any) -> UUID:
+    """Of whoever has just come into being; any id where nobody has."""
+    text = getattr(getattr(real, "employee", real), "id", None)
+    return UUID(text.removeprefix("emp_")) if isinstance(text, str) else uuid4()
+
+
+@dataclass
+class ByEntra:
+    company: int
+    actor: str = field(default="entra", init=False, repr=False)
+
+
+@dataclass
+class Create(ByEntra):
+    new: Values
+    missing: list[str]
+
+    async def really(self, world: World, both: Both) -> object:
+        new = entra.NewEmployee(**meant(world, self.new))
+        request = entra.ProvisionEmployee(credential=both.firm.credential, employee=new, missing=self.missing)  # type: ignore[arg-type]
+        return await operations.provision_employee(world.database, request)
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        outcome, person = rules.create(both.model, turn, meant(world, self.new), self.missing, new_id(real))
+        return entra.Provisioned(employee=shown_to_entra(person), outcome=outcome)  # type: ignore[arg-type]
+
+
+@dataclass
+class Change(ByEntra):
+    person: int
+    changes: Values
+    anyway: bool
+
+    async def really(self, world: World, both: Both) -> object:
+        request = entra.ChangeEmployee(
+            credential=both.firm.credential,
+            employee_id=both.person(self.person).text,
+            changes=entra.EmployeeChanges(**meant(world, self.changes)),
+            deactivate_anyway=self.anyway,
+        )
+        return await operations.change_employee(world.database, request)
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        employee_id = both.person(self.person).employee_id
+        person, changed, left_out = rules.change(both.model, turn, employee_id, meant(world, self.changes), self.anyway)
+        return entra.Changed(employee=shown_to_entra(person), changed=changed, left_out=left_out)
+
+
+@dataclass
+class Remove(ByEntra):
+    person: int
+
+    async def really(self, world: World, both: Both) -> object:
+        request = entra.RemoveEmployee(credential=both.firm.credential, employee_id=both.person(self.person).text)
+        return await operations.remove_employee(world.database, request)
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        rules.remove(both.model, turn, both.person(self.person).employee_id)
+        return entra.Removed()
+
+
+@dataclass
+class Find(ByEntra):
+    field: Any
+    value: str
+
+    async def really(self, world: World, both: Both) -> object:
+        asked = [entra.Condition(field=self.field, value=self.value)]
+        found = await operations.find_employees(
+            world.database, entra.FindEmployees(credential=both.firm.credential, conditions=asked)
+        )
+        return found.total, sorted(found.employees, key=lambda one: one.id)
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        found = rules.find(both.model, self.field, self.value)
+        return len(found), [shown_to_entra(one) for one in found]
+
+
+@dataclass
+class NoteMapping(ByEntra):
+    missing: list[str]
+
+    async def really(self, world: World, both: Both) -> object:
+        request = entra.NoteMapping(credential=both.firm.credential, missing=self.missing)  # type: ignore[arg-type]
+        return await operations.note_mapping(world.database, request)
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        hr_rules.note_mapping(both.model, turn, self.missing)
+        return entra.NotedMapping()
+
+
+@dataclass
+class ByHr:
+    """`admin`: in Setup admin, by the session that the company began with; otherwise an operator's command."""
+
+    company: int
+    actor: str = field(default="operator", init=False, repr=False)
+    admin: bool
+
+    def turned(self, both: Both, turn: Turn) -> Turn:
+        if not self.admin:
+            return turn
+        return Turn(turn.now, ("person", hr_rules.admin(both.model, both.admin, turn.now).text), turn.zone)
+
+    def session(self, both: Both) -> SessionCredential:
+        return SessionCredential(company_id=str(both.firm.company_id), session_sha256=both.admin)
+
+
+@dataclass
+class OfPerson(ByHr):
+    """`act` and its `values`: one of the operations of HR on one person, by his id or his login name."""
+
+    act: str
+    person: int | str
+    values: Values = field(default_factory=dict)
+
+    def _person(self, both: Both) -> str:
+        return self.person if isinstance(self.person, str) else both.person(self.person).text
+
+    async def really(self, world: World, both: Both) -> object:
+        person, values = self._person(both), meant(world, self.values)
+        in_setup, request, by_operator = ACTS[self.act]
+        edits = people.EmployeeEdits(**values) if self.act == "edit" else None
+        if self.admin:
+            wanted = {"edits": edits} if edits else values
+            return await in_setup(world.database, request(session=self.session(both), person=person, **wanted))
+        async with both.firm.operator() as tx:
+            after = await by_operator(tx, person, *([edits] if edits else values.values()))
+        return view(after, entra_still_holds=after.state == "departed" and after.source == "entra")
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        turn, person, values = self.turned(both, turn), self._person(both), meant(world, self.values)
+        given = [values] if self.act == "edit" else [*values.values()]
+        if self.act == "decide_rehire":
+            given.append(new_id(real))
+        return shown_to_hr(RULES[self.act](both.model, turn, person, *given))
+
+
+ACTS: dict[str, tuple[Any, Any, Any]] = {
+    "edit": (setup.edit_employee, people.EditEmployee, hr.edit_employee),
+    "end": (setup.end_employment, people.EndEmployment, hr.end_employment),
+    "block": (setup.block_access, people.BlockAccess, hr.set_blocked),
+    "decide_rehire": (setup.decide_rehire, people.DecideRehire, hr.decide_rehire),
+    "confirm": (setup.confirm_adoption, people.ConfirmAdoption, hr.confirm_adoption),
+    "finish": (setup.finish_work, people.FinishWork, hr.finish_work),
+}
+RULES: dict[str, Any] = {
+    "edit": hr_rules.edit,
+    "end": hr_rules.end_employment,
+    "block": hr_rules.block,
+    "decide_rehire": hr_rules.decide_rehire,
+    "confirm": hr_rules.confirm_adoption,
+    "finish": hr_rules.finish_work,
+}
+
+
+@dataclass
+class Release(ByHr):
+    attribute: str
+
+    async def really(self, world: World, both: Both) -> object:
+        if self.admin:
+            request = people.ReleaseAttribute(session=self.session(both), attribute=self.attribute)
+            return (await setup.release(world.database, request)).people
+        return await release_attribute(both.firm.operator, self.attribute)
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        hr_rules.check_attribute(self.attribute)
+        return hr_rules.release_attribute(both.model, self.turned(both, turn), self.attribute)
+
+
+@dataclass
+class BySystem:
+    company: int
+    actor: str = field(default="system", init=False, repr=False)
+
+
+@dataclass
+class Import(BySystem):
+    login_name: str
+    email: str
+    admin: bool
+
+    async def really(self, world: World, both: Both) -> object:
+        names = rules.Values(login_name=self.login_name, email=self.email)
+        if not any(rules._collision(names, one) for one in both.model.present):
+            await imported(world, both, self.login_name, self.email, ("setup_admin",) if self.admin else ())
+        return None
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        return None
+
+
+@dataclass
+class Pass(BySystem):
+    """Time passes, for everybody."""
+
+    hours: int
+
+    async def really(self, world: World, both: Both) -> object:
+        world.clock.set(world.clock() + timedelta(hours=self.hours))
+        return None
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        return None
+
+
+@dataclass
+class SignIn(BySystem):
+    object_id: str
+    name_id: str
+    email_claim: str | None
+    again: bool
+    """The assertion of the sign-in before, once more."""
+
+    def _attempt(self, world: World, both: Both) -> login_rules.Attempt:
+        number = len(both.model.traces) - self.again
+        ticket = hashlib.sha256(f"{both.firm.name} {len(both.model.traces)}".encode()).hexdigest()
+        return login_rules.Attempt(
+            UUID(self.object_id), self.name_id, self.email_claim, f"assertion {number}", ticket, TICKET_TTL
+        )
+
+    async def really(self, world: World, both: Both) -> object:
+        asked = self._attempt(world, both)
+        attempt = login.LoginAttempt(
+            company=both.firm.name,
+            ticket_sha256=asked.ticket,
+            ticket_ttl_s=int(TICKET_TTL.total_seconds()),
+            in_response_to=None,
+            assertion_id=asked.assertion,
+            expires_at=world.clock() + timedelta(minutes=5),
+            tenant_id=both.tenant_id,
+            object_id=self.object_id,
+            name_id=self.name_id,
+            email_claim=self.email_claim,
+            signer_fingerprint=SIGNER,
+        )
+        return await logins.complete_login(world.database, attempt)
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        attempt = self._attempt(world, both)
+        reason, person, linked = login_rules.complete(both.model, turn, attempt)
+        if reason != "accepted" or person is None:
+            return login.LoginOutcome(accepted=False, reason=reason)
+        both.tickets.append(attempt.ticket)
+        return login.LoginOutcome(accepted=True, employee_id=person.text, return_to="/", linked=linked)
+
+
+@dataclass
+class Open(BySystem):
+    """The browser brings a ticket, and perhaps a session that it has already, of this company or another."""
+
+    ticket: int
+    current: tuple[int, int] | None
+
+    def _asked(self, world: World, both: Both) -> tuple[str, tuple[Both, str] | None, str]:
+        ticket = _one(both.tickets, self.ticket)
+        holder = world.companies[self.current[0] % len(world.companies)] if self.current else both
+        held = (holder, _one(holder.sessions, self.current[1])) if self.current else None
+        return ticket, held, hashlib.sha256(f"{both.firm.name} {world.clock()}".encode()).hexdigest()
+
+    async def really(self, world: World, both: Both) -> object:
+        ticket, held, session = self._asked(world, both)
+        current = SessionCredential(company_id=str(held[0].firm.company_id), session_sha256=held[1]) if held else None
+        request = login.OpenSession(
+            company_id=str(both.firm.company_id),
+            ticket_sha256=ticket,
+            browser_sha256=None,
+            current_session=current,
+            session_sha256=session,
+            session_ttl_s=int(SESSION_TTL.total_seconds()),
+        )
+        opened = await logins.open_session(world.database, request)
+        return "opened" if opened.opened else opened.reason
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        ticket, held, session = self._asked(world, both)
+        current = (held[0].model, held[1]) if held else None
+        outcome = login_rules.open_session(both.model, turn, ticket, session, SESSION_TTL, current)
+        if outcome == "opened":
+            both.sessions.append(session)
+        return outcome
+
+
+@dataclass
+class EndSession(BySystem):
+    session: int
+
+    async def really(self, world: World, both: Both) -> object:
+        held = SessionCredential(company_id=str(both.firm.company_id), session_sha256=_one(both.sessions, self.session))
+        return (await logins.end_session(world.database, login.EndSession(session=held))).ended
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        return login_rules.end_session(both.model, turn, _one(both.sessions, self.session))
+
+
+@dataclass
+class ReadSession(BySystem):
+    session: int
+
+    async def really(self, world: World, both: Both) -> object:
+        held = SessionCredential(company_id=str(both.firm.company_id), session_sha256=_one(both.sessions, self.session))
+        read = await logins.read_session(world.database, login.ReadSession(session=held))
+        return read.employee_id, read.login_name, read.email, read.roles
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        person, roles = login_rules.signed_in(both.model, turn, _one(both.sessions, self.session))
+        return person.text, person.login_name, person.email, roles
+
+
+def _one(known: list[str], number: int) -> str:
+    """One of them, or one that never was."""
+    return known[number % len(known)] if known else "0" * 64

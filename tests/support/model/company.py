@@ -1,0 +1,186 @@
+"""A company of the model: its people together, and what follows when one of them changes."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tests.support.model.people import NAMES, Person, Refused, Turn, difference, key
+
+TAKEN = (
+    ("login_taken", lambda one: key(one.login_name)),
+    ("email_taken", lambda one: key(one.email)),
+    ("external_id_taken", lambda one: one.external_id),
+    ("external_id_taken", lambda one: one.entra_object_id),
+)
+
+
+@dataclass
+class Event:
+    at: datetime
+    kind: str
+    employee_id: UUID
+    actor: tuple[str, str]
+    changes: dict[str, Any]
+    names: dict[str, Any] | None
+
+
+@dataclass
+class Finding:
+    employee_id: UUID | None
+    opened_at: datetime
+    last_seen_at: datetime
+    times: int
+
+
+@dataclass
+class Session:
+    employee_id: UUID
+    signed_in_at: datetime
+    expires_at: datetime
+
+
+@dataclass
+class Company:
+    company_id: UUID
+    name: str
+    zone: str
+    ask_after_days: int | None
+    evidence: int
+    """So many of Entra's newest people show what it maps (S25)."""
+    people: list[Person] = field(default_factory=list)
+    departments: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    history: list[Event] = field(default_factory=list)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    tickets: dict[str, tuple[UUID, datetime]] = field(default_factory=dict)
+    traces: list[tuple[str, UUID | None]] = field(default_factory=list)
+    assertions: set[str] = field(default_factory=set)
+
+    @property
+    def present(self) -> list[Person]:
+        return sorted((one for one in self.people if one.present), key=lambda one: one.employee_id)
+
+    def by_id(self, employee_id: UUID | None) -> Person:
+        return next(one for one in self.people if one.employee_id == employee_id)
+
+    def named(self, text: str) -> Person | None:
+        """As people name somebody: by his id, departed or not, or by his login name."""
+        by_id = [one for one in self.people if one.text == text]
+        by_login = [one for one in self.present if key(one.login_name) == key(text)]
+        return next(iter([*by_id, *by_login]), None)
+
+    # Writing
+
+    def add(self, turn: Turn, kind: str, person: Person) -> Person:
+        person = self._linked(None, person)
+        self.people.append(person)
+        self._settle(turn, kind, None, person)
+        return person
+
+    def change(self, turn: Turn, kind: str, before: Person, after: Person) -> Person:
+        """Raises Refused where another present person has one of the names."""
+        for code, name in TAKEN:
+            if any(
+                name(after) is not None and name(other) == name(after) for other in self.present if other is not before
+            ):
+                raise Refused(code)
+        after = self._put(turn, before, after)
+        self._settle(turn, kind, before, after)
+        return after
+
+    def depart(self, turn: Turn, before: Person, on: Any = None) -> Person:
+        """S37 to S42: names released and forgotten, access ended, reports waiting."""
+        after = self._put(
+            turn,
+            before,
+            replace(
+                before, state="departed", login_name=None, email=None, external_id=None, blocked_at=None, rehire_asked_at=None,
+                termination_date=on or before.termination_date or turn.today, released_login=key(before.login_name), roles=(),
+            ),
+        )  # fmt: skip
+        self.end_sessions(after)
+        for event in self.history:
+            if event.employee_id == after.employee_id:
+                event.names = None
+        told = {name: one for name, one in difference(before, after).items() if name not in NAMES}
+        self.tell(turn, "employee.departed", after, told)
+        for report in [one for one in self.present if one.manager_id == after.employee_id]:
+            alone = self._put(turn, report, replace(report, manager_id=None))
+            self.tell(turn, "employee.manager_lost", alone, difference(report, alone))
+        self.findings.pop(("adoption_waits", after.text), None)
+        return after
+
+    def _put(self, turn: Turn, before: Person, after: Person) -> Person:
+        after = replace(after, version=before.version + 1, updated_at=turn.now)
+        self.people[self.people.index(before)] = after
+        return after
+
+    def _settle(self, turn: Turn, kind: str, before: Person | None, after: Person) -> None:
+        if after.department is not None:
+            self.departments.setdefault(key(after.department) or "", (after.department, turn.now))
+        if before is not None and _ends_sessions(before, after):
+            self.end_sessions(after)
+        self.tell(turn, kind, after, difference(before, after))
+        gained = before is None or any(
+            new is not None and new != old for old, new in zip(before.answers, after.answers, strict=True)
+        )
+        if gained:
+            self._link_waiting(turn, after)
+
+    # Managers (D8)
+
+    def linked(self, before: Person, after: Person) -> Person:
+        return self._linked(before, after)
+
+    def _linked(self, before: Person | None, after: Person) -> Person:
+        """With the manager whom the reference means: a new reference is looked up, an old link stays."""
+        reference = after.manager_ref
+        if reference is None:
+            return replace(after, manager_id=None)
+        if before is not None and before.manager_ref == reference:
+            meant = after.employee_id if after.answers_to(reference) else None
+            return replace(after, manager_id=after.manager_id or meant)
+        others = [one for one in self.present if one.employee_id != after.employee_id]
+        return replace(after, manager_id=resolved(reference, [*others, after]))
+
+    def _link_waiting(self, turn: Turn, manager: Person) -> None:
+        for report in self.present:
+            waits = report.manager_ref is not None and report.manager_id is None and report is not manager
+            if waits and manager.answers_to(report.manager_ref or ""):
+                found = self._put(turn, report, replace(report, manager_id=manager.employee_id))
+                self.tell(turn, "employee.manager_linked", found, difference(report, found))
+
+    # What stands beside people
+
+    def end_sessions(self, person: Person) -> None:
+        self.sessions = {name: one for name, one in self.sessions.items() if one.employee_id != person.employee_id}
+        self.tickets = {name: one for name, one in self.tickets.items() if one[0] != person.employee_id}
+
+    def tell(self, turn: Turn, kind: str, person: Person, changes: dict[str, Any]) -> None:
+        names = {name: one for name, one in changes.items() if name in NAMES}
+        others = {name: one for name, one in changes.items() if name not in NAMES}
+        self.history.append(Event(turn.now, kind, person.employee_id, turn.actor, others, names or None))
+
+    def raise_finding(self, turn: Turn, kind: str, subject: str, person: Person | None = None) -> None:
+        found = self.findings.get((kind, subject))
+        if found is None:
+            about = person.employee_id if person else None
+            self.findings[kind, subject] = Finding(about, turn.now, turn.now, 1)
+        else:
+            found.last_seen_at, found.times = turn.now, found.times + 1
+
+
+def _ends_sessions(before: Person, after: Person) -> bool:
+    """D11; and an account that is another Entra object's from now on is not the one that signed in."""
+    relinked = before.entra_object_id is not None and before.entra_object_id != after.entra_object_id
+    return (before.has_access and not after.has_access) or relinked
+
+
+def resolved(reference: str, people: list[Person]) -> UUID | None:
+    """By our id, else the external id, else the login name."""
+    by_id = [one for one in people if one.text == reference]
+    by_external_id = [one for one in people if one.external_id == reference]
+    by_login = [one for one in people if key(one.login_name) == key(reference)]
+    found = next(iter([*by_id, *by_external_id, *by_login]), None)
+    return found.employee_id if found else None

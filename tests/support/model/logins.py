@@ -1,0 +1,102 @@
+"""Who may sign in (D10), his ticket and his sessions."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from tests.support.model.company import Company, Session
+from tests.support.model.people import Person, Refused, Turn, key
+
+GRACE = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What Entra says of who is signing in."""
+
+    object_id: UUID
+    name_id: str
+    email_claim: str | None
+    assertion: str
+    ticket: str
+    ticket_ttl: timedelta
+
+
+def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Person | None, bool]:
+    """Accepted or the reason, who it is, and whether this login linked him."""
+    reason, person, link = _decided(company, attempt)
+    company.assertions.add(attempt.assertion)
+    company.traces.append((reason, person.employee_id if person else None))
+    if reason == "accepted" and person is not None:
+        if link:
+            after = replace(person, entra_object_id=attempt.object_id)
+            person = company.change(turn, "employee.linked", person, after)
+        company.tickets[attempt.ticket] = (person.employee_id, turn.now + attempt.ticket_ttl)
+    return reason, person, link and reason == "accepted"
+
+
+def _decided(company: Company, attempt: Attempt) -> tuple[str, Person | None, bool]:
+    if attempt.assertion in company.assertions:
+        return "replayed", None, False
+    linked = [one for one in company.people if one.entra_object_id == attempt.object_id]
+    present = [one for one in linked if one.present]
+    if present:
+        return _may_enter(present[0]), present[0], False
+    said = {key(attempt.name_id), key(attempt.email_claim)} - {None}
+    named = [one for one in company.present if said & {key(one.login_name), key(one.email)}]
+    if not named:
+        gone = max(linked, key=lambda one: one.employee_id, default=None)
+        return "departed" if gone else "no_such_employee", gone, False
+    if len(named) > 1:
+        return "matches_username_not_email", None, False
+    if named[0].entra_object_id is not None:
+        return "no_such_employee", None, False
+    return _may_enter(named[0]), named[0], True
+
+
+def _may_enter(person: Person) -> str:
+    return "accepted" if person.has_access else "suspended"
+
+
+def open_session(
+    company: Company, turn: Turn, ticket: str, session: str, ttl: timedelta, current: tuple[Company, str] | None
+) -> str:
+    """`opened` or the reason. One browser, one person (S88)."""
+    owner, expires_at = company.tickets.get(ticket, (None, turn.now))
+    if owner is None or expires_at <= turn.now:
+        company.tickets.pop(ticket, None)
+        return "expired"
+    person = company.by_id(owner)
+    held = current[0].sessions.get(current[1]) if current else None
+    if current and held and held.expires_at > turn.now:
+        if held.employee_id != owner:
+            return "other_person_signed_in"
+        del company.sessions[current[1]]
+    del company.tickets[ticket]
+    company.sessions[session] = Session(owner, turn.now, turn.now + ttl)
+    company.tell(replace(turn, actor=("person", person.text)), "session.opened", person, {})
+    return "opened"
+
+
+def end_session(company: Company, turn: Turn, session: str) -> bool:
+    held = company.sessions.pop(session, None)
+    if held is None:
+        return False
+    person = company.by_id(held.employee_id)
+    company.tell(replace(turn, actor=("person", person.text)), "session.ended", person, {})
+    return True
+
+
+def signed_in(company: Company, turn: Turn, session: str) -> tuple[Person, list[str]]:
+    """Whose session it is, and his roles: those given by hand, and Approver by having a report (D9), or having had one until
+    not long ago (A17)."""
+    held = company.sessions.get(session)
+    person = company.by_id(held.employee_id) if held and held.expires_at > turn.now else None
+    if person is None or not person.has_access:
+        raise Refused("unauthorized")
+    reports = any(
+        one.manager_id == person.employee_id
+        and (one.termination_date is None or turn.today - one.termination_date < GRACE)
+        for one in company.people
+    )
+    return person, sorted({*person.roles, *(["approver"] if reports else [])})

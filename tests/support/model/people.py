@@ -1,0 +1,166 @@
+"""A person of the model: what stands in his row of `employees`, and what the history tells when it changes."""
+
+import unicodedata
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+MANDATORY = ("login_name", "email", "given_name", "family_name")
+SENT_BY_ENTRA = (
+    *MANDATORY, "external_id", "email_primary", "display_name", "formatted_name", "title", "department", "employee_number",
+    "work_phone", "mobile_phone", "country", "manager_ref",
+)  # fmt: skip
+OWNED = (*(name for name in SENT_BY_ENTRA if name not in {"external_id", "email_primary"}), "hired_on", "policy")
+NAMES = ("login_name", "email", "external_id")
+"""What a departure releases."""
+
+COUNTRIES = {"Danmark": "DK", "dk": "DK", "Norge": "NO", "Grønland": "GL", "Atlantis": None}
+"""The countries of the test, and the calendar groups they mean."""
+
+
+class Refused(Exception):
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Turn:
+    now: datetime
+    actor: tuple[str, str]
+    zone: str
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
+
+
+@dataclass(eq=False, kw_only=True)
+class Person:
+    """Never changed in place: a change is another `Person` with the same id."""
+
+    employee_id: UUID
+    state: str = "active"
+    source: str = "entra"
+    login_name: str | None
+    email: str | None
+    given_name: str
+    family_name: str
+    external_id: str | None = None
+    entra_object_id: UUID | None = None
+    email_primary: bool | None = None
+    display_name: str | None = None
+    formatted_name: str | None = None
+    title: str | None = None
+    department: str | None = None
+    employee_number: str | None = None
+    work_phone: str | None = None
+    mobile_phone: str | None = None
+    country: str | None = None
+    calendar_group: str | None = None
+    roles: tuple[str, ...] = ()
+    manager_ref: str | None = None
+    manager_id: UUID | None = None
+    termination_date: date | None = None
+    hired_on: date | None = None
+    policy: str | None = None
+    blocked_at: datetime | None = None
+    rehire_asked_at: datetime | None = None
+    adoption_confirmed_at: datetime | None = None
+    previous_employee_id: UUID | None = None
+    only_direct_approver: bool = False
+    leaver_done_at: datetime | None = None
+    owners: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    released_login: str | None = None
+    """The key of which a salted hash is kept after the departure (S40)."""
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+
+    @property
+    def text(self) -> str:
+        return f"emp_{self.employee_id.hex}"
+
+    @property
+    def present(self) -> bool:
+        return self.state != "departed"
+
+    @property
+    def has_access(self) -> bool:
+        return self.state == "active" and self.blocked_at is None
+
+    @property
+    def answers(self) -> tuple[UUID, str | None, str | None]:
+        return self.employee_id, self.external_id, key(self.login_name)
+
+    def owner(self, attribute: str) -> str | None:
+        held = self.owners.get(attribute)
+        return held[0] if held else None
+
+    def with_owner(self, owner: str, attributes: list[str], now: datetime) -> "Person":
+        """Whose it is already stays his since then."""
+        taken = {one: (owner, now) for one in attributes if one in OWNED and self.owner(one) != owner}
+        return replace(self, owners={**self.owners, **taken})
+
+    def answers_to(self, reference: str) -> bool:
+        return reference in {self.text, self.external_id} or key(reference) == key(self.login_name)
+
+    def row(self, company_id: UUID) -> dict[str, object]:
+        """Every column of `employees`."""
+        columns = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "released_login"}
+        keys = {f"{name}_key": key(getattr(self, name)) for name in ("email", "department")}
+        return {
+            **columns,
+            **keys,
+            "company_id": company_id,
+            "login_key": key(self.login_name),
+            "manager_key": key(self.manager_ref),
+            "roles": list(self.roles),
+            "owners": {name: (owner, since) for name, (owner, since) in self.owners.items()},
+        }
+
+
+def key(text: str | None) -> str | None:
+    """D2: without case, after Unicode NFC."""
+    return None if text is None else unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+
+
+def object_id(external_id: str | None) -> UUID | None:
+    """An external id that looks like an Entra object id is a link key (A6)."""
+    if external_id is None or len(external_id) != 36:
+        return None
+    try:
+        return UUID(external_id)
+    except ValueError:
+        return None
+
+
+_NOT_TOLD = {"employee_id", "owners", "released_login", "created_at", "updated_at", "version"}
+TOLD = tuple(one.name for one in fields(Person) if one.name not in _NOT_TOLD)
+
+
+def difference(before: Person | None, after: Person) -> dict[str, Any]:
+    """What the history tells of a change, as JSON."""
+    told: dict[str, Any] = {}
+    for name in TOLD:
+        old, new = getattr(before, name, None), getattr(after, name)
+        if old != new:
+            told[name] = {"before": plain(name, old), "after": plain(name, new)}
+    if before is not None and (moved := [one for one in OWNED if before.owner(one) != after.owner(one)]):
+        told["owners"] = {
+            "before": {one: before.owner(one) for one in moved},
+            "after": {one: after.owner(one) for one in moved},
+        }
+    return told
+
+
+def plain(name: str, value: object) -> object:
+    if isinstance(value, UUID):
+        return str(value) if name == "entra_object_id" else f"emp_{value.hex}"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,263 @@
+"""Several companies twice: in directory, and as the model says they must be. And the comparison of everything they hold."""
+
+import hashlib
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+
+from directory.database import Database
+from directory.findings.store import open_findings
+from directory.worklist.operations import work_list
+from shared.errors import DomainError
+from tests.support.clock import SettableClock
+from tests.support.firm import Firm, Urls
+from tests.support.model import reading
+from tests.support.model.company import Company, Session
+from tests.support.model.people import NAMES, TOLD, Person, Refused, Turn
+
+BEGINNING = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)
+"""Two hours before the night in which Denmark's clocks go back."""
+SIGNER = "f" * 64
+EVIDENCE = 4
+"""So few newest people show what is mapped: `directory.employees.mapping.EVIDENCE` during the test."""
+ADMIN = "admin@firma.dk"
+
+
+@dataclass
+class Both:
+    """One company in directory, and its model."""
+
+    firm: Firm
+    model: Company
+    tenant_id: str
+    admin: str
+    """The session of the Setup admin it begins with."""
+    tickets: list[str] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)
+
+    def person(self, number: int) -> Person:
+        return self.model.people[number % len(self.model.people)]
+
+
+class Command(Protocol):
+    company: int
+
+    @property
+    def actor(self) -> str: ...
+
+    async def really(self, world: "World", both: Both) -> object: ...
+
+    def by_the_rules(self, world: "World", both: Both, turn: Turn, real: Any) -> object: ...
+
+
+@dataclass
+class World:
+    database: Database
+    clock: SettableClock
+    reader: asyncpg.Connection
+    """Of a superuser, who sees every company."""
+    companies: list[Both]
+
+    async def play(self, steps: Sequence[Command]) -> None:
+        """One command after the other, and then the comparison; a failure tells the steps that led to it."""
+        try:
+            for step in steps:
+                await self.take(step)
+            await self.compare()
+        except AssertionError as error:
+            error.add_note("\nThe steps:\n" + "\n".join(f"    commands.{step}," for step in steps))
+            raise
+
+    async def take(self, command: Command) -> None:
+        """The same command twice; the answers must be equal."""
+        self.clock.set(self.clock() + timedelta(seconds=1))
+        both = self.companies[command.company % len(self.companies)]
+        real = await answered(command.really(self, both))
+        try:
+            turn = Turn(self.clock(), self._actor(both, command.actor), both.model.zone)
+            expected = command.by_the_rules(self, both, turn, real)
+        except Refused as refused:
+            expected = refused.code
+        assert real == expected, f"\n{command}\nreally:       {real}\nby the rules: {expected}"
+
+    def _actor(self, both: Both, kind: str) -> tuple[str, str]:
+        if kind == "entra":
+            return kind, f"tok_{both.firm.token_id.hex}"
+        return kind, "test" if kind == "operator" else "directory"
+
+    async def compare(self) -> None:
+        for both in self.companies:
+            await self._compare_rows(both)
+            await self._compare_history(both)
+            async with both.firm.operator() as tx:
+                found = {
+                    (one.kind, one.subject, one.employee_id, one.opened_at, one.last_seen_at, one.times)
+                    for one in await open_findings(tx)
+                }
+                work = (await work_list(tx, limit=1000)).items
+            expected = reading.findings(both.model)
+            same("findings", dict.fromkeys(found - expected, True), dict.fromkeys(expected - found, True))
+            items = {
+                one.employee_id: (one.kind, one.since, {step.step: (step.done, step.about) for step in one.steps})
+                for one in work
+            }
+            same("work list", items, reading.work_list(both.model))
+
+    async def _compare_rows(self, both: Both) -> None:
+        model = both.model
+        people = {row["employee_id"]: row for row in await self._people(both)}
+        same("people", people, {one.employee_id: one.row(model.company_id) for one in model.people})
+        departments = await self._rows(both, "select department_key, name, created_at from departments")
+        same("departments", {row[0]: row[1:] for row in departments}, model.departments)
+        sessions = await self._rows(both, "select session_sha256, employee_id, signed_in_at, expires_at from sessions")
+        same("sessions", {row[0].hex(): Session(*row[1:]) for row in sessions}, model.sessions)
+        tickets = await self._rows(both, "select ticket_sha256, employee_id, expires_at from login_tickets")
+        same("tickets", {row[0].hex(): row[1:] for row in tickets}, model.tickets)
+        traces = await self._rows(both, "select outcome, employee_id from login_traces")
+        assert sorted(traces, key=str) == sorted(model.traces, key=str)
+
+    async def _people(self, both: Both) -> list[dict[str, Any]]:
+        rows = await self.reader.fetch("select * from employees where company_id = $1", both.model.company_id)
+        people = [dict(row) for row in rows]
+        for row in people:
+            held = msgspec.json.decode(row["owners"], type=dict[str, tuple[str, datetime]])
+            row["owners"] = held
+            released, login = row.pop("released_sha256"), both.model.by_id(row["employee_id"]).released_login
+            expected = (
+                released[:16] + hashlib.sha256(released[:16] + (login or "").encode()).digest() if released else None
+            )
+            assert (released, bool(released)) == (expected, login is not None)
+        return people
+
+    async def _rows(self, both: Both, sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in await self.reader.fetch(f"{sql} where company_id = $1", both.model.company_id)]
+
+    async def _compare_history(self, both: Both) -> None:
+        rows = await self.reader.fetch(
+            "select * from events where company_id = $1 order by sequence", both.model.company_id
+        )
+        assert [row["sequence"] for row in rows] == list(range(1, len(rows) + 1))
+        told = [
+            (
+                row["at"],
+                row["kind"],
+                row["employee_id"],
+                (row["actor_kind"], row["actor_id"]),
+                _json(row["changes"]),
+                _json(row["names"]),
+            )
+            for row in rows
+        ]
+        expected = [
+            (one.at, one.kind, one.employee_id, one.actor, one.changes, one.names) for one in both.model.history
+        ]
+        same("history", dict(enumerate(told)), dict(enumerate(expected)))
+        self._fold(both, rows)
+
+    def _fold(self, both: Both, rows: list[asyncpg.Record]) -> None:
+        """What is told of somebody since he came into being is what he is now."""
+        folded: dict[UUID, dict[str, object]] = {}
+        for row in rows:
+            if row["kind"] == "employee.created":
+                folded[row["employee_id"]] = dict.fromkeys(TOLD)
+            if row["employee_id"] in folded:
+                changes = {**_json(row["changes"]), **(_json(row["names"]) or {})}
+                folded[row["employee_id"]] |= {name: one["after"] for name, one in changes.items() if name != "owners"}
+            if row["kind"] == "employee.departed" and row["employee_id"] in folded:
+                folded[row["employee_id"]] |= dict.fromkeys(NAMES)
+        for employee_id, values in folded.items():
+            now = {name: _plain(getattr(both.model.by_id(employee_id), name)) for name in TOLD}
+            assert {name: _plain(value) for name, value in values.items()} == now
+
+
+def same(what: str, found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> None:
+    """Names the first difference alone: whole rows would hide it."""
+    for name in {**found, **expected}:
+        real, wanted = found.get(name), expected.get(name)
+        if isinstance(real, dict) and isinstance(wanted, dict):
+            same(f"{what}, {name}", real, wanted)
+        assert real == wanted, f"{what}, {name}:\nreally:       {real}\nby the rules: {wanted}"
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else msgspec.json.decode(text)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, UUID):
+        return value.hex
+    if isinstance(value, str):
+        return value.removeprefix("emp_").replace("-", "").replace("Z", "+00:00")
+    if isinstance(value, datetime) or hasattr(value, "isoformat"):
+        return value.isoformat().replace("-", "")
+    return list(value) if isinstance(value, tuple) else value
+
+
+async def answered(attempt: Awaitable[object]) -> object:
+    """The answer, or the code of the refusal; anything else is a fault."""
+    try:
+        return await attempt
+    except DomainError as error:
+        return error.code.value
+
+
+async def founded(
+    database: Database,
+    clock: SettableClock,
+    urls: Urls,
+    reader: asyncpg.Connection,
+    settings: list[tuple[str, int | None]],
+) -> World:
+    """Time zone and rehire rule of each company; each begins with a Setup admin of an import, who has signed in."""
+    clock.set(BEGINNING)
+    world = World(database, clock, reader, [])
+    for zone, ask_after_days in settings:
+        firm = await Firm.founded(database, urls, time_zone=zone)
+        tenant = await reader.fetchval("select tenant_id from connections where company_id = $1", firm.company_id)
+        model = Company(firm.company_id, firm.name, zone, ask_after_days, EVIDENCE)
+        both = Both(firm, model, str(tenant), uuid4().hex * 2)
+        await reader.execute(
+            "update companies set rehire_ask_after_days = $2 where company_id = $1", firm.company_id, ask_after_days
+        )
+        await reader.execute(
+            "insert into certificates (company_id, fingerprint, der, subject, not_before, not_after, added_at) "
+            "values ($1, $2, '', 'CN=x', now(), now(), now())",
+            firm.company_id,
+            SIGNER,
+        )
+        person = await imported(world, both, ADMIN, ADMIN, ("setup_admin",))
+        expires_at = clock() + timedelta(days=400)
+        await reader.execute(
+            "insert into sessions (company_id, session_sha256, employee_id, name_id, signed_in_at, expires_at) "
+            "values ($1, $2, $3, 'admin', $4, $5)",
+            firm.company_id,
+            bytes.fromhex(both.admin),
+            person.employee_id,
+            clock(),
+            expires_at,
+        )
+        both.model.sessions[both.admin] = Session(person.employee_id, clock(), expires_at)
+        world.companies.append(both)
+    return world
+
+
+async def imported(world: World, both: Both, login: str, email: str, roles: tuple[str, ...]) -> Person:
+    """Somebody from an import, as it leaves him."""
+    now = world.clock()
+    person = Person(
+        employee_id=uuid4(), source="csv", login_name=login, email=email, given_name="Ann", family_name="Holm", roles=roles,
+        hired_on=now.date(), created_at=now, updated_at=now,
+    )  # fmt: skip
+    person = person.with_owner("csv", ["login_name", "email", "given_name", "family_name", "hired_on"], now)
+    row = person.row(both.model.company_id)
+    row["owners"] = msgspec.json.encode(row["owners"]).decode()
+    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+    columns = ", ".join(row)
+    await world.reader.execute(f"insert into employees ({columns}) values ({places})", *row.values())  # noqa: S608
+    both.model.people.append(person)
+    return person
