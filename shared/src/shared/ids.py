@@ -15,7 +15,6 @@ EmployeeId = NewType("EmployeeId", uuid.UUID)
 TokenId = NewType("TokenId", uuid.UUID)
 CredentialId = NewType("CredentialId", uuid.UUID)
 GroupId = NewType("GroupId", uuid.UUID)
-GroupId = NewType("GroupId", uuid.UUID)
 
 _EMPLOYEE = re.compile(r"emp_([0-9a-f]{32})\Z")
 _TOKEN = re.compile(r"tok_([0-9a-f]{32})\Z")
