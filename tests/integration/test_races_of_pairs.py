@@ -80,12 +80,12 @@ async def resume(scene: Scene) -> object:
     return await scene.firm.change(scene.anna, active=True)
 
 
-async def remove(scene: Scene) -> object:
-    return await scene.firm.remove(scene.anna)
+async def remove(scene: Scene) -> None:
+    await scene.firm.remove(scene.anna)
 
 
-async def remove_manager(scene: Scene) -> object:
-    return await scene.firm.remove(scene.people["carl"])
+async def remove_manager(scene: Scene) -> None:
+    await scene.firm.remove(scene.people["carl"])
 
 
 async def report_to_her(scene: Scene) -> object:
@@ -299,7 +299,7 @@ def held_up(monkeypatch: pytest.MonkeyPatch) -> HeldUp:
 
 @pytest.fixture(scope="module")
 async def scenes(database: Database, firm_urls: Urls, reader: asyncpg.Connection) -> dict[Callable[..., object], Scene]:
-    made = {}
+    made: dict[Callable[..., object], Scene] = {}
     for furnish in MEETINGS:
         made[furnish] = await set_up(database, firm_urls, reader)
         await furnish(made[furnish])
@@ -356,4 +356,5 @@ def nearest(found: Outcome, orders: list[Outcome]) -> str:
         + [f"missing:  {row}" for row in order[2] if row not in found[2]]
         for order in orders
     ]
-    return "\n".join(min(apart, key=len))
+    least = min(apart, key=len)
+    return "\n".join(least)

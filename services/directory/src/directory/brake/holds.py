@@ -96,6 +96,15 @@ async def lapse(tx: CompanyTx) -> int:
     return len(lapsed)
 
 
+async def withdraw_all(tx: CompanyTx) -> int:
+    """Whoever asked is believed no more: the company has left that Entra tenant. How many are held no more."""
+    await store.take(tx)
+    withdrawn = await store.lapse(tx, tx.now)
+    if withdrawn:
+        _withdrawn(tx, withdrawn)
+    return len(withdrawn)
+
+
 def _withdrawn(tx: CompanyTx, people: list[tuple[EmployeeId, Step]]) -> None:
     record_many(tx, EventKind.employee_deactivation_withdrawn, ((one, _step(step, None)) for one, step in people))
     _count("withdrawn", len(people))
