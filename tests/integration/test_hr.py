@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import UNSET
 
+from directory.api.people import view as shown_to_application
 from directory.database import Database
 from directory.employees import hr, setup
 from directory.employees.operations import note_mapping, provision_employee
 from directory.employees.record import EmployeeRecord
 from directory.employees.releasing import release_attribute
+from directory.events import store as events
+from directory.events.folding import fold
 from directory.findings.store import open_findings
 from directory.retention.due import months_later
 from directory.worklist.operations import work_list
@@ -575,6 +578,20 @@ async def test_a_new_employment_is_a_new_person_with_the_old_names(firm: Firm) -
     found = (await firm.find(login_name="anna@firma.dk")).employees[0]
     assert found.id == shown.id
     assert not (await firm.change(found, external_id=OBJECT_ID, active=True)).changed
+
+
+async def test_the_history_tells_whose_the_attributes_of_a_new_employment_are(firm: Firm) -> None:
+    """What HR had given to the old one is HR's in the new one too: whoever folds the events must come to that."""
+    await ask_after(firm, 0)
+    employee = await away(firm, 5)
+    await edit(firm, employee.id, title="Kok")
+    await firm.change(employee, active=True)
+    async with firm.operator() as tx:
+        after = await hr.decide_rehire(tx, employee.id, "new_employment")
+    async with firm.operator() as tx:
+        told = await events.of_employee(tx, after.employee_id)
+    assert fold(after.employee_id, told) == shown_to_application(after)
+    assert told[0].changes["owners"] == {"before": {"title": None}, "after": {"title": "hr"}}
 
 
 async def test_suspended_again_before_hr_chose_nothing_is_asked_any_more(firm: Firm) -> None:

@@ -80,12 +80,14 @@ async def resume(scene: Scene) -> object:
     return await scene.firm.change(scene.anna, active=True)
 
 
-async def remove(scene: Scene) -> None:
+async def remove(scene: Scene) -> object:
     await scene.firm.remove(scene.anna)
+    return None
 
 
-async def remove_manager(scene: Scene) -> None:
+async def remove_manager(scene: Scene) -> object:
     await scene.firm.remove(scene.people["carl"])
+    return None
 
 
 async def report_to_her(scene: Scene) -> object:
@@ -299,7 +301,7 @@ def held_up(monkeypatch: pytest.MonkeyPatch) -> HeldUp:
 
 @pytest.fixture(scope="module")
 async def scenes(database: Database, firm_urls: Urls, reader: asyncpg.Connection) -> dict[Callable[..., object], Scene]:
-    made: dict[Callable[..., object], Scene] = {}
+    made = dict[Callable[..., object], Scene]()
     for furnish in MEETINGS:
         made[furnish] = await set_up(database, firm_urls, reader)
         await furnish(made[furnish])
@@ -346,7 +348,7 @@ async def answer(attempt: Awaitable[object]) -> str:
 
 def nearest(found: Outcome, orders: list[Outcome]) -> str:
     """What sets it apart from the order that it is most like."""
-    apart = [
+    apart: list[list[str]] = [
         [
             f"answered {one!r}\ninstead of {wanted!r}"
             for one, wanted in zip(found[:2], order[:2], strict=True)
@@ -356,5 +358,4 @@ def nearest(found: Outcome, orders: list[Outcome]) -> str:
         + [f"missing:  {row}" for row in order[2] if row not in found[2]]
         for order in orders
     ]
-    least = min(apart, key=len)
-    return "\n".join(least)
+    return "\n".join(sorted(apart, key=len)[0])

@@ -3,25 +3,32 @@
 People are numbers, counted round among those whom the company has; so is a manager of whichever company: `(company, number)`.
 """
 
+import csv
 import hashlib
+import io
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from directory.approvers import grants
+from directory.database import Actor
 from directory.employees import hr, operations, setup
-from directory.employees.people import view
+from directory.employees.people import find, view
 from directory.employees.releasing import release_attribute
+from directory.imports.operations import import_file
 from directory.logins import operations as logins
+from shared.schemas import approvers as approval
 from shared.schemas import employee as entra
 from shared.schemas import login, people
 from shared.schemas.login import SessionCredential
+from tests.support.model import approvals, imports
 from tests.support.model import hr as hr_rules
 from tests.support.model import logins as login_rules
 from tests.support.model import provisioning as rules
 from tests.support.model.people import Turn
 from tests.support.model.reading import shown_to_entra, shown_to_hr
-from tests.support.model.world import SIGNER, Both, World, imported
+from tests.support.model.world import SIGNER, Both, World
 
 Values = dict[str, Any]
 TICKET_TTL, SESSION_TTL = timedelta(seconds=60), timedelta(days=14)
@@ -214,19 +221,73 @@ class BySystem:
 
 
 @dataclass
-class Import(BySystem):
-    login_name: str
-    email: str
-    admin: bool
+class Decide(ByHr):
+    """About approval: `grant` or `revoke` a role, or `only` the direct approver."""
+
+    act: str
+    person: int | str
+    role: Any
+    departments: list[str]
+
+    def _person(self, both: Both) -> str:
+        return self.person if isinstance(self.person, str) else both.person(self.person).text
 
     async def really(self, world: World, both: Both) -> object:
-        names = rules.Values(login_name=self.login_name, email=self.email)
-        if not any(rules._collision(names, one) for one in both.model.present):
-            await imported(world, both, self.login_name, self.email, ("setup_admin",) if self.admin else ())
-        return None
+        person, only = self._person(both), bool(self.departments)
+        if self.admin:
+            session = self.session(both)
+            if self.act == "only":
+                only_direct = approval.SetOnlyDirectApprover(session=session, person=person, only_direct_approver=only)
+                return await grants.set_only_direct(world.database, only_direct)
+            request = approval.ChangeRole(session=session, person=person, role=self.role, departments=self.departments)
+            return await (grants.grant if self.act == "grant" else grants.revoke)(world.database, request)
+        async with both.firm.operator() as tx:
+            employee_id = await find(tx, person)
+            if self.act == "only":
+                return await grants.set_only_direct_approver(tx, employee_id, only)
+            change = grants.grant_role if self.act == "grant" else grants.revoke_role
+            return await change(tx, employee_id, self.role, self.departments)
 
     def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
-        return None
+        turn, person = self.turned(both, turn), self._person(both)
+        if self.act == "only":
+            after, changed = approvals.only_direct(both.model, turn, person, bool(self.departments))
+        else:
+            rule = approvals.grant if self.act == "grant" else approvals.revoke
+            after, changed = rule(both.model, turn, person, self.role, self.departments)
+        return approval.Roles(
+            employee_id=after.text,
+            roles=list(after.roles),
+            departments=list(both.model.approves_for(after)),
+            only_direct_approver=after.only_direct_approver,
+            changed=changed,
+        )
+
+
+@dataclass
+class Import:
+    """A file of an operator's; who comes into being is looked up by his login name."""
+
+    company: int
+    actor: str = field(default="operator", init=False, repr=False)
+    rows: list[Values]
+
+    async def really(self, world: World, both: Both) -> object:
+        told = io.StringIO()
+        writer = csv.DictWriter(told, imports.COLUMNS, delimiter=";")
+        writer.writeheader()
+        writer.writerows(imports.cells(row) for row in self.rows)
+        scope = world.database.scope_for_id(both.firm.company_id)
+        done = await import_file(scope, Actor("operator", "test"), told.getvalue().encode())
+        counts = imports.Imported(done.created, done.updated, done.unchanged, done.kept, done.waiting_managers)
+        ids = await world.reader.fetch(
+            "select login_key, employee_id from employees where company_id = $1", both.firm.company_id
+        )
+        self.ids: dict[str, UUID] = {row["login_key"]: row["employee_id"] for row in ids}
+        return counts, sorted((one.line, one.column, str(one.code)) for one in done.problems)
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        return imports.import_rows(both.model, turn, self.rows, self.ids)
 
 
 @dataclass

@@ -50,6 +50,8 @@ class Company:
     """So many of Entra's newest people show what it maps (S25)."""
     people: list[Person] = field(default_factory=list)
     departments: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    grants: dict[tuple[str, UUID], tuple[datetime, str]] = field(default_factory=dict)
+    """Department and employee -> when and by whom."""
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
     history: list[Event] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
@@ -85,18 +87,18 @@ class Company:
                 name(after) is not None and name(other) == name(after) for other in self.present if other is not before
             ):
                 raise Refused(code)
-        after = self._put(turn, before, after)
+        after = self.put(turn, before, after)
         self._settle(turn, kind, before, after)
         return after
 
     def depart(self, turn: Turn, before: Person, on: Any = None) -> Person:
         """S37 to S42: names released and forgotten, access ended, reports waiting."""
-        after = self._put(
+        after = self.put(
             turn,
             before,
             replace(
                 before, state="departed", login_name=None, email=None, external_id=None, blocked_at=None, rehire_asked_at=None,
-                termination_date=on or before.termination_date or turn.today, released_login=key(before.login_name), roles=(),
+                termination_date=on or before.termination_date or turn.today, released=self._released(before), roles=(),
             ),
         )  # fmt: skip
         self.end_sessions(after)
@@ -104,21 +106,29 @@ class Company:
             if event.employee_id == after.employee_id:
                 event.names = None
         told = {name: one for name, one in difference(before, after).items() if name not in NAMES}
+        if held := self.approves_for(before):
+            told["approver_departments"] = {"before": held, "after": {}}
+            self.grants = {name: one for name, one in self.grants.items() if name[1] != before.employee_id}
         self.tell(turn, "employee.departed", after, told)
         for report in [one for one in self.present if one.manager_id == after.employee_id]:
-            alone = self._put(turn, report, replace(report, manager_id=None))
+            alone = self.put(turn, report, replace(report, manager_id=None))
             self.tell(turn, "employee.manager_lost", alone, difference(report, alone))
         self.findings.pop(("adoption_waits", after.text), None)
         return after
 
-    def _put(self, turn: Turn, before: Person, after: Person) -> Person:
+    def _released(self, person: Person) -> tuple[str, ...]:
+        told = [event.names or {} for event in self.history if event.employee_id == person.employee_id]
+        former = {value for names in told for change in names.values() for value in change.values()}
+        login = key(person.login_name) or ""
+        return login, *sorted({key(one) or "" for one in former | {person.email, person.external_id} if one} - {login})
+
+    def put(self, turn: Turn, before: Person, after: Person) -> Person:
         after = replace(after, version=before.version + 1, updated_at=turn.now)
         self.people[self.people.index(before)] = after
         return after
 
     def _settle(self, turn: Turn, kind: str, before: Person | None, after: Person) -> None:
-        if after.department is not None:
-            self.departments.setdefault(key(after.department) or "", (after.department, turn.now))
+        self.name_department(turn, after)
         if before is not None and _ends_sessions(before, after):
             self.end_sessions(after)
         self.tell(turn, kind, after, difference(before, after))
@@ -148,10 +158,19 @@ class Company:
         for report in self.present:
             waits = report.manager_ref is not None and report.manager_id is None and report is not manager
             if waits and manager.answers_to(report.manager_ref or ""):
-                found = self._put(turn, report, replace(report, manager_id=manager.employee_id))
+                found = self.put(turn, report, replace(report, manager_id=manager.employee_id))
                 self.tell(turn, "employee.manager_linked", found, difference(report, found))
 
     # What stands beside people
+
+    def name_department(self, turn: Turn, person: Person) -> None:
+        if person.department is not None:
+            self.departments.setdefault(key(person.department) or "", (person.department, turn.now))
+
+    def approves_for(self, person: Person) -> dict[str, bool]:
+        """Departments by name; always beside the managers, whom the company follows."""
+        held = [department for department, employee_id in self.grants if employee_id == person.employee_id]
+        return dict.fromkeys(sorted(self.departments[department][0] for department in held), True)
 
     def end_sessions(self, person: Person) -> None:
         self.sessions = {name: one for name, one in self.sessions.items() if one.employee_id != person.employee_id}
@@ -178,9 +197,12 @@ def _ends_sessions(before: Person, after: Person) -> bool:
 
 
 def resolved(reference: str, people: list[Person]) -> UUID | None:
-    """By our id, else the external id, else the login name."""
+    """By our id, else that of his former employment, else the external id, else the login name."""
     by_id = [one for one in people if one.text == reference]
+    by_former_id = [
+        one for one in people if one.previous_employee_id and f"emp_{one.previous_employee_id.hex}" == reference
+    ]
     by_external_id = [one for one in people if one.external_id == reference]
     by_login = [one for one in people if key(one.login_name) == key(reference)]
-    found = next(iter([*by_id, *by_external_id, *by_login]), None)
+    found = next(iter([*by_id, *by_former_id, *by_external_id, *by_login]), None)
     return found.employee_id if found else None

@@ -73,8 +73,9 @@ class Person:
     only_direct_approver: bool = False
     leaver_done_at: datetime | None = None
     owners: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    released_login: str | None = None
-    """The key of which a salted hash is kept after the departure (S40)."""
+    awaits_link_since: datetime | None = None
+    released: tuple[str, ...] = ()
+    """The keys of which salted hashes are kept after the departure: login name, then all other names he bore (S40)."""
     created_at: datetime
     updated_at: datetime
     version: int = 1
@@ -105,11 +106,12 @@ class Person:
         return replace(self, owners={**self.owners, **taken})
 
     def answers_to(self, reference: str) -> bool:
-        return reference in {self.text, self.external_id} or key(reference) == key(self.login_name)
+        former = f"emp_{self.previous_employee_id.hex}" if self.previous_employee_id else None
+        return reference in {self.text, former, self.external_id} or key(reference) == key(self.login_name)
 
     def row(self, company_id: UUID) -> dict[str, object]:
         """Every column of `employees`."""
-        columns = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "released_login"}
+        columns = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "released"}
         keys = {f"{name}_key": key(getattr(self, name)) for name in ("email", "department")}
         return {
             **columns,
@@ -137,7 +139,7 @@ def object_id(external_id: str | None) -> UUID | None:
         return None
 
 
-_NOT_TOLD = {"employee_id", "owners", "released_login", "created_at", "updated_at", "version"}
+_NOT_TOLD = {"employee_id", "owners", "released", "awaits_link_since", "created_at", "updated_at", "version"}
 TOLD = tuple(one.name for one in fields(Person) if one.name not in _NOT_TOLD)
 
 
@@ -148,12 +150,18 @@ def difference(before: Person | None, after: Person) -> dict[str, Any]:
         old, new = getattr(before, name, None), getattr(after, name)
         if old != new:
             told[name] = {"before": plain(name, old), "after": plain(name, new)}
-    if before is not None and (moved := [one for one in OWNED if before.owner(one) != after.owner(one)]):
+    # Of a new person everything is his source's, and told is what is not.
+    old = {one: before.owner(one) if before else _of_source(after, one) for one in OWNED}
+    if moved := [one for one in OWNED if old[one] != after.owner(one)]:
         told["owners"] = {
-            "before": {one: before.owner(one) for one in moved},
+            "before": {one: old[one] if before else None for one in moved},
             "after": {one: after.owner(one) for one in moved},
         }
     return told
+
+
+def _of_source(person: Person, name: str) -> str | None:
+    return person.source if getattr(person, name) is not None else None
 
 
 def plain(name: str, value: object) -> object:

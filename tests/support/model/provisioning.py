@@ -201,9 +201,7 @@ def with_calendar_group(before: Person | None, after: Person) -> Person:
 def same(before: Person, after: Person) -> bool:
     owners = {one: owner for one, (owner, _) in before.owners.items()}
     return all(
-        getattr(before, name) == getattr(after, name)
-        for name in vars(before)
-        if name not in {"owners", "released_login"}
+        getattr(before, name) == getattr(after, name) for name in vars(before) if name not in {"owners", "released"}
     ) and owners == {one: owner for one, (owner, _) in after.owners.items()}
 
 

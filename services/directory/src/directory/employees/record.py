@@ -14,6 +14,9 @@ from shared.schemas.employee import Employee, EmployeeState
 Source = Literal["entra", "csv", "manual"]
 Owner = Literal["entra", "hr", "csv"]
 
+OWNER_OF_SOURCE: dict[Source, Owner] = {"entra": "entra", "csv": "csv", "manual": "hr"}
+"""Whose everything is of a new employee, unless it is told otherwise."""
+
 ATTRIBUTES = (
     "login_name",
     "email",
@@ -181,20 +184,26 @@ def differences(before: EmployeeRecord | None, after: EmployeeRecord) -> dict[st
         new = getattr(after, name)
         if old != new:
             told[name] = {"before": _told(name, old), "after": _told(name, new)}
-    if before is not None and (owners := _changed_owners(before, after)):
+    if owners := _changed_owners(before, after):
         told["owners"] = owners
     return told
 
 
-def _changed_owners(before: EmployeeRecord, after: EmployeeRecord) -> dict[str, object]:
-    """Of the attributes that have another owner than before; of a new employee everything is its source's."""
-    changed = [name for name in OWNED if before.owner_of(name) != after.owner_of(name)]
+def _changed_owners(before: EmployeeRecord | None, after: EmployeeRecord) -> dict[str, object]:
+    """Of the attributes that have another owner than before. Of a new employee everything is his source's, which is not told;
+    but a new employment has what HR and imports gave to the old one."""
+    old = {name: before.owner_of(name) if before else _source_s(after, name) for name in OWNED}
+    changed = [name for name in OWNED if old[name] != after.owner_of(name)]
     if not changed:
         return {}
     return {
-        "before": {name: before.owner_of(name) for name in changed},
+        "before": {name: old[name] if before else None for name in changed},
         "after": {name: after.owner_of(name) for name in changed},
     }
+
+
+def _source_s(record: EmployeeRecord, name: str) -> Owner | None:
+    return OWNER_OF_SOURCE[record.source] if getattr(record, name) is not None else None
 
 
 def owned(record: EmployeeRecord, owner: Owner, attributes: Iterable[str], now: datetime) -> EmployeeRecord:

@@ -2,7 +2,8 @@
 
 Whoever follows the feed does the same (docs/feed.md, "From zero"):
 
-    the first event that counts    sets what it tells; of what it tells, his source owns what can be owned
+    the first event that counts    sets what it tells; of what it tells, his source owns what can be owned, unless `owners` says
+                                   otherwise
     each further one               sets the `after` of what it tells; `owners` are merged
     employee.departed              clears login name, e-mail and external id, and who owned them
     employee.erased                he is gone
@@ -15,12 +16,10 @@ from typing import Any
 
 import msgspec
 
-from directory.employees.record import OWNED, RELEASED
+from directory.employees.record import OWNED, OWNER_OF_SOURCE, RELEASED
 from directory.events.fields import COUNTING, EMPLOYEE
 from shared.ids import EmployeeId, employee_text
 from shared.schemas.history import EmployeeView, HistoryEvent
-
-OWNER_OF_SOURCE = {"entra": "entra", "csv": "csv", "manual": "hr"}
 
 
 def fold(employee_id: EmployeeId, events: Sequence[HistoryEvent]) -> EmployeeView | None:

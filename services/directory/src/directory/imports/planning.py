@@ -178,15 +178,15 @@ def _with_manager(
 ) -> EmployeeRecord:
     reference = after.manager_ref
     known = before is not None and reference == before.manager_ref and before.manager_id is not None
-    if reference is None or known:
+    # Another reference than the row's is Entra's or HR's: who answers to it has not been read, and it waits as it did.
+    if reference is None or known or reference != row.manager_ref:
         return after
     manager = people.manager(reference)
-    says_so = reference == row.manager_ref  # otherwise it is Entra's reference
-    if manager is None and says_so:
+    if manager is None:
         planned.waiting += 1
         told = f"Nobody has the login name '{reference}' yet; the link is made when he appears."
         notes.add(row.line, "manager_login_name", NoteCode.manager_waiting, told)
-    elif manager is not None and says_so and manager.employee_id == after.employee_id:
+    elif manager.employee_id == after.employee_id:
         notes.add(row.line, "manager_login_name", NoteCode.manager_self, f"'{row.login_name}' is his own manager.")
     return msgspec.structs.replace(after, manager_id=manager.employee_id if manager else None)
 

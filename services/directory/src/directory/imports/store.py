@@ -177,7 +177,8 @@ async def hold(tx: CompanyTx, managers: Sequence[EmployeeId]) -> int:
 
 
 async def name_departments(tx: CompanyTx, people: Sequence[EmployeeRecord]) -> None:
-    named = {one.department_key: one.department for one in people if one.department_key is not None}
+    # Of several spellings the first counts, as where one person comes after the other.
+    named = {one.department_key: one.department for one in reversed(people) if one.department_key is not None}
     await tx.execute(_DEPARTMENTS, tx.company_id, tx.now, list(named), list(named.values()))
 
 
