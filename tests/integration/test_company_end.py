@@ -157,6 +157,23 @@ async def test_apply_does_not_open_a_closed_company(operator: Command, tmp_path:
     assert "Closed, deleted on" in (await operator("company", "show", name)).out
 
 
+async def test_a_move_to_another_tenant_does_not_open_a_closed_company(operator: Command, tmp_path: Path) -> None:
+    name, tenant = f"c{uuid.uuid4().hex[:12]}", str(uuid.uuid4())
+    own = {"company": name, "entra.app_id": str(uuid.uuid4()), "entra.group_id": str(uuid.uuid4())}
+    there = {**own, "entra.tenant_id": tenant, "sso.issuer": f"https://sts.windows.net/{tenant}/"}
+    live, following = tmp_path / "live.json", tmp_path / "next.json"
+    live.write_text(json.dumps(manifest(own)))
+    following.write_text(json.dumps(manifest(there)))
+    assert (await operator("company", "apply", "-f", str(live))).status == 0
+    assert (await operator("company", "move", name, "--prepare", "-f", str(following))).status == 0
+    assert (await operator("company", "delete", name, "--yes")).status == 0
+    for step in (["--cut-over"], ["--prepare", "-f", str(following)]):
+        told = await operator("company", "move", name, *step)
+        assert (told.status, f"directory company restore {name}" in told.err) == (1, True), told
+    assert (await operator("company", "restore", name)).status == 0
+    assert (await operator("company", "move", name, "--cut-over")).status == 0
+
+
 async def test_no_login_under_way_opens_a_session_in_a_closed_company(firm: Firm, owner: Database) -> None:
     """The ticket was there before; it is redeemed while the company is being closed."""
     anna = await firm.create()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID, uuid4
 
@@ -9,7 +10,8 @@ import msgspec
 import pytest
 
 from directory.access import provisioning
-from directory.companies import move, move_store
+from directory.api import people as people_api
+from directory.companies import ending, move, move_store, move_writes
 from directory.companies.email_mapping import MappingRefused, read_mapping
 from directory.companies.manifest import Manifest, read_manifest
 from directory.companies.move_emails import ChangedAddresses, change_addresses
@@ -195,6 +197,42 @@ async def test_groups_of_the_old_tenant_go_with_it(firm: Firm, operator: Operato
     assert (await Groups(there).create("Alle", anna)).members == [anna.id]
 
 
+async def test_the_history_of_a_move_folds_to_the_present_state(firm: Firm, operator: Operator) -> None:
+    """Who follows the feed sees the same people as before, under new names."""
+    people = [await firm.create(login=f"{name}@firma.dk", external_id=str(uuid4())) for name in "abc"]
+    prepared = await operator.prepare()
+    await operator.change_emails("a@firma.dk;a@new.example", "b@firma.dk;b@new.example")
+    await operator.cut_over()
+    await operator.reached_by(prepared).provision(login="a@new.example", external_id=str(uuid4()), title="Kok")
+    async with firm.database.scope_for_id(firm.company_id).transaction() as tx:
+        for one in people:
+            present, folded = await people_api.employee(tx, one.id, None), await people_api.employee(tx, one.id, tx.now)
+            assert folded == present
+            assert folded.version == {"a": 4, "b": 3, "c": 2}[one.login_name[0]]
+
+
+async def test_what_the_old_tenant_asked_for_and_the_brake_holds_is_wanted_no_more(
+    firm: Firm, operator: Operator
+) -> None:
+    """Whoever unassigns everybody in the old tenant first, against the guide, loses nobody."""
+    await firm.as_owner("update companies set brake_people = 1, brake_percent = 0")
+    people = [await firm.create(login=f"{name}@firma.dk") for name in "abc"]
+    await firm.change(people[0], active=False)
+    for one in people[1:]:
+        assert await code(firm.change(one, active=False)) is ErrorCode.held
+    await operator.prepare()
+    await operator.cut_over()
+    assert await firm.as_owner("select * from held_changes") == []
+    assert (await firm.kinds(people[1]))[-1] == "employee.deactivation_withdrawn"
+
+
+async def test_a_closed_company_does_not_move(firm: Firm, operator: Operator) -> None:
+    await operator.prepare()
+    await operator.act(lambda tx: ending.close(tx, timedelta(days=1)))
+    assert await code(operator.prepare(sso__signed="both")) is ErrorCode.not_allowed
+    assert await code(operator.cut_over()) is ErrorCode.not_allowed
+
+
 async def test_every_session_and_every_login_under_way_ends(firm: Firm, other_firm: Firm, operator: Operator) -> None:
     anna, stranger = await firm.create(), await other_firm.create()
     await firm.sign_in(anna)
@@ -308,7 +346,7 @@ async def test_a_request_that_waits_too_long_for_a_cut_over_is_told_to_come_agai
     scope = operator.database.scope_for_id(firm.company_id)
     async with hurried as database:
         async with scope.transaction(Actor("operator", "test")) as tx:
-            await move_store.let_nobody_in(tx)
+            await move_writes.let_nobody_in(tx)
             with pytest.raises(DomainError) as refused:
                 async with provisioning(database, firm.credential):
                     pass
@@ -410,10 +448,7 @@ async def test_a_company_that_has_ended_answers_no_prepared_connection(firm: Fir
     there = operator.reached_by(await operator.prepare())
     await firm.as_owner("update connections set provisioning_enabled = false")
     assert (await there.find()).total == 0
-    await firm.as_owner(
-        "update companies set ends_at = now() + interval '30 days', closed_at = now(), sso_when_closed = true, "
-        "provisioning_when_closed = true"
-    )
+    await operator.act(lambda tx: ending.close(tx, timedelta(days=1)))
     assert await code(there.find()) is ErrorCode.unauthorized
 
 

@@ -16,6 +16,10 @@ from hypothesis import strategies as st
 from directory.companies.deleting import SYSTEM
 from directory.database import Database
 from directory.employees.lifecycle import local_date
+from directory.events.chain import Break
+from directory.events.folding import fold
+from directory.events.store import of_employee
+from directory.events.verification import verify
 from directory.findings.catalogue import FindingKind
 from directory.findings.store import raise_finding
 from directory.retention import erasure
@@ -83,18 +87,25 @@ async def anna_with_everything(firm: Firm) -> tuple[Employee, set[str]]:
     return anna, values
 
 
-async def broken_links(firm: Firm) -> list[int]:
-    """Numbers of the events whose hash does not cover the one before; and the head must be the last."""
-    rows = await firm.as_owner(
-        """
-        select sequence, hash = registry.event_hash(coalesce(lag(hash) over (order by sequence), ''), events) as holds,
-            sequence - coalesce(lag(sequence) over (order by sequence), 0) as step
-        from events order by sequence
-        """
+async def breaks(firm: Firm) -> list[Break]:
+    """Where the chain of the history does not hold."""
+    owner = Database(firm.urls.owner, clock=system_clock, min_size=1, max_size=1)
+    async with owner, owner.scope_for_name(firm.name).transaction() as tx:
+        return (await verify(tx)).breaks
+
+
+async def as_told(firm: Firm, employee: Employee) -> bool:
+    """Whether a reader of the history arrives at what stands."""
+    async with firm.operator() as tx:
+        folded = fold(uuid_of(employee), await of_employee(tx, uuid_of(employee)))
+    now, row = await firm.get(employee), await firm.row(employee)
+    assert folded is not None
+    assert folded.previous_employee_id == (
+        employee_text(row["previous_employee_id"]) if row["previous_employee_id"] else None
     )
-    head = await firm.as_owner("select sequence from registry.histories where company_id = $1", firm.company_id)
-    assert head[0]["sequence"] == rows[-1]["sequence"]
-    return [row["sequence"] for row in rows if not row["holds"] or row["step"] != 1]
+    names = ("login_name", "title", "manager_ref", "manager_id", "version", "updated_at")
+    assert {name: getattr(folded, name) for name in names} == {name: getattr(now, name) for name in names}
+    return True
 
 
 # What goes
@@ -125,6 +136,7 @@ async def test_no_trace_of_an_erased_person_remains_in_the_company(
     for report, reference in ((by_login, None), (by_old_login, None), (by_id, anna.id)):
         now = await firm.get(report)
         assert (now.manager_id, now.manager_ref) == (None, reference)
+        assert await as_told(firm, report)
     assert (await firm.find(login_name="boss@firma.dk")).total == 1
 
 
@@ -139,7 +151,7 @@ async def test_the_fact_the_chain_and_one_event_stay(firm: Firm, owner: Database
     assert [event["kind"] for event in history] == [*before, "employee.erased"]
     assert all(event["changes"] == {} for event in history)
     assert (history[-1]["actor_kind"], history[-1]["actor_id"]) == ("system", "directory sweep")
-    assert await broken_links(firm) == []
+    assert await breaks(firm) == []
     rows = await firm.as_owner(
         "select changes_salt, names, names_salt from events where employee_id = $1 and kind <> 'employee.erased'",
         uuid_of(anna),
@@ -161,7 +173,9 @@ async def test_reports_let_go_and_their_history_says_so(firm: Firm, owner: Datab
     assert told[0]["changes"]["title"] == {"before": None, "after": "Tjener"}
     now = await firm.get(by_nick)
     assert (now.manager_ref, now.manager_id, now.version) == (None, None, 3)
-    assert await broken_links(firm) == []
+    assert await as_told(firm, by_id)
+    assert await as_told(firm, by_nick)
+    assert await breaks(firm) == []
 
 
 async def test_a_name_that_somebody_bears_now_is_his(firm: Firm, owner: Database) -> None:
@@ -189,6 +203,7 @@ async def test_a_new_employment_forgets_the_erased_one_before_it(firm: Firm, own
     assert (await firm.row(new))["previous_employee_id"] is None
     assert (await firm.history(new))[-1]["changes"] == {"previous_employee_id": {"before": old.id, "after": None}}
     assert (await firm.get(new)).email == old.email
+    assert await as_told(firm, new)
 
 
 async def test_people_who_led_each_other_are_erased_together(firm: Firm, owner: Database) -> None:
@@ -290,7 +305,7 @@ async def test_sweep_erases_twice_and_side_by_side_without_harm(
     kinds = await firm.as_owner("select employee_id, kind from events where kind = 'employee.erased'")
     assert Counter(row["employee_id"] for row in kinds) == Counter(uuid_of(one) for one in people)
     assert (await firm.find()).total == 0
-    assert await broken_links(firm) == []
+    assert await breaks(firm) == []
 
 
 async def test_whoever_returns_during_the_sweep_is_either_kept_or_gone(firm: Firm, owner: Database) -> None:
@@ -306,7 +321,7 @@ async def test_whoever_returns_during_the_sweep_is_either_kept_or_gone(firm: Fir
             assert (state[0]["state"], outcomes[0]) == ("active", 0)
         else:
             assert (outcomes[0], getattr(outcomes[1], "code", None)) == (1, "not_found")
-    assert await broken_links(firm) == []
+    assert await breaks(firm) == []
 
 
 async def test_the_application_can_erase_nobody(firm: Firm) -> None:

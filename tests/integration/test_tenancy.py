@@ -105,6 +105,17 @@ async def furnished(firm: Firm) -> Firm:
         firm.company_id,
         uuid.uuid4(),
     )
+    await firm.as_owner(
+        "insert into next_certificates (company_id, fingerprint, der, subject, not_before, not_after) "
+        "values ($1, $2, '', 'CN=x', now(), now())",
+        firm.company_id,
+        some.hex(),
+    )
+    await firm.as_owner(
+        "insert into retired_connections (company_id, tenant_id, app_id, retired_at) values ($1, $2, $2, now())",
+        firm.company_id,
+        uuid.uuid4(),
+    )
     return firm
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.brake.rule import Limit, Recent, exceeds, may_exceed, noted, recent
+from directory.brake.rule import Limit, Recent, enough, exceeds, may_exceed, noted, recent
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 USUAL = Limit(people=30, percent=30)
@@ -82,3 +82,18 @@ def test_a_clock_that_is_behind_adds_to_the_newest_minute() -> None:
 
 def test_the_active_are_counted_only_when_the_number_is_exceeded() -> None:
     assert [may_exceed(Limit(2, 0), after(many)) for many in range(4)] == [False, False, True, True]
+
+
+@given(
+    people=st.integers(1, 50),
+    percent=st.integers(0, 100),
+    asked=st.integers(0, 60),
+    held=st.integers(0, 60),
+    active=st.integers(1, 1000),
+)
+def test_counting_no_further_than_enough_decides_the_same(
+    people: int, percent: int, asked: int, held: int, active: int
+) -> None:
+    limit = Limit(people, percent)
+    before = Recent(((1, asked + held, asked),))
+    assert exceeds(limit, before, min(active, enough(limit, before))) == exceeds(limit, before, active)

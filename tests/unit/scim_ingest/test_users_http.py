@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client import REGISTRY
 
 from scim_ingest.protocol.errors import ERROR_SCHEMA
 from shared.errors import DomainError, ErrorCode
@@ -361,6 +362,29 @@ async def test_directory_out_of_reach_is_503_and_come_back(
     detail = assert_refused(answer, 503)
     assert answer.headers["retry-after"] == "5"
     assert answer.headers["x-request-id"] in detail
+
+
+@pytest.mark.parametrize("verb", ["PATCH", "DELETE"])
+async def test_a_held_deactivation_is_503_come_back_and_no_error(
+    http: httpx2.AsyncClient, directory: DirectoryDouble, verb: str
+) -> None:
+    user = (await http.post("/Users", json=ANNA)).json()
+    operation = "user_patch" if verb == "PATCH" else "user_delete"
+    before = _results(operation)
+    directory.refuse = DomainError(ErrorCode.held, "Held: a Setup admin of the company releases it.")
+    patch = {"Operations": [{"op": "replace", "path": "active", "value": False}]}
+    answer = await http.request(verb, f"/Users/{user['id']}", json=patch if verb == "PATCH" else None)
+    detail = assert_refused(answer, 503)
+    assert answer.headers["retry-after"] == "30"
+    assert detail.startswith("Held: a Setup admin of the company releases it.")
+    assert _results(operation) == {**before, "held": before["held"] + 1}
+
+
+def _results(operation: str) -> dict[str, float]:
+    return {
+        result: REGISTRY.get_sample_value("scim_requests_total", {"operation": operation, "result": result}) or 0.0
+        for result in ("held", "error", "deactivated", "deleted")
+    }
 
 
 async def test_the_unexpected_is_500_with_the_request_id_and_nothing_else(

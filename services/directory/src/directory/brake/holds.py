@@ -19,7 +19,7 @@ import asyncpg
 
 from directory import metrics
 from directory.brake import store
-from directory.brake.rule import exceeds, may_exceed, noted
+from directory.brake.rule import enough, exceeds, may_exceed, noted
 from directory.brake.store import Brake, Step
 from directory.database import CompanyTx
 from directory.events.catalogue import EventKind
@@ -48,11 +48,18 @@ async def stop(tx: CompanyTx, brake: Brake, employee_id: EmployeeId, step: Step)
         await store.asked_again(tx, employee_id, step)
         _count("asked_again", 1)
         return _refusal(brake, known["state"])
-    beyond = may_exceed(brake.limit, brake.recent) and exceeds(brake.limit, brake.recent, await store.active(tx))
+    beyond = await _is_beyond(tx, brake)
     await store.note(tx, noted(brake.recent, tx.now, passed=not beyond))
     if known is not None:
         await store.let_go(tx, employee_id)
     return await _hold(tx, brake, employee_id, step) if beyond else None
+
+
+async def _is_beyond(tx: CompanyTx, brake: Brake) -> bool:
+    if not may_exceed(brake.limit, brake.recent):
+        return False
+    active = await store.active(tx, enough(brake.limit, brake.recent))
+    return exceeds(brake.limit, brake.recent, active)
 
 
 async def _hold(tx: CompanyTx, brake: Brake, employee_id: EmployeeId, step: Step) -> DomainError:
@@ -87,6 +94,15 @@ async def lapse(tx: CompanyTx) -> int:
     if lapsed:
         _withdrawn(tx, lapsed)
     return len(lapsed)
+
+
+async def withdraw_all(tx: CompanyTx) -> int:
+    """Whoever asked is believed no more: the company has left that Entra tenant. How many are held no more."""
+    await store.take(tx)
+    withdrawn = await store.lapse(tx, tx.now)
+    if withdrawn:
+        _withdrawn(tx, withdrawn)
+    return len(withdrawn)
 
 
 def _withdrawn(tx: CompanyTx, people: list[tuple[EmployeeId, Step]]) -> None:

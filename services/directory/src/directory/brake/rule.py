@@ -60,6 +60,11 @@ def may_exceed(limit: Limit, before: Recent) -> bool:
     return 0 < limit.people < before.asked + 1
 
 
+def enough(limit: Limit, before: Recent) -> int:
+    """So many active people are enough for one more to pass; it takes no counting beyond. 0: no number is enough."""
+    return max(0, -(-(before.asked + 1) * 100 // limit.percent) - before.passed) if limit.percent else 0
+
+
 def exceeds(limit: Limit, before: Recent, active: int) -> bool:
     """`active`: people active now, the one in question among them; those who passed within the hour were active too."""
     share = (before.asked + 1) * 100 > limit.percent * (active + before.passed)

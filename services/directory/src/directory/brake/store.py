@@ -38,7 +38,11 @@ _READ = statement(
 )
 
 _ACTIVE = statement(
-    "employees.active_count", "select count(*) from employees where company_id = $1 and state = 'active'"
+    "employees.active_count",
+    """
+    select count(*)
+    from (select from employees where company_id = $1 and state = 'active' limit $2) as active
+    """,
 )
 
 _OF_EMPLOYEE = statement(
@@ -152,8 +156,9 @@ async def open_until(tx: CompanyTx, moment: datetime) -> None:
     await tx.execute(_OPEN, tx.company_id, moment)
 
 
-async def active(tx: CompanyTx) -> int:
-    people: int = await tx.fetchval(_ACTIVE, tx.company_id)
+async def active(tx: CompanyTx, at_most: int) -> int:
+    """Active people, counted no further than asked for: a large company pays for those who leave, not for those who stay."""
+    people: int = await tx.fetchval(_ACTIVE, tx.company_id, at_most)
     return people
 
 

@@ -12,6 +12,7 @@ import asyncpg
 from directory.database import CompanyTx, statement
 from directory.events.catalogue import EventKind
 from directory.events.store import Changes, record
+from directory.logins.store import end_all
 from shared.errors import DomainError, ErrorCode
 from shared.telemetry.logs import EventLog
 
@@ -54,16 +55,6 @@ _SWITCH = statement(
     """,
 )
 
-_END_ALL_SESSIONS = statement(
-    "sessions.end_of_company",
-    """
-    with flows as (delete from login_flows where company_id = $1),
-        tickets as (delete from login_tickets where company_id = $1),
-        ended as (delete from sessions where company_id = $1 returning 1)
-    select count(*), pg_notify('sessions_ended', $2) from ended
-    """,
-)
-
 
 async def close(tx: CompanyTx, grace: timedelta) -> datetime:
     """When it will be deleted. Who closes a closed one learns when, and changes nothing."""
@@ -74,7 +65,7 @@ async def close(tx: CompanyTx, grace: timedelta) -> datetime:
     ends_at = tx.now + grace
     await tx.execute(_CLOSE, tx.company_id, tx.now, tx.now, ends_at, row["sso_enabled"], row["provisioning_enabled"])
     await tx.execute(_SWITCH, tx.company_id, False, False, tx.now)
-    ended = await tx.fetchval(_END_ALL_SESSIONS, tx.company_id, f"{tx.company_id}/")
+    ended = await end_all(tx)
     changes = {
         "ends_at": {"before": None, "after": ends_at},
         "sso.enabled": {"before": row["sso_enabled"], "after": False},

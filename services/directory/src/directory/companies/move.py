@@ -15,8 +15,10 @@ from typing import Any
 
 import asyncpg
 
-from directory.companies import move_store, store
+from directory.brake.holds import withdraw_all
+from directory.companies import move_store, move_writes, store
 from directory.companies.description import connection_as_described, described_connection, difference
+from directory.companies.ending import refuse_closed
 from directory.companies.manifest import Manifest
 from directory.companies.operations import IssuedToken, issue, moved
 from directory.database import CompanyTx
@@ -59,6 +61,7 @@ async def prepare(tx: CompanyTx, manifest: Manifest) -> Prepared:
     """
     await store.lock_company(tx)
     live = await store.read_company(tx)
+    refuse_closed(tx.company.name, live["ends_at"])
     if manifest.company != tx.company.name:
         raise DomainError(
             ErrorCode.not_allowed,
@@ -74,7 +77,7 @@ async def prepare(tx: CompanyTx, manifest: Manifest) -> Prepared:
     before = await move_store.read_next(tx)
     changes = difference(_settings(before) if before else {}, described_connection(manifest))
     if changes:
-        await move_store.prepare(tx, manifest)
+        await move_writes.prepare(tx, manifest)
         record(tx, EventKind.move_prepared, changes=changes)
     return Prepared(changes, await issue(tx, None, connection="next") if before is None else None)
 
@@ -83,9 +86,9 @@ async def cancel(tx: CompanyTx) -> None:
     """Raises DomainError `not_found` where nothing is prepared."""
     await store.lock_company(tx)
     before = await _prepared(tx)
-    await move_store.forget_next(tx)
+    await move_writes.forget_next(tx)
     record(tx, EventKind.move_cancelled, changes=difference(_settings(before), dict.fromkeys(_settings(before))))
-    for token_id in await move_store.revoke_next_tokens(tx):
+    for token_id in await move_writes.revoke_next_tokens(tx):
         record(tx, EventKind.scim_token_revoked, changes={"token_id": {"before": token_text(token_id), "after": None}})
 
 
@@ -94,21 +97,23 @@ async def cut_over(tx: CompanyTx, *, anyway: bool = False) -> Moved:
 
     Raises:
         DomainError: `not_found` where nothing is prepared; `not_allowed` for such addresses: whoever the new tenant calls
-            otherwise would come into being a second time.
+            otherwise would come into being a second time; and for a company that is closed.
     """
-    await move_store.let_nobody_in(tx)
+    await move_writes.let_nobody_in(tx)
     await store.lock_company(tx)
     before, after = await store.read_company(tx), await _prepared(tx)
+    refuse_closed(tx.company.name, before["ends_at"])
     if not anyway:
         await _check_addresses(tx, after)
     old_fingerprints = await _trust_next(tx)
-    await move_store.go_live(tx)
-    await move_store.retire(
+    await move_writes.go_live(tx)
+    await move_writes.retire(
         tx, tenant_id=before["tenant_id"], app_id=before["app_id"], live_tenant_id=after["tenant_id"]
     )
     changes = difference(connection_as_described(dict(before), old_fingerprints), _settings(after))
     record(tx, EventKind.company_moved, changes=changes)
-    retired = await move_store.turn_tokens(tx)
+    retired = await move_writes.turn_tokens(tx)
+    await withdraw_all(tx)
     released = await _release_links(tx)
     groups = await remove_all(tx)
     sessions = await end_all(tx)
@@ -144,7 +149,7 @@ async def _check_addresses(tx: CompanyTx, after: asyncpg.Record) -> None:
 async def _trust_next(tx: CompanyTx) -> list[str]:
     """The certificates of the prepared connection are trusted, and no others; returns those of before."""
     old = sorted(row["fingerprint"] for row in await store.read_certificates(tx))
-    new = {one.fingerprint: one for one in await move_store.next_certificates(tx)}
+    new = {one.fingerprint: one for one in await move_writes.next_certificates(tx)}
     for fingerprint in [one for one in old if one not in new]:
         await store.delete_certificate(tx, fingerprint)
         record(tx, EventKind.certificate_removed, changes=moved(fingerprint, None))
@@ -155,7 +160,7 @@ async def _trust_next(tx: CompanyTx) -> list[str]:
 
 
 async def _release_links(tx: CompanyTx) -> int:
-    rows = await move_store.release_links(tx)
+    rows = await move_writes.release_links(tx)
     for row in rows:
         keys = {name: row[name] for name in ("external_id", "entra_object_id") if row[name] is not None}
         changes = {name: {"before": str(key), "after": None} for name, key in keys.items()}

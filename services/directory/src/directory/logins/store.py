@@ -170,19 +170,12 @@ _END_SESSIONS_OF = statement(
 )
 
 _END_ALL = statement(
-    "sessions.end_all",
+    "sessions.end_of_company",
     """
-    with flows as (
-        delete from login_flows where company_id = $1
-    ), tickets as (
-        delete from login_tickets where company_id = $1
-    ), ended as (
-        delete from sessions where company_id = $1 returning employee_id
-    ), told as (
-        select pg_notify('sessions_ended', $1::text || '/' || employee_id::text)
-        from (select distinct employee_id from ended) as owners
-    )
-    select (select count(*) from ended) as sessions, (select count(*) from told) as owners
+    with flows as (delete from login_flows where company_id = $1),
+        tickets as (delete from login_tickets where company_id = $1),
+        ended as (delete from sessions where company_id = $1 returning 1)
+    select count(*), pg_notify('sessions_ended', $2) from ended
     """,
 )
 
@@ -354,8 +347,8 @@ async def end_sessions_of(tx: CompanyTx, people: Sequence[EmployeeId]) -> int:
 
 
 async def end_all(tx: CompanyTx) -> int:
-    """Every session of the company, and every login under way; returns the number of sessions."""
-    ended: int = await tx.fetchval(_END_ALL, tx.company_id)
+    """Every session of the company, and every login under way; returns the number of sessions. Listeners hear no employee."""
+    ended: int = await tx.fetchval(_END_ALL, tx.company_id, f"{tx.company_id}/")
     return ended
 
 
