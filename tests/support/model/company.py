@@ -88,6 +88,8 @@ class Company:
             ):
                 raise Refused(code)
         after = self.put(turn, before, after)
+        if after.source == "entra":
+            self.findings.pop(("adoption_waits", after.text), None)
         self._settle(turn, kind, before, after)
         return after
 
