@@ -1,7 +1,7 @@
 """Whatever meets on one person: done at once, the answers and all that is stored are those of one order or the other.
 
-Each pair runs several times, every statement held up by chance, so that the two interleave in many ways. No deadlock, no lost
-transaction and no half of anything may be seen outside. `RACE_ROUNDS=50` tries harder than the suite does.
+Every statement is held up by chance, so that the two interleave in another way each time. No deadlock, no lost transaction and no
+half of anything may be seen outside. The suite tries each pair once; `RACE_ROUNDS=20` tries harder.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ from tests.support.scene import (
 )  # fmt: skip
 from tests.support.stack import with_database
 
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "1"))
 Act = Callable[[Scene], Awaitable[object]]
 
 
@@ -414,13 +414,16 @@ async def test_two_at_once_are_one_after_the_other(
     scenes: dict[Callable[..., object], Scene], held_up: HeldUp, furnish: Callable[..., object], one: Act, other: Act
 ) -> None:
     scene = scenes[furnish]
-    orders = [await in_order(await scene.again(), one, other), await in_order(await scene.again(), other, one)]
-    first, second, everything = orders[1]
-    orders[1] = second, first, everything
+    orders = [await in_order(await scene.again(), one, other)]
     if one is other:
         orders.append((orders[0][1], orders[0][0], orders[0][2]))
-    held_up.now = True
-    for found in [await at_once(await scene.again(), one, other) for _ in range(ROUNDS)]:
+    for _ in range(ROUNDS):
+        held_up.now = True
+        found = await at_once(await scene.again(), one, other)
+        held_up.now = False
+        if found not in orders and len(orders) == 1:
+            second, first, everything = await in_order(await scene.again(), other, one)
+            orders.append((first, second, everything))
         assert found in orders, nearest(found, orders)
 
 
