@@ -614,6 +614,7 @@ async def items(firm: Firm) -> dict[str, dict[str, bool]]:
 
 
 async def test_a_joiner_is_on_the_list_until_hr_has_done_its_part(firm: Firm) -> None:
+    """S10."""
     employee = await firm.create()
     assert await items(firm) == {employee.id: {"policy": False, "date_of_employment": False, "payroll_number": False}}
     await edit(firm, employee.id, policy="A", employee_number="17")
@@ -624,6 +625,7 @@ async def test_a_joiner_is_on_the_list_until_hr_has_done_its_part(firm: Firm) ->
 
 @pytest.mark.parametrize("how", ["suspended", "departed", "by hand"])
 async def test_a_leaver_is_on_the_list_until_his_reports_and_registrations_are_dealt_with(firm: Firm, how: str) -> None:
+    """S10."""
     await firm.as_owner("update companies set erase_after_months = 24")
     boss, other = await firm.create(login="boss@firma.dk"), await firm.create(login="other@firma.dk")
     report = await firm.create(manager_ref=boss.id)
