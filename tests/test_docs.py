@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.requirements import tests_by_requirement
+from scripts import requirements
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -37,7 +37,9 @@ def test_files_named_in_code_marks_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("number", [*range(31, 60), *range(65, 73)])
 def test_each_promise_about_people_and_companies_is_shown_by_a_test(number: int) -> None:
-    assert tests_by_requirement().get(f"S{number}"), "name the promise in the docstring of the test that shows it"
+    assert requirements.tests_by_requirement().get(f"S{number}"), (
+        "name the promise in the docstring of the test that shows it"
+    )
 
 
 def test_no_lock_or_script_holds_an_address() -> None:
