@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts import requirements
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("charts/**/*.md")]
@@ -31,6 +33,13 @@ def test_files_named_in_code_marks_exist(page: Path) -> None:
         r"`((?:tests|docs|scripts|services|shared|charts|benchmarks)/[\w./-]+\.\w+)`", page.read_text(encoding="utf-8")
     ):
         assert (ROOT / named).exists(), named
+
+
+@pytest.mark.parametrize("number", [*range(31, 60), *range(65, 73)])
+def test_each_promise_about_people_and_companies_is_shown_by_a_test(number: int) -> None:
+    assert requirements.tests_by_requirement().get(f"S{number}"), (
+        "name the promise in the docstring of the test that shows it"
+    )
 
 
 def test_no_lock_or_script_holds_an_address() -> None:

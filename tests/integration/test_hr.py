@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import UNSET
 
+from directory import metrics
 from directory.api.people import view as shown_to_application
 from directory.database import Database
 from directory.employees import hr, setup
@@ -392,11 +393,13 @@ async def test_a_country_sets_the_calendar_group_and_an_unknown_one_is_reported(
 async def test_a_missing_mandatory_attribute_is_a_finding_until_it_comes_again(firm: Firm) -> None:
     """S24: existing values stay."""
     first = await firm.create()
+    counted = metrics.FINDINGS.labels("mapping_broken")._value.get()
     for _ in range(2):
         await note_mapping(firm.database, NoteMapping(credential=firm.credential, missing=["given_name", "email"]))
     async with firm.operator() as tx:
         found = {(one.kind, one.subject): one.times for one in await open_findings(tx)}
     assert found == {("mapping_broken", "given_name"): 2, ("mapping_broken", "email"): 2}
+    assert metrics.FINDINGS.labels("mapping_broken")._value.get() == counted + 4
     assert (await firm.get(first)).given_name == "Anna"
     await firm.imported("csv@firma.dk")
     assert len(await findings(firm)) == 1, "an import says nothing of Entra's mapping"
@@ -614,6 +617,7 @@ async def items(firm: Firm) -> dict[str, dict[str, bool]]:
 
 
 async def test_a_joiner_is_on_the_list_until_hr_has_done_its_part(firm: Firm) -> None:
+    """S10."""
     employee = await firm.create()
     assert await items(firm) == {employee.id: {"policy": False, "date_of_employment": False, "payroll_number": False}}
     await edit(firm, employee.id, policy="A", employee_number="17")
@@ -624,6 +628,7 @@ async def test_a_joiner_is_on_the_list_until_hr_has_done_its_part(firm: Firm) ->
 
 @pytest.mark.parametrize("how", ["suspended", "departed", "by hand"])
 async def test_a_leaver_is_on_the_list_until_his_reports_and_registrations_are_dealt_with(firm: Firm, how: str) -> None:
+    """S10."""
     await firm.as_owner("update companies set erase_after_months = 24")
     boss, other = await firm.create(login="boss@firma.dk"), await firm.create(login="other@firma.dk")
     report = await firm.create(manager_ref=boss.id)
