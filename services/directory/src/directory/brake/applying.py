@@ -63,5 +63,7 @@ async def _apply(tx: CompanyTx, employee_id: EmployeeId, step: Step) -> bool:
         await writing.depart(tx, before)
     elif before.state == "active":
         suspended = revisions.changed(before, _DEACTIVATION, tx.now, tx.company.time_zone)
-        await writing.update(tx, EventKind.employee_suspended, before, revisions.governed_by_entra(suspended, tx.now))
+        await writing.update(
+            tx, EventKind.employee_suspended, before, revisions.written_by_entra(before, suspended, tx.now)
+        )
     return True

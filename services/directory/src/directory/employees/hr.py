@@ -148,7 +148,9 @@ async def confirm_adoption(tx: CompanyTx, person: str) -> EmployeeRecord:
 async def finish_work(tx: CompanyTx, person: str) -> EmployeeRecord:
     """HR has dealt with the future registrations of a leaver; he may be named by id alone once he has departed."""
     before = _still_meant(person, await store.lock_anybody(tx, await find(tx, person)))
-    if before is None or before.state == "active":
+    if before is None:  # erased at this moment
+        raise writing.Outrun
+    if before.state == "active":
         raise DomainError(ErrorCode.not_allowed, "He has not left; there is nothing to finish.", field="person")
     if before.leaver_done_at is not None:
         return before

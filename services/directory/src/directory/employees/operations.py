@@ -253,8 +253,7 @@ async def _change(
     after = await with_manager(tx, before, after)
     if not differences(before, after):
         return Changed(employee=before.seen_from_outside(), changed=False), None
-    # A deactivation must not make a guarded account Entra's: it could be brought back under another's link key (A24).
-    after = revisions.next_version(after, tx.now) if is_guarded(before) else revisions.governed_by_entra(after, tx.now)
+    after = revisions.written_by_entra(before, after, tx.now)
     kind = _kind_of_change(before, after)
     await writing.update(tx, kind, before, after)
     return Changed(employee=after.seen_from_outside(), changed=True), kind
