@@ -29,6 +29,7 @@ from tests.support.clock import SettableClock
 from tests.support.firm import Firm, anna, uuid_of
 
 OBJECT_ID = "5a0d1f0e-4d0f-4c3d-9f43-2f4d8b5f0a11"
+OTHER_OBJECT_ID = "6b0d1f0e-4d0f-4c3d-9f43-2f4d8b5f0b22"
 
 
 async def refused(attempt: Awaitable[object]) -> DomainError:
@@ -484,6 +485,34 @@ async def test_a_deactivation_does_not_hand_over_a_setup_admin(firm: Firm) -> No
         assert (await refused(attempt)).code is ErrorCode.needs_confirmation
     row = await firm.row(found)
     assert (row["source"], row["state"], row["entra_object_id"]) == ("csv", "suspended", None)
+
+
+async def test_a_patch_does_not_tie_who_has_signed_in_to_another_object(firm: Firm) -> None:
+    """A24: already linked people need confirmation, by the lookup and PATCH of a cycle as by a create."""
+    await firm.imported(entra_object_id=uuid.UUID(OBJECT_ID))
+    found = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    takeover = {"external_id": OTHER_OBJECT_ID, "title": "x"}
+    assert (await refused(firm.change(found, **takeover))).code is ErrorCode.needs_confirmation
+    assert await findings(firm) == {"adoption_waits": found.id}
+    await firm.change(found, active=False)
+    assert (await refused(firm.change(found, active=True, **takeover))).code is ErrorCode.needs_confirmation
+    row = await firm.row(found)
+    assert (row["source"], row["state"], str(row["entra_object_id"])) == ("csv", "suspended", OBJECT_ID)
+    await setup.confirm_adoption(firm.database, people.ConfirmAdoption(session=await firm.admin(), person=found.id))
+    await firm.change(found, active=True, **takeover)
+    row = await firm.row(found)
+    assert (row["source"], row["state"], str(row["entra_object_id"])) == ("entra", "active", OTHER_OBJECT_ID)
+
+
+@pytest.mark.parametrize("external_id", [OBJECT_ID, "nickname"])
+async def test_who_has_signed_in_is_adopted_by_a_patch_that_ties_him_to_nobody_else(
+    firm: Firm, external_id: str
+) -> None:
+    await firm.imported(entra_object_id=uuid.UUID(OBJECT_ID))
+    found = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    await firm.change(found, external_id=external_id)
+    row = await firm.row(found)
+    assert (row["source"], str(row["entra_object_id"])) == ("entra", OBJECT_ID)
 
 
 @pytest.mark.parametrize("how", ["removed", "ended by hand", "taken over all the same"])
