@@ -24,7 +24,7 @@ from directory.worklist.operations import work_list
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
 from shared.schemas import people
-from shared.schemas.employee import Employee, NoteMapping, ProvisionEmployee
+from shared.schemas.employee import Employee, EmployeeChanges, NoteMapping, ProvisionEmployee
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, anna, uuid_of
 
@@ -267,6 +267,26 @@ async def test_a_released_attribute_keeps_its_value_and_is_hrs(firm: Firm) -> No
     assert (await refused(edit(firm, employee.id, title="Chef"))).code is ErrorCode.not_allowed
     event = (await firm.history(employee))[1]
     assert event["changes"] == {"owners": {"before": {"manager_ref": "entra"}, "after": {"manager_ref": "hr"}}}
+
+
+async def test_a_put_clears_what_is_entras_and_nothing_that_hr_or_an_import_knows(firm: Firm) -> None:
+    """S25, S33: "CSV-only fields survive", "no SCIM traffic changes that field"."""
+    await firm.create(login="boss@firma.dk")
+    await firm.import_csv(
+        "login_name,email,given_name,family_name,employee_number,mobile,manager_login_name\n"
+        "anna@firma.dk,anna@firma.dk,Ann,Holm,0042,12,boss@firma.dk\n"
+    )
+    found = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    await firm.change(found, title="Kok", work_phone="34")
+    await edit(firm, found.id, country="Danmark", policy="A")
+    names = {"login_name": "anna@firma.dk", "email": "anna@firma.dk", "given_name": "Anna", "family_name": "Holm"}
+    nothing = dict.fromkeys(set(EmployeeChanges.__struct_fields__) - {*names, "active"})
+    assert (await firm.replace(found, **names, **nothing)).changed
+    row = await firm.row(found)
+    assert (row["title"], row["work_phone"], row["given_name"]) == (None, None, "Anna")
+    assert (row["employee_number"], row["mobile_phone"], row["country"]) == ("0042", "12", "Danmark")
+    assert (row["manager_ref"], row["manager_id"] is not None, row["policy"]) == ("boss@firma.dk", True, "A")
+    assert not (await firm.replace(found, **names, **nothing)).changed, "said again it writes nothing"
 
 
 async def test_releasing_leaves_alone_whoever_has_departed(firm: Firm) -> None:

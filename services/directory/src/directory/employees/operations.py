@@ -143,7 +143,7 @@ async def _change_employee(database: Database, request: ChangeEmployee, changes:
     async def attempt() -> tuple[Changed, EventKind | None]:
         async with provisioning(database, request.credential) as tx:
             check_values(changes)
-            done = await _change(tx, _id(request.employee_id), changes)
+            done = await _change(tx, _id(request.employee_id), changes, replaces=request.replaces)
         return kept(done)
 
     changed, kind = await writing.repeated(attempt)
@@ -232,7 +232,7 @@ async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None | DomainError:
 
 
 async def _change(
-    tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges
+    tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges, *, replaces: bool
 ) -> tuple[Changed, EventKind | None] | DomainError:
     names = [_sent(changes.login_name), _sent(changes.external_id)]
     gates = approvers.gates(tx.company_id, names, [_sent(changes.manager_ref)])
@@ -240,6 +240,8 @@ async def _change(
     before = await store.lock(tx, employee_id, gates)
     if before is None:
         raise not_found()
+    if replaces:
+        changes = revisions.replacing(before, changes)
     if changes != revisions.DEACTIVATION and must_be_confirmed(before, _sent(changes.external_id)):
         return await _parked(tx, before, before.login_name or "")
     if before.state == "active" and changes.active is True:
