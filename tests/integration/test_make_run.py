@@ -1,33 +1,60 @@
 """`make run` as a process: ready, quiet when told to stop, and gone."""
 
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 
 
+FIRST, LAST, STEP = 10240, 31744, 36
+"""Below the ports that a kernel gives to outgoing connections; and so far apart that no copy's ops ports, a thousand above,
+are another copy's."""
+
+_claimed: list[IO[str]] = []
+"""Held open, and so locked, until this process ends."""
+
+
 def free_base() -> int:
-    """A PORT_BASE whose ports are free: base to base + 10, and a thousand above."""
-    for base in range(21000 + os.getpid() % 500 * 40, 60000, 40):
-        try:
-            for port in (base, base + 1, base + 2, base + 10, base + 1000, base + 1001, base + 1002):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
+    """A PORT_BASE whose ports are free, and that no other call and no other suite on this machine is given meanwhile."""
+    bases = range(FIRST, LAST, STEP)
+    start = os.getpid() * 7 % len(bases)
+    for base in (*bases[start:], *bases[:start]):
+        if _claim(base) and all(map(_is_free, (*(base + n for n in (0, 1, 2, 10)), *range(base + 1000, base + 1003)))):
+            return base
     raise AssertionError("no free ports")
+
+
+def _claim(base: int) -> bool:
+    try:
+        file = (Path(tempfile.gettempdir()) / f"idgw-ports-{base}").open("a")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    _claimed.append(file)
+    return True
+
+
+def _is_free(port: int) -> bool:
+    try:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 class Run:
@@ -100,6 +127,26 @@ def get(url: str) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+def test_no_two_copies_are_given_the_same_ports() -> None:
+    ask = "from tests.integration.test_make_run import free_base; print(free_base(), flush=True); input()"
+    with ExitStack() as stack:
+        others = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", ask], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for _ in range(2)
+        ]
+        bases = [int(other.stdout.readline()) for other in others if other.stdout is not None]
+        bases += [free_base(), free_base()]
+        for other in others:
+            other.communicate("\n")
+    used = [base + offset for base in bases for offset in (0, 1, 2, 10, 20, 1000, 1001, 1002)]
+    assert len(bases) == 4
+    assert len(set(used)) == len(used)
 
 
 def test_an_empty_suite_is_ready_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -205,7 +252,7 @@ def test_a_server_of_ones_own_is_used_and_two_copies_stand_side_by_side(tmp_path
     own = asyncio.run(make())
     with (
         running(tmp_path / "one", DEMO="0", DATABASE_URL=own) as first,
-        running(tmp_path / "two", base=free_base() + 40, DEMO="0") as second,
+        running(tmp_path / "two", DEMO="0") as second,
     ):
         first.wait_until_ready()
         second.wait_until_ready()
