@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -182,10 +183,14 @@ def test_the_demo_is_provisioned_kept_and_started_again(tmp_path: Path) -> None:
         assert len({app["group_id"] for app in listed}) == len({app["certificates"][0] for app in listed}) == 2
         assert all(len(app["assigned"]) >= 12 for app in listed), "a dozen people each"
         assert run.output.count("employee_created") == 23, "all but the one whose account is blocked"
+        first = what_is_shown(run)
+        assert first["events"][0]["kind"] == "company.created"
+        assert first["head"] == first["events"][-1]["sequence"]
         assert run.end(signal.SIGTERM) == 0
     with running(folder, base=base) as run:
         run.wait_until_ready()
         assert "employee_created" not in run.output, "the data was kept"
+        assert what_is_shown(run) == first, "nothing is done again, and the credential is the same"
         # Killed without warning: nothing may survive.
         run.process.kill()
         run.process.communicate()
@@ -193,6 +198,24 @@ def test_the_demo_is_provisioned_kept_and_started_again(tmp_path: Path) -> None:
         while run.family() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert run.family() == []
+
+
+def what_is_shown(run: Run) -> Any:
+    """Follows the welcome: its `directory` command, and its curl as far as the end of the feed."""
+    approvers = re.search(r"LOCAL_DIR=(\S+) \.venv/bin/directory (company approvers \S+ \S+)", run.output)
+    assert approvers is not None
+    told = subprocess.run(
+        [Path(sys.executable).parent / "directory", *approvers[2].split()],
+        env={**os.environ, "LOCAL_DIR": approvers[1]},
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "Peter O'Connor" in told
+    assert "Morten Dahl" in told, "the approver of her department"
+    curl = re.search(r"curl -s -H '(Authorization): ([^']+)' '([^']+)&limit=5'", run.output)
+    assert curl is not None
+    with urllib.request.urlopen(urllib.request.Request(curl[3], headers={curl[1]: curl[2]}), timeout=10) as answer:
+        return json.load(answer)
 
 
 def test_a_taken_port_is_one_sentence_before_anything_starts(tmp_path: Path) -> None:
