@@ -1,6 +1,7 @@
 """`make run` as a process: ready, quiet when told to stop, and gone."""
 
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -21,7 +22,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-FIRST, LAST, STEP = 10240, 31744, 36
+BASES = range(10240, 31744, 36)
 """Below the ports that a kernel gives to outgoing connections; and so far apart that no copy's ops ports, a thousand above,
 are another copy's."""
 
@@ -31,9 +32,8 @@ _claimed: list[IO[str]] = []
 
 def free_base() -> int:
     """A PORT_BASE whose ports are free, and that no other call and no other suite on this machine is given meanwhile."""
-    bases = range(FIRST, LAST, STEP)
-    start = os.getpid() * 7 % len(bases)
-    for base in (*bases[start:], *bases[:start]):
+    start = os.getpid() * 7 % len(BASES)
+    for base in itertools.chain(BASES[start:], BASES[:start]):
         if _claim(base) and all(map(_is_free, (*(base + n for n in (0, 1, 2, 10)), *range(base + 1000, base + 1003)))):
             return base
     raise AssertionError("no free ports")

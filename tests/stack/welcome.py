@@ -38,7 +38,7 @@ def _steps(options: Options, company: DemoCompany) -> list[str]:
     if company.credential:
         feed = f"{options.url('directory')}/v1/companies/{company.company}/events?after=0&limit=5"
         steps += [
-            "  4. In another terminal, as HR: who approves for her and why, what is left to do, what else there is.",
+            "  4. In another terminal, as HR: who approves for somebody and why, what is left to do, what else there is.",
             f"     {command} approvers {company.company} {furnishing.IMPORTED}",
             f"     {command} work-list {company.company}",
             f"     {command} --help",
