@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
 import re
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -273,6 +275,27 @@ async def test_a_finding_is_told_with_what_it_means(operator: Operator, capsys: 
     assert "A country whose spelling is not known" in told
     await operator.run("company", "work-list", operator.company)
     assert "anna Holm: policy, date of employment, payroll number" in capsys.readouterr().out
+
+
+async def test_a_reader_that_stops_reading_gets_no_traceback(operator: Operator) -> None:
+    await operator.apply(operator.manifest())
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = str(Path(sys.executable).parent / "directory")
+    process = await asyncio.create_subprocess_exec(
+        program, "company", "show", operator.company, stdout=writing, stderr=asyncio.subprocess.PIPE
+    )
+    os.close(writing)
+    _, complaint = await process.communicate()
+    assert (process.returncode, complaint) == (0, b"")
+
+
+async def test_a_date_that_is_none_is_told_with_an_example(
+    operator: Operator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await operator.apply(operator.manifest())
+    assert await operator.run("company", "edit", operator.company, "a@x.dk", "--set", "hired_on=2019-9-1") == 1
+    assert "hired_on wants a date such as 2026-12-31, not '2019-9-1'" in capsys.readouterr().err
 
 
 async def test_a_database_that_is_not_there_is_a_sentence(

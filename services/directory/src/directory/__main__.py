@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -70,8 +71,17 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return _refused(f"The database cannot be used: {str(error) or type(error).__name__}", as_json, [])
     if answer:  # empty: the command has written its answer itself
-        print(_json(answer) if as_json else told(answer))
+        _print(_json(answer) if as_json else told(answer))
     return 0
+
+
+def _print(text: str) -> None:
+    """A reader that has seen enough (`| head`) is no fault: what was to be done is done."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _json(answer: object) -> str:

@@ -106,13 +106,20 @@ async def _edit(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
         name, equals, value = pair.partition("=")
         if not equals:
             raise DomainError(ErrorCode.invalid_request, f"--set wants NAME=VALUE; came {pair[:80]!r}.")
-        values[name] = value or None
+        values[name] = (_hire_date(value) if name == "hired_on" else value) if value else None
     try:
         edits = msgspec.convert(values, EmployeeEdits)
     except msgspec.ValidationError as error:
         known = ", ".join(EmployeeEdits.__struct_fields__)
         raise DomainError(ErrorCode.invalid_request, f"{error}. HR can set {known}.") from None
     return await hr.edit_employee(tx, parsed.person, edits)
+
+
+def _hire_date(text: str) -> date:
+    try:
+        return _date(text)
+    except argparse.ArgumentTypeError as error:
+        raise DomainError(ErrorCode.invalid_value, f"hired_on wants {error}.", field="hired_on") from None
 
 
 async def _block(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
