@@ -184,7 +184,9 @@ def _told_findings(answer: Answer) -> str:
     lines = []
     for one in answer["findings"]:
         about = one["employee_id"] if one["employee_id"] and one["employee_id"] != one["subject"] else None
-        seen = f"since {str(one['opened_at'])[:10]}" + (f", {one['times']} times" if one["times"] > 1 else "")
+        people = one["details"].get("people")
+        often = f", {people} people" if people else f", {one['times']} times" if one["times"] > 1 else ""
+        seen = f"since {str(one['opened_at'])[:10]}{often}"
         lines.append(f"{one['kind']}: {one['subject']}{f', {about}' if about else ''} ({seen})")
         lines.append(f"  {FindingKind[one['kind']].meaning}.")
     return "\n".join(lines)
