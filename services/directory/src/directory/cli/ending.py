@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The subcommands of this module."""
-    command = json_command(subcommands, "export", "everything a company has, as JSON Lines")
+    command = json_command(subcommands, "export", "everything it has, as JSON Lines")
     command.add_argument("company")
     command.add_argument(
         "-o",
@@ -34,7 +34,7 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="a new file, for its owner alone; - writes to standard output",
     )
     command.set_defaults(do=_export, told=text.exported)
-    command = json_command(subcommands, "delete", "close a company at once, and delete it after a time of grace")
+    command = json_command(subcommands, "delete", "close it at once, and delete it after a grace of 30 days")
     command.add_argument("company")
     command.add_argument(
         "--grace-days", type=_grace_days, default=30, metavar="DAYS", help="until it is deleted for good (30)"
@@ -43,10 +43,10 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--now", action="store_true", help="delete a closed company without waiting for the grace")
     command.add_argument("--without-export", action="store_true", help="with --now: although nobody has exported it")
     command.set_defaults(do=_delete, told=text.closed_or_deleted)
-    command = json_command(subcommands, "restore", "open a closed company again, within the time of grace")
+    command = json_command(subcommands, "restore", "open it again within the grace")
     command.add_argument("company")
     command.set_defaults(do=_restore, told=lambda answer: f"{answer['company']} is open again, as it was.")
-    command = json_command(subcommands, "ended", "companies that were deleted, with what was deleted of each")
+    command = json_command(subcommands, "ended", "receipts of the companies that were deleted")
     command.set_defaults(do=_ended, told=text.ended)
 
 
