@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import asyncpg
 from opentelemetry.trace import SpanKind
 
+from directory.places import Places
 from shared.clock import Clock
 from shared.errors import DomainError, ErrorCode
 from shared.ids import CompanyId
@@ -239,9 +240,11 @@ class CompanyScope:
         everything as it is at the beginning.
 
         Raises:
-            DomainError: `unauthorized` or `not_found` when the credential or name is nobody's.
+            DomainError: `unauthorized` or `not_found` when the credential or name is nobody's; `unavailable` as `connection`
+                does, and when too many transactions entered by the same credential, name or id are under way.
         """
         async with (
+            self._database.places.place((self._door.name, self._keys[0])),
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read" if snapshot else None, readonly=snapshot),
         ):
@@ -300,6 +303,8 @@ class Database:
         self._min_size = min_size
         self._max_size = max_size
         self._command_timeout_s = command_timeout_s
+        # A company may be entered in three ways at once (token, name, session) that wait for the same lock.
+        self.places = Places(max(2, max_size // 3))
         self.clock = clock
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
