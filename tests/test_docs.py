@@ -12,6 +12,7 @@ import pytest
 
 from directory.__main__ import main
 from directory.cli.overview import GROUPS
+from scripts import requirements
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -37,6 +38,13 @@ def test_files_named_in_code_marks_exist(page: Path) -> None:
         r"`((?:tests|docs|scripts|services|shared|charts|benchmarks)/[\w./-]+\.\w+)`", page.read_text(encoding="utf-8")
     ):
         assert (ROOT / named).exists(), named
+
+
+@pytest.mark.parametrize("number", [*range(31, 60), *range(65, 73)])
+def test_each_promise_about_people_and_companies_is_shown_by_a_test(number: int) -> None:
+    assert requirements.tests_by_requirement().get(f"S{number}"), (
+        "name the promise in the docstring of the test that shows it"
+    )
 
 
 def test_no_lock_or_script_holds_an_address() -> None:

@@ -275,6 +275,18 @@ async def test_a_release_does_what_was_held_in_the_name_of_whoever_released_it(f
     assert (await firm.kinds(people[5]))[-1] == "employee.departed"
 
 
+async def test_a_released_deactivation_does_not_hand_over_a_setup_admin(firm: Firm) -> None:
+    """A24: no deactivation of Entra's makes his account Entra's."""
+    people = await staff(firm, 3, people=2, percent=1)
+    await firm.imported(roles=["setup_admin"])
+    admin = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    assert await asked(firm, *people[:2], admin) == ["changed", "changed", "held"]
+    assert await release(firm) == (1, 1)
+    row = await firm.row(admin)
+    assert (row["state"], row["source"]) == ("suspended", "csv")
+    assert await outcome(firm.change(admin, active=True, title="Kok")) == "needs_confirmation"
+
+
 async def test_for_an_hour_after_a_release_nothing_is_held_and_then_counting_begins_anew(
     firm: Firm, clock: SettableClock
 ) -> None:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import UNSET
 
+from directory import metrics
 from directory.api.people import view as shown_to_application
 from directory.database import Database
 from directory.employees import hr, setup
@@ -23,11 +24,12 @@ from directory.worklist.operations import work_list
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
 from shared.schemas import people
-from shared.schemas.employee import Employee, NoteMapping, ProvisionEmployee
+from shared.schemas.employee import Employee, EmployeeChanges, NoteMapping, ProvisionEmployee
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, anna, uuid_of
 
 OBJECT_ID = "5a0d1f0e-4d0f-4c3d-9f43-2f4d8b5f0a11"
+OTHER_OBJECT_ID = "6b0d1f0e-4d0f-4c3d-9f43-2f4d8b5f0b22"
 
 
 async def refused(attempt: Awaitable[object]) -> DomainError:
@@ -267,6 +269,26 @@ async def test_a_released_attribute_keeps_its_value_and_is_hrs(firm: Firm) -> No
     assert event["changes"] == {"owners": {"before": {"manager_ref": "entra"}, "after": {"manager_ref": "hr"}}}
 
 
+async def test_a_put_clears_what_is_entras_and_nothing_that_hr_or_an_import_knows(firm: Firm) -> None:
+    """S25, S33: "CSV-only fields survive", "no SCIM traffic changes that field"."""
+    await firm.create(login="boss@firma.dk")
+    await firm.import_csv(
+        "login_name,email,given_name,family_name,employee_number,mobile,manager_login_name\n"
+        "anna@firma.dk,anna@firma.dk,Ann,Holm,0042,12,boss@firma.dk\n"
+    )
+    found = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    await firm.change(found, title="Kok", work_phone="34")
+    await edit(firm, found.id, country="Danmark", policy="A")
+    names = {"login_name": "anna@firma.dk", "email": "anna@firma.dk", "given_name": "Anna", "family_name": "Holm"}
+    nothing = dict.fromkeys(set(EmployeeChanges.__struct_fields__) - {*names, "active"})
+    assert (await firm.replace(found, **names, **nothing)).changed
+    row = await firm.row(found)
+    assert (row["title"], row["work_phone"], row["given_name"]) == (None, None, "Anna")
+    assert (row["employee_number"], row["mobile_phone"], row["country"]) == ("0042", "12", "Danmark")
+    assert (row["manager_ref"], row["manager_id"] is not None, row["policy"]) == ("boss@firma.dk", True, "A")
+    assert not (await firm.replace(found, **names, **nothing)).changed, "said again it writes nothing"
+
+
 async def test_releasing_leaves_alone_whoever_has_departed(firm: Firm) -> None:
     """What is left of him cannot be changed, and nothing is told of him."""
     gone = await firm.create(title="Kok")
@@ -392,11 +414,13 @@ async def test_a_country_sets_the_calendar_group_and_an_unknown_one_is_reported(
 async def test_a_missing_mandatory_attribute_is_a_finding_until_it_comes_again(firm: Firm) -> None:
     """S24: existing values stay."""
     first = await firm.create()
+    counted = metrics.FINDINGS.labels("mapping_broken")._value.get()
     for _ in range(2):
         await note_mapping(firm.database, NoteMapping(credential=firm.credential, missing=["given_name", "email"]))
     async with firm.operator() as tx:
         found = {(one.kind, one.subject): one.times for one in await open_findings(tx)}
     assert found == {("mapping_broken", "given_name"): 2, ("mapping_broken", "email"): 2}
+    assert metrics.FINDINGS.labels("mapping_broken")._value.get() == counted + 4
     assert (await firm.get(first)).given_name == "Anna"
     await firm.imported("csv@firma.dk")
     assert len(await findings(firm)) == 1, "an import says nothing of Entra's mapping"
@@ -481,6 +505,34 @@ async def test_a_deactivation_does_not_hand_over_a_setup_admin(firm: Firm) -> No
         assert (await refused(attempt)).code is ErrorCode.needs_confirmation
     row = await firm.row(found)
     assert (row["source"], row["state"], row["entra_object_id"]) == ("csv", "suspended", None)
+
+
+async def test_a_patch_does_not_tie_who_has_signed_in_to_another_object(firm: Firm) -> None:
+    """A24: already linked people need confirmation, by the lookup and PATCH of a cycle as by a create."""
+    await firm.imported(entra_object_id=uuid.UUID(OBJECT_ID))
+    found = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    takeover = {"external_id": OTHER_OBJECT_ID, "title": "x"}
+    assert (await refused(firm.change(found, **takeover))).code is ErrorCode.needs_confirmation
+    assert await findings(firm) == {"adoption_waits": found.id}
+    await firm.change(found, active=False)
+    assert (await refused(firm.change(found, active=True, **takeover))).code is ErrorCode.needs_confirmation
+    row = await firm.row(found)
+    assert (row["source"], row["state"], str(row["entra_object_id"])) == ("csv", "suspended", OBJECT_ID)
+    await setup.confirm_adoption(firm.database, people.ConfirmAdoption(session=await firm.admin(), person=found.id))
+    await firm.change(found, active=True, **takeover)
+    row = await firm.row(found)
+    assert (row["source"], row["state"], str(row["entra_object_id"])) == ("entra", "active", OTHER_OBJECT_ID)
+
+
+@pytest.mark.parametrize("external_id", [OBJECT_ID, "nickname"])
+async def test_who_has_signed_in_is_adopted_by_a_patch_that_ties_him_to_nobody_else(
+    firm: Firm, external_id: str
+) -> None:
+    await firm.imported(entra_object_id=uuid.UUID(OBJECT_ID))
+    found = (await firm.find(login_name="anna@firma.dk")).employees[0]
+    await firm.change(found, external_id=external_id)
+    row = await firm.row(found)
+    assert (row["source"], str(row["entra_object_id"])) == ("entra", OBJECT_ID)
 
 
 @pytest.mark.parametrize("how", ["removed", "ended by hand", "taken over all the same"])
@@ -614,6 +666,7 @@ async def items(firm: Firm) -> dict[str, dict[str, bool]]:
 
 
 async def test_a_joiner_is_on_the_list_until_hr_has_done_its_part(firm: Firm) -> None:
+    """S10."""
     employee = await firm.create()
     assert await items(firm) == {employee.id: {"policy": False, "date_of_employment": False, "payroll_number": False}}
     await edit(firm, employee.id, policy="A", employee_number="17")
@@ -624,6 +677,7 @@ async def test_a_joiner_is_on_the_list_until_hr_has_done_its_part(firm: Firm) ->
 
 @pytest.mark.parametrize("how", ["suspended", "departed", "by hand"])
 async def test_a_leaver_is_on_the_list_until_his_reports_and_registrations_are_dealt_with(firm: Firm, how: str) -> None:
+    """S10."""
     await firm.as_owner("update companies set erase_after_months = 24")
     boss, other = await firm.create(login="boss@firma.dk"), await firm.create(login="other@firma.dk")
     report = await firm.create(manager_ref=boss.id)

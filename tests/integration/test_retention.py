@@ -246,6 +246,23 @@ async def test_a_company_without_a_rule_erases_nobody(firm: Firm, owner: Databas
     assert await erase(owner, firm) == 0
 
 
+@pytest.mark.parametrize("nickname", ["emp", "ab", "mapping", "dmi", "%", "a.*", "(", "Å["])
+async def test_a_nickname_that_stands_in_somebody_elses_finding_does_not_take_it_along(
+    firm: Firm, owner: Database, nickname: str
+) -> None:
+    """Entra's usual `externalId` is a mail nickname, and may be as short as anything."""
+    anna = await firm.create(external_id=nickname)
+    admin = f"emp_{'ab' * 16}"
+    async with firm.operator() as tx:
+        await raise_finding(tx, FindingKind.adoption_waits, admin)
+        await raise_finding(tx, FindingKind.mapping_broken, "email", details={"of": f"'{nickname.upper()}', too"})
+    await left(firm, anna)
+    await keeps(firm, 60)
+    assert await erase(owner, firm) == 1
+    rows = await firm.as_owner("select subject from findings")
+    assert [row["subject"] for row in rows] == [admin]
+
+
 async def test_somebody_who_is_back_or_whose_return_waits_for_hr_is_kept(firm: Firm, owner: Database) -> None:
     await keeps(firm, 1)
     back, asked = await firm.create(login="back@firma.dk"), await firm.create(login="asked@firma.dk")

@@ -216,6 +216,7 @@ async def test_the_furnished_companies_have_a_row_in_every_table(
 
 
 async def test_a_select_without_where_sees_one_company(app: asyncpg.Connection, here: Firm, there: Firm) -> None:
+    """S74: the database refuses it without the application."""
     for table in await tables(app):
         for firm in (here, there):
             expected = await own_rows(firm, table)

@@ -9,7 +9,7 @@ import pytest
 
 from directory.__main__ import main
 from tests.entra.people import Person
-from tests.support.company import Company
+from tests.support.company import Company, create_body
 
 HEADER = "Brugernavn;E-mail;Fornavn;Efternavn;Jobtitel;Afdeling;Land;Lønnummer;Ansættelsesdato;Politik"
 
@@ -42,12 +42,12 @@ def operators_database(company: Company, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.usefixtures("operators_database")
-@pytest.mark.parametrize("way", ["create", "cycle"])
+@pytest.mark.parametrize("way", ["create", "cycle", "put"])
 async def test_entra_takes_over_an_imported_person_and_what_only_the_file_knew_survives(
     company: Company, tmp_path: Path, way: str
 ) -> None:
     """S33: "still one employee, same id, Entra values win, CSV-only fields (payroll number, hire date, policy) survive":
-    by a POST that knows nothing of him, and by the probe and PATCH of a provisioning cycle."""
+    by a POST that knows nothing of him, by the probe and PATCH of a provisioning cycle, and by a PUT that mentions none of it."""
     anna = company.hire("anna", surname="Holm", job_title="Økonomichef", department="Økonomi")
     before = await imported(company, anna, tmp_path)
     assert (before["source"], before["title"], before["calendar_group"]) == ("csv", "Elev", "DK")
@@ -55,6 +55,11 @@ async def test_entra_takes_over_an_imported_person_and_what_only_the_file_knew_s
     if way == "create":
         await company.provision(anna)
     await company.cycle()
+    if way == "put":
+        employee_id = f"emp_{before['employee_id'].hex}"
+        enterprise = {"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": anna.department}}
+        body = create_body(anna, title=anna.job_title, **enterprise)
+        assert (await company.scim.put(f"/Users/{employee_id}", body)).status == 200
 
     after = await row(company)
     assert after["employee_id"] == before["employee_id"]

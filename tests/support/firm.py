@@ -121,6 +121,13 @@ class Firm:
         )
         return await operations.change_employee(self.database, request)
 
+    async def replace(self, employee: Employee, **values: Any) -> Changed:
+        """As a PUT does, which says null of all that it does not mention."""
+        request = ChangeEmployee(
+            credential=self.credential, employee_id=employee.id, changes=EmployeeChanges(**values), replaces=True
+        )
+        return await operations.change_employee(self.database, request)
+
     async def remove(self, employee: Employee) -> None:
         await operations.remove_employee(
             self.database, RemoveEmployee(credential=self.credential, employee_id=employee.id)

@@ -48,6 +48,7 @@ _BY_CHANCE = re.compile(
 @dataclass
 class Scene:
     firm: Firm
+    owner: Database
     reader: asyncpg.Connection
     tenant_id: str
     people: dict[str, Employee] = field(default_factory=dict)
@@ -105,8 +106,9 @@ class Scene:
         assert [row["sequence"] for row in told] == list(range(1, len(told) + 1))
         places = Counter[object]()
         for row in told:
-            places[row["employee_id"]] += 1
-            row["sequence"] = places[row["employee_id"]]
+            about = row["employee_id"] or str(row["kind"]).partition(".")[0]
+            places[about] += 1
+            row["sequence"] = places[about]
         old = {UUID(one.id.removeprefix("emp_")) for one in self.people.values()}
         for table, row in rows:
             if table == "public.employees" and UUID(row["employee_id"]) not in old:
@@ -127,7 +129,7 @@ def _text(row: dict[str, object]) -> str:
     ).decode()
 
 
-async def set_up(database: Database, urls: Urls, reader: asyncpg.Connection) -> Scene:
+async def set_up(database: Database, owner: Database, urls: Urls, reader: asyncpg.Connection) -> Scene:
     firm = await Firm.founded(database, urls)
     tenant_id = str(await reader.fetchval("select tenant_id from connections where company_id = $1", firm.company_id))
     await reader.execute(
@@ -138,7 +140,7 @@ async def set_up(database: Database, urls: Urls, reader: asyncpg.Connection) -> 
         NOON,
     )
     await reader.execute("update companies set rehire_ask_after_days = 90 where company_id = $1", firm.company_id)
-    scene = Scene(firm, reader, tenant_id)
+    scene = Scene(firm, owner, reader, tenant_id)
     await _insert_admin(scene)
     return scene
 

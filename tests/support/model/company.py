@@ -82,12 +82,14 @@ class Company:
 
     def change(self, turn: Turn, kind: str, before: Person, after: Person) -> Person:
         """Raises Refused where another present person has one of the names."""
-        for code, name in TAKEN:
+        for code, name in TAKEN if after.present else ():
             if any(
                 name(after) is not None and name(other) == name(after) for other in self.present if other is not before
             ):
                 raise Refused(code)
         after = self.put(turn, before, after)
+        if after.source == "entra":
+            self.findings.pop(("adoption_waits", after.text), None)
         self._settle(turn, kind, before, after)
         return after
 

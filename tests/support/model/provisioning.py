@@ -48,7 +48,9 @@ def change(
 def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) -> tuple[Person, bool]:
     check(changes)
     before = _present(company, employee_id)
-    if guarded(before) and changes != {"active": False}:
+    alone = changes == {"active": False}
+    link = object_id(changes.get("external_id"))
+    if not alone and (guarded(before) or (_tied(before) and link not in {None, before.entra_object_id})):
         company.raise_finding(turn, "adoption_waits", before.text, before)
         raise Refused("needs_confirmation")
     sent = {name: value for name, value in changes.items() if name != "active"}
@@ -60,7 +62,7 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     after = company.linked(before, after)
     if same(before, after):
         return before, False
-    if not guarded(before):
+    if not (alone and (guarded(before) or _tied(before))):
         after = replace(after, source="entra")
     return company.change(turn, _kind(before, after), before, after), True
 
@@ -140,6 +142,11 @@ def _park(company: Company, turn: Turn, meant: Person) -> None:
 def guarded(person: Person) -> bool:
     """A24: a Setup admin's account is not taken over by an address alone."""
     return person.source != "entra" and "setup_admin" in person.roles and person.adoption_confirmed_at is None
+
+
+def _tied(person: Person) -> bool:
+    """A24: nor is that of somebody who has signed in tied to another object."""
+    return person.source != "entra" and person.entra_object_id is not None and person.adoption_confirmed_at is None
 
 
 def _created(turn: Turn, new: Values, new_id: UUID) -> Person:

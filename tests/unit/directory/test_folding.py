@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
 from directory.api.openapi import openapi_document
-from directory.employees.record import EmployeeRecord, differences, owned
+from directory.employees.record import OWNED, OWNER_OF_SOURCE, EmployeeRecord, differences, owned
 from directory.events.catalogue import EventKind
 from directory.events.fields import COUNTING, EMPLOYEE, SHAPES, TYPES, tells
 from directory.events.folding import fold
@@ -33,7 +33,9 @@ def event(kind: str, changes: dict[str, Any], *, hours: int = 0, forgotten: bool
 
 
 def created(**values: Any) -> HistoryEvent:
-    record = owned(employee(employee_id=ANNA, **values), "entra", values, NOW)
+    record = employee(employee_id=ANNA, **values)
+    has = [name for name in OWNED if getattr(record, name) is not None]
+    record = owned(record, OWNER_OF_SOURCE[record.source], has, NOW)
     return event("employee.created", differences(None, record))
 
 

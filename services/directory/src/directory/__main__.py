@@ -36,6 +36,9 @@ from shared.telemetry.logs import configure_logs
 
 Answer = dict[str, Any]
 
+FILES = frozenset({"file", "output", "emails"})
+"""Arguments that name a file."""
+
 COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, move)
 """Each adds its subcommands of `directory company`."""
 
@@ -51,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     """The console script; returns the exit status."""
     parsed = _parser().parse_args(arguments)
     as_json = getattr(parsed, "json", False)
+    if (unreadable := _unreadable(parsed)) is not None:
+        return _refused(f"{unreadable} holds bytes that are no UTF-8; nothing was done.", as_json, [])
     try:
         if parsed.command == "serve":
             return _serve()
@@ -84,11 +89,30 @@ def _print(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _unreadable(parsed: argparse.Namespace) -> str | None:
+    """An argument that cannot be looked for or stored anywhere; a file may have any name."""
+    for name, given in vars(parsed).items():
+        if name not in FILES and any(not _is_text(one) for one in (given if isinstance(given, list) else [given])):
+            return name.replace("_", "-")
+    return None
+
+
+def _is_text(given: object) -> bool:
+    return not isinstance(given, str) or _shown(given) == given
+
+
+def _shown(text: str) -> str:
+    """As it can be written to a terminal and into JSON, whatever a file's name holds."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _json(answer: object) -> str:
     return msgspec.json.format(msgspec.json.encode(answer), indent=2).decode()
 
 
 def _refused(sentence: str, as_json: bool, problems: list[dict[str, str]], answer: Answer | None = None) -> int:
+    sentence = _shown(sentence)
+    problems = [{name: _shown(text) for name, text in problem.items()} for problem in problems]
     if as_json:
         print(_json({"error": {"message": sentence, "problems": problems}, **(answer or {})}))
     print(sentence, file=sys.stderr)

@@ -47,6 +47,11 @@ IMPORT_SECONDS = Histogram(
     "CSV imports from the first byte read to the commit",
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
 )
+FINDINGS = Counter(
+    "directory_findings_total",
+    "Findings opened or seen again: what somebody in a company ought to look at, by kind",
+    ["kind"],
+)
 HELD_CHANGES = Counter(
     "directory_held_changes_total",
     "Deactivations at the mass-change brake: held; asked_again while held or refused; withdrawn by Entra; released, refused by "
@@ -56,5 +61,9 @@ HELD_CHANGES = Counter(
 RETIRED_SOURCE_CALLS = Counter(
     "directory_retired_source_calls_total",
     "Provisioning calls with a token of a tenant that the company has left; they change nothing (S70)",
+)
+PLACES_REFUSED = Counter(
+    "directory_places_refused_total",
+    "Requests answered 503 because too many of the same company were waiting for each other already",
 )
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

@@ -126,7 +126,7 @@ class Users:
         async with self._noting_what_is_missing(credential):
             replacement = read_replacement(body, employee_id)
         done = await self._directory.change_employee(
-            ChangeEmployee(credential=credential, employee_id=employee_id, changes=replacement.changes)
+            ChangeEmployee(credential=credential, employee_id=employee_id, changes=replacement.changes, replaces=True)
         )
         self._note("employee_changed", request, done.employee, replacement.ignored, changed=done.changed)
         return self._changed(done, replacement.changes, credential, projection, is_patch=False)

@@ -154,6 +154,8 @@ class ChangeEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     credential: ScimCredential
     employee_id: str
     changes: EmployeeChanges
+    replaces: bool = False
+    """The changes mention everything there is: null says nothing of what is not Entra's."""
     deactivate_anyway: bool = False
     """Where something beside `active: false` is refused, do that alone instead of nothing (decision D5)."""
 

@@ -16,13 +16,11 @@ from directory.employees import revisions, writing
 from directory.employees import store as employees
 from directory.events.catalogue import EventKind
 from shared.ids import EmployeeId
-from shared.schemas.employee import EmployeeChanges
 from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
 
 BATCH = 25
-_DEACTIVATION = EmployeeChanges(active=False)
 
 Transaction = Callable[[], AbstractAsyncContextManager[CompanyTx]]
 
@@ -62,6 +60,7 @@ async def _apply(tx: CompanyTx, employee_id: EmployeeId, step: Step) -> bool:
     if step == "remove":
         await writing.depart(tx, before)
     elif before.state == "active":
-        suspended = revisions.changed(before, _DEACTIVATION, tx.now, tx.company.time_zone)
-        await writing.update(tx, EventKind.employee_suspended, before, revisions.governed_by_entra(suspended, tx.now))
+        suspended = revisions.changed(before, revisions.DEACTIVATION, tx.now, tx.company.time_zone)
+        after = revisions.written_by_entra(before, suspended, revisions.DEACTIVATION, tx.now)
+        await writing.update(tx, EventKind.employee_suspended, before, after)
     return True

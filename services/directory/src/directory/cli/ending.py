@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -71,7 +72,7 @@ async def _export(settings: DatabaseSettings, parsed: argparse.Namespace) -> Ans
 def _told(parsed: argparse.Namespace, exported: Exported) -> Answer:
     return {
         "company": parsed.company,
-        "file": parsed.output,
+        "file": parsed.output.encode("utf-8", "backslashreplace").decode(),
         "rows": exported.rows,
         "all": exported.total,
         "sha256": exported.sha256,
@@ -85,20 +86,29 @@ def _new_file(path: str) -> Iterator[Write]:
         yield _writing_to(sys.stdout.buffer, "standard output")
         sys.stdout.buffer.flush()
         return
+    if not path:
+        raise DomainError(ErrorCode.invalid_request, "-o wants the name of a new file, or - for standard output.")
     if os.path.lexists(path):
-        raise DomainError(ErrorCode.already_exists, f"{path} exists already; choose another file.")
-    part = Path(f"{path}.part")
+        raise _exists(path)
+    # Beside the file, so that it is on the same disk; a name that nobody has, so that no other export or file is overwritten.
     with _told_of(path):
-        file = open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")  # noqa: SIM115  closed below
+        number, part = tempfile.mkstemp(dir=Path(path).parent, prefix=".export-", suffix=".part")
     try:
-        with file:
+        with open(number, "wb") as file:
             yield _writing_to(file, path)
             with _told_of(path):
                 file.flush()
                 os.fsync(file.fileno())
-        part.rename(path)
+        if os.path.lexists(path):
+            raise _exists(path)
+        with _told_of(path):
+            Path(part).rename(path)
     finally:
-        part.unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
+
+
+def _exists(path: str) -> DomainError:
+    return DomainError(ErrorCode.already_exists, f"{path} exists already; choose another file.")
 
 
 def _writing_to(file: BinaryIO, path: str) -> Write:

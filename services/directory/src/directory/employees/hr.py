@@ -116,7 +116,7 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
     # A new employment answers to the id of the former one, too.
     names = [seen.login_key, seen.external_id, employee_text(employee_id)] if seen else []
     await store.enter_gates(tx, approvers.gates(tx.company_id, names, [seen.manager_ref] if seen else []))
-    before = await _locked_to_remove(tx, person, employee_id)
+    before = await _locked_to_remove(tx, person, employee_id, seen.manager_id if seen else None)
     if before.rehire_asked_at is None:
         raise DomainError(
             ErrorCode.not_allowed, "Nothing waits to be decided: he has not returned after a long absence."
@@ -148,7 +148,9 @@ async def confirm_adoption(tx: CompanyTx, person: str) -> EmployeeRecord:
 async def finish_work(tx: CompanyTx, person: str) -> EmployeeRecord:
     """HR has dealt with the future registrations of a leaver; he may be named by id alone once he has departed."""
     before = _still_meant(person, await store.lock_anybody(tx, await find(tx, person)))
-    if before is None or before.state == "active":
+    if before is None:  # erased at this moment
+        raise writing.Outrun
+    if before.state == "active":
         raise DomainError(ErrorCode.not_allowed, "He has not left; there is nothing to finish.", field="person")
     if before.leaver_done_at is not None:
         return before
@@ -168,8 +170,10 @@ async def _locked(tx: CompanyTx, person: str, employee_id: EmployeeId, gates: st
     return found
 
 
-async def _locked_to_remove(tx: CompanyTx, person: str, employee_id: EmployeeId) -> EmployeeRecord:
-    found = _still_meant(person, await store.lock_to_remove(tx, employee_id))
+async def _locked_to_remove(
+    tx: CompanyTx, person: str, employee_id: EmployeeId, manager_id: EmployeeId | None = None
+) -> EmployeeRecord:
+    found = _still_meant(person, await store.lock_to_remove(tx, employee_id, manager_id))
     if found is None:
         raise departed()
     return found

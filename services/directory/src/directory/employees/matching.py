@@ -88,6 +88,20 @@ def is_guarded(record: EmployeeRecord) -> bool:
     return bool(PRIVILEGED_ROLES.intersection(record.roles))
 
 
+def is_tied(record: EmployeeRecord) -> bool:
+    """Whether somebody who is not Entra's yet has signed in as an object of Entra's, and nobody has confirmed another (A24)."""
+    unconfirmed = record.source != "entra" and record.adoption_confirmed_at is None
+    return unconfirmed and record.entra_object_id is not None
+
+
+def must_be_confirmed(record: EmployeeRecord, external_id: str | None) -> bool:
+    """Whether a change that carries this external id waits for a Setup admin: neither is the account of one of them taken over
+    by an address, nor that of somebody who has signed in tied to another object (A24)."""
+    return is_guarded(record) or (
+        is_tied(record) and entra_object_id(external_id) not in {None, record.entra_object_id}
+    )
+
+
 def _is_away(record: EmployeeRecord) -> bool:
     """Whoever waits for HR's choice after his return is back, as Entra sees it."""
     return record.state == "suspended" and record.rehire_asked_at is None

@@ -25,7 +25,7 @@ from directory.employees.matching import (
     NeedsConfirmation,
     Reactivate,
     Relink,
-    is_guarded,
+    must_be_confirmed,
     plan,
     refusal,
 )
@@ -59,7 +59,6 @@ log = EventLog("directory")
 
 MAX_LIMIT = 1000
 
-_DEACTIVATION = EmployeeChanges(active=False)
 _NOT_THE_DEACTIVATION = frozenset(
     {
         ErrorCode.login_taken,
@@ -128,7 +127,7 @@ async def note_mapping(database: Database, request: NoteMapping) -> NotedMapping
 
 async def change_employee(database: Database, request: ChangeEmployee) -> Changed:
     """All or nothing; but where asked to, a deactivation is never lost because something beside it is refused (D5)."""
-    alone = _DEACTIVATION
+    alone = revisions.DEACTIVATION
     try:
         return await _change_employee(database, request, request.changes)
     except DomainError as error:
@@ -144,7 +143,7 @@ async def _change_employee(database: Database, request: ChangeEmployee, changes:
     async def attempt() -> tuple[Changed, EventKind | None]:
         async with provisioning(database, request.credential) as tx:
             check_values(changes)
-            done = await _change(tx, _id(request.employee_id), changes)
+            done = await _change(tx, _id(request.employee_id), changes, replaces=request.replaces)
         return kept(done)
 
     changed, kind = await writing.repeated(attempt)
@@ -233,7 +232,7 @@ async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None | DomainError:
 
 
 async def _change(
-    tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges
+    tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges, *, replaces: bool
 ) -> tuple[Changed, EventKind | None] | DomainError:
     names = [_sent(changes.login_name), _sent(changes.external_id)]
     gates = approvers.gates(tx.company_id, names, [_sent(changes.manager_ref)])
@@ -241,7 +240,9 @@ async def _change(
     before = await store.lock(tx, employee_id, gates)
     if before is None:
         raise not_found()
-    if is_guarded(before) and changes != _DEACTIVATION:
+    if replaces:
+        changes = revisions.replacing(before, changes)
+    if changes != revisions.DEACTIVATION and must_be_confirmed(before, _sent(changes.external_id)):
         return await _parked(tx, before, before.login_name or "")
     if before.state == "active" and changes.active is True:
         await withdraw(tx, employee_id)
@@ -253,8 +254,7 @@ async def _change(
     after = await with_manager(tx, before, after)
     if not differences(before, after):
         return Changed(employee=before.seen_from_outside(), changed=False), None
-    # A deactivation must not make a guarded account Entra's: it could be brought back under another's link key (A24).
-    after = revisions.next_version(after, tx.now) if is_guarded(before) else revisions.governed_by_entra(after, tx.now)
+    after = revisions.written_by_entra(before, after, changes, tx.now)
     kind = _kind_of_change(before, after)
     await writing.update(tx, kind, before, after)
     return Changed(employee=after.seen_from_outside(), changed=True), kind

@@ -15,11 +15,13 @@ from msgspec import UNSET, UnsetType
 from directory.employees.countries import calendar_group
 from directory.employees.keys import search_key
 from directory.employees.lifecycle import Step, advance, local_date, returned, suspended
-from directory.employees.matching import Adopt, Create, Reactivate, Relink
-from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, EmployeeRecord, Ownership, owned
+from directory.employees.matching import Adopt, Create, Reactivate, Relink, is_guarded, is_tied
+from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, OWNED, EmployeeRecord, Ownership, owned
 from shared.ids import entra_object_id, new_employee_id
 from shared.schemas.employee import EmployeeChanges, NewEmployee
 from shared.schemas.people import EmployeeEdits
+
+DEACTIVATION = EmployeeChanges(active=False)
 
 
 def planned(
@@ -53,6 +55,17 @@ def changed(
     if changes.active is UNSET:
         return after
     return _activated(after, changes.active, now, time_zone, ask_after_days)
+
+
+def replacing(before: EmployeeRecord, changes: EmployeeChanges) -> EmployeeChanges:
+    """What a PUT says: what it does not mention is cleared where it is Entra's. What HR or an import owns Entra has no word for,
+    or maps no more (S25, S33)."""
+    silent = {
+        name: UNSET
+        for name in OWNED
+        if getattr(changes, name, UNSET) is None and before.owner_of(name) not in {None, "entra"}
+    }
+    return msgspec.structs.replace(changes, **silent)
 
 
 def edited(before: EmployeeRecord, edits: EmployeeEdits, now: datetime) -> EmployeeRecord:
@@ -113,6 +126,15 @@ def _activated(
 
 def mentioned(changes: EmployeeChanges) -> dict[str, str | bool | None]:
     return {name: value for name in ATTRIBUTES if (value := getattr(changes, name)) is not UNSET}
+
+
+def written_by_entra(
+    before: EmployeeRecord, after: EmployeeRecord, changes: EmployeeChanges, now: datetime
+) -> EmployeeRecord:
+    """The next version, by a change of Entra's. An account that must be confirmed can be deactivated, and is not Entra's by that:
+    it could be brought back under another's link key (A24)."""
+    stays = changes == DEACTIVATION and (is_guarded(before) or is_tied(before))
+    return next_version(after, now) if stays else governed_by_entra(after, now)
 
 
 def governed_by_entra(record: EmployeeRecord, now: datetime) -> EmployeeRecord:

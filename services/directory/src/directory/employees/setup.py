@@ -5,6 +5,7 @@ from functools import partial
 
 from starlette.routing import Route
 
+from directory import metrics
 from directory.access import setup
 from directory.database import CompanyTx, Database
 from directory.employees import hr, writing
@@ -32,6 +33,7 @@ async def _person(
 
     after = await writing.repeated(attempt)
     shown = view(after, entra_still_holds=after.state == "departed" and after.source == "entra")
+    metrics.WRITES.labels("employee", event.removeprefix("employee_")).inc()
     log.info(event, employee=shown.id)
     return shown
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from directory import metrics
 from directory.database import CompanyTx, statement
 from directory.findings.catalogue import FindingKind
 from shared.ids import EmployeeId, employee_text, new_uuid7
@@ -69,6 +70,7 @@ async def raise_finding(
     """Open it, or count it once more where it is open."""
     told = msgspec.json.encode(details or {}, enc_hook=str).decode()
     await tx.execute(_RAISE, tx.company_id, new_uuid7(), kind.value, subject, employee_id, told, tx.now)
+    metrics.FINDINGS.labels(kind.value).inc()
 
 
 async def close_findings(tx: CompanyTx, kind: FindingKind, *subjects: str) -> int:

@@ -74,10 +74,11 @@ $$;
 
 CREATE INDEX employees_previous ON employees (company_id, previous_employee_id) WHERE previous_employee_id IS NOT NULL;
 CREATE INDEX employees_by_department ON employees (company_id, department_key) WHERE department_key IS NOT NULL;
--- The work list reads these two, and nothing else.
+-- The work list reads these three, and nothing else.
 CREATE INDEX employees_joiners ON employees (company_id, employee_id)
     WHERE state = 'active' AND (policy IS NULL OR hired_on IS NULL OR employee_number IS NULL);
 CREATE INDEX employees_leavers ON employees (company_id, employee_id) WHERE state <> 'active' AND leaver_done_at IS NULL;
+CREATE INDEX employees_leavers_done ON employees (company_id, employee_id) WHERE leaver_done_at IS NOT NULL;
 CREATE INDEX employees_unknown_country ON employees (company_id, country)
     WHERE state <> 'departed' AND country IS NOT NULL AND calendar_group IS NULL;
 CREATE INDEX employees_rehires ON employees (company_id, employee_id) WHERE rehire_asked_at IS NOT NULL;

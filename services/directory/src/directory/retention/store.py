@@ -148,13 +148,16 @@ _NAMED_IN_FINDINGS = statement(
     """,
 )
 
-# Findings about him go with him; those about others go where they name him.
+# Findings about him go with him; those about others go where they name him, as a word: a nickname may stand in anybody's id.
 _FORGET_FINDINGS = statement(
     "findings.forget",
     """
     delete from findings
     where company_id = $1 and exists (
-        select from unnest($2::text[]) as name where position(name in lower(subject || ' ' || details::text)) > 0)
+        select from unnest($2::text[]) as name
+        where position(name in lower(subject || ' ' || details::text)) > 0
+            and lower(subject || ' ' || details::text) ~ (
+                '(^|[^[:alnum:]_])' || regexp_replace(name, '[^[:alnum:]_]', '\\\\\\&', 'g') || '($|[^[:alnum:]_])'))
     """,
 )
 

@@ -45,7 +45,7 @@ def read_new_employee(body: object) -> Description:
 
 
 def read_replacement(body: object, employee_id: str) -> Replacement:
-    """A PUT clears what it does not mention, but for `active`, which is never inferred (A28; RFC 7644 section 3.5.1)."""
+    """A PUT says null of what it does not mention, but for `active`, which is never inferred (A28; RFC 7644 section 3.5.1)."""
     draft = _read_body(body, employee_id)
     values = {attribute.field: draft.values.get(attribute.field) for attribute in ATTRIBUTES}
     changes: dict[str, object] = {**values, "active": UNSET if values["active"] is None else values["active"]}
