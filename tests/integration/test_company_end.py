@@ -25,7 +25,6 @@ from directory.sweep import sweep
 from shared.clock import system_clock
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.login import OpenSession
-from tests.integration.conftest import NAME
 from tests.integration.test_tenancy import furnished
 from tests.support.command import Command
 from tests.support.firm import Firm, Urls, uuid_of
@@ -46,7 +45,7 @@ async def owner(firm_urls: Urls) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def superuser(postgres_url: str, firm_urls: Urls) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(with_database(postgres_url, NAME))
+    connection = await asyncpg.connect(with_database(postgres_url, firm_urls.database))
     yield connection
     await connection.close()
 

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from directory.database import Database
-from tests.integration.conftest import NAME
 from tests.support.clock import SettableClock
 from tests.support.firm import Urls
 from tests.support.model.chance import Draw
@@ -50,7 +49,7 @@ async def owner(firm_urls: Urls, clock: SettableClock) -> AsyncIterator[Database
 
 @pytest.fixture(scope="module")
 async def reader(firm_urls: Urls, postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(with_database(postgres_url, NAME))
+    connection = await asyncpg.connect(with_database(postgres_url, firm_urls.database))
     yield connection
     await connection.close()
 

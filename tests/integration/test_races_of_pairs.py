@@ -17,7 +17,6 @@ import pytest
 from directory.database import CompanyTx, Database
 from directory.events.verification import verify
 from shared.errors import DomainError
-from tests.integration.conftest import NAME
 from tests.support import acts as do
 from tests.support.acts import MEETINGS, Act, Furnish
 from tests.support.clock import SettableClock
@@ -61,7 +60,7 @@ async def owner(firm_urls: Urls) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="module")
 async def reader(firm_urls: Urls, postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(with_database(postgres_url, NAME))
+    connection = await asyncpg.connect(with_database(postgres_url, firm_urls.database))
     yield connection
     await connection.close()
 

@@ -30,7 +30,6 @@ from directory.sweep import sweep
 from shared.clock import system_clock
 from shared.ids import employee_text
 from shared.schemas.employee import Employee
-from tests.integration.conftest import NAME
 from tests.support.firm import Firm, Urls, uuid_of
 from tests.support.stack import with_database
 from tests.support.traces import places_of
@@ -46,7 +45,7 @@ async def owner(firm_urls: Urls) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def superuser(postgres_url: str, firm_urls: Urls) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(with_database(postgres_url, NAME))
+    connection = await asyncpg.connect(with_database(postgres_url, firm_urls.database))
     yield connection
     await connection.close()
 

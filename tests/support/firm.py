@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
@@ -51,6 +52,10 @@ _TOKEN = "insert into scim_tokens (company_id, token_id, token_sha256, created_a
 class Urls:
     owner: str
     app: str
+
+    @property
+    def database(self) -> str:
+        return urlsplit(self.owner).path.removeprefix("/")
 
 
 def anna(**values: Any) -> NewEmployee:

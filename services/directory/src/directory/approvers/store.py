@@ -29,7 +29,8 @@ _SOME = statement(
     f"select {_PERSON} from employees e where e.company_id = $1 and e.employee_id = any($2::uuid[])",  # noqa: S608
 )
 
-# One look for everybody who may have a say: those named in $2, the department's approvers, the Setup admins.
+# One look for everybody who may have a say: those named in $2, the department's approvers, the Setup admins. They are few, and
+# "limit 1" has each looked up by himself, whatever the planner believes of the number of Setup admins.
 _CONCERNED = statement(
     "employees.approval_of_concerned",
     f"""
@@ -40,12 +41,14 @@ _CONCERNED = statement(
         union
         select a.employee_id from employees a where a.company_id = $1 and 'setup_admin' = any(a.roles)
     )
-    select {_PERSON}, d.beside_manager
+    select found.*, d.beside_manager
     from concerned
-    join employees e on e.company_id = $1 and e.employee_id = concerned.employee_id
+    cross join lateral (
+        select {_PERSON} from employees e where e.company_id = $1 and e.employee_id = concerned.employee_id limit 1
+    ) as found
     left join department_approvers d
         on d.company_id = $1 and d.department_key = $3 and d.employee_id = concerned.employee_id
-    order by e.employee_id
+    order by found.employee_id
     """,  # noqa: S608
 )
 
