@@ -87,7 +87,9 @@ def by_component(documents: list[Document], kind: str) -> dict[str, Document]:
 
 
 def pod_templates(documents: list[Document]) -> list[Document]:
-    return [document["spec"]["template"] for document in documents if document["kind"] in ("Deployment", "Job")]
+    specs = [document["spec"] for document in documents if document["kind"] in ("Deployment", "Job")]
+    specs += [document["spec"]["jobTemplate"]["spec"] for document in of_kind(documents, "CronJob")]
+    return [spec["template"] for spec in specs]
 
 
 def ci(name: str) -> Path:

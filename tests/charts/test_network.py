@@ -166,7 +166,7 @@ def test_the_public_port_takes_the_ingress_controller_where_it_is_named_and_anyo
             assert callers(by_component(documents, "NetworkPolicy")[name], "http", documents) == peers
 
 
-def test_every_pod_has_a_policy_and_only_directory_and_migrate_reach_the_database() -> None:
+def test_every_pod_has_a_policy_and_only_directory_and_the_two_jobs_reach_the_database() -> None:
     documents = rendered(ci("production"))
     policies = by_component(documents, "NetworkPolicy")
     reached = {
@@ -179,8 +179,9 @@ def test_every_pod_has_a_policy_and_only_directory_and_migrate_reach_the_databas
         "migrate": {53, 6432},
         "scim": {53, "http", 4318},
         "sso": {53, "http", 4318},
+        "sweep": {53, 6432},
     }
-    assert policies["migrate"]["spec"]["ingress"] == []
+    assert policies["migrate"]["spec"]["ingress"] == policies["sweep"]["spec"]["ingress"] == []
     assert all(policy["spec"]["policyTypes"] == ["Ingress", "Egress"] for policy in policies.values())
     for edge in ("scim", "sso"):
         (rule,) = [rule for rule in policies[edge]["spec"]["egress"] if rule["ports"][0]["port"] == "http"]

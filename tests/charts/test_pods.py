@@ -12,6 +12,7 @@ from tests.charts.rendering import (
     Document,
     by_component,
     ci,
+    component,
     of_kind,
     pod_templates,
     rendered,
@@ -129,17 +130,18 @@ def test_each_container_is_given_its_own_secrets_and_no_others() -> None:
         "migrate": {"DATABASE_URL": owner, "DATABASE_APP_URL": application},
         "operator": {"DATABASE_URL": owner, "DATABASE_APP_URL": application},
         "directory": {"DATABASE_APP_URL": application, "SCIM_INGEST_SECRET": scim, "SSO_GATEWAY_SECRET": sso},
+        "sweep": {"DATABASE_URL": owner},
         "scim": {"DIRECTORY_SECRET": scim},
         "sso": {"DIRECTORY_SECRET": sso},
     }
 
 
-def test_without_operator_commands_the_owner_role_is_in_the_migrate_job_alone() -> None:
+def test_without_operator_commands_the_owner_role_is_in_the_two_jobs_alone() -> None:
     holders = {
         name for name, files in files_by_container(rendered(ci("production"))).items() if "DATABASE_URL" in files
     }
 
-    assert holders == {"migrate"}
+    assert holders == {"migrate", "sweep"}
 
 
 @every_example
@@ -158,6 +160,7 @@ SETTINGS = {
     "directory": ("directory.settings", "Settings"),
     "operator": ("directory.settings", "DatabaseSettings"),
     "migrate": ("directory.settings", "DatabaseSettings"),
+    "sweep": ("directory.settings", "DatabaseSettings"),
     "scim": ("scim_ingest.settings", "Settings"),
     "sso": ("sso_gateway.settings", "Settings"),
 }
@@ -191,11 +194,16 @@ def test_a_variable_of_the_charts_own_cannot_be_given_again() -> None:
     assert "sso.env.PUBLIC_URL: the chart sets this variable itself" in done.stderr
 
 
-def test_a_digest_wins_over_the_tag_and_migrations_run_directorys_image() -> None:
+def test_a_digest_wins_over_the_tag_and_both_jobs_run_directorys_image() -> None:
     images = {c["name"]: c["image"] for c in containers(rendered(ci("production")))}
 
     assert images["sso"] == f"registry.example.com/identity/sso-gateway@sha256:{'1' * 64}"
-    assert images["migrate"] == images["directory"] == f"registry.example.com/identity/directory@sha256:{'3' * 64}"
+    assert (
+        images["migrate"]
+        == images["sweep"]
+        == images["directory"]
+        == f"registry.example.com/identity/directory@sha256:{'3' * 64}"
+    )
     assert {c["image"].rpartition(":")[2] for c in containers(rendered(ci("one-host")))} == {"trial-7"}
 
 
@@ -210,6 +218,39 @@ def test_migrations_run_before_the_pods_change_and_bring_their_own_account() -> 
     assert {hook["helm.sh/hook"] for hook in hooks} == {"pre-install,pre-upgrade"}
     assert int(hooks[0]["helm.sh/hook-weight"]) < int(hooks[1]["helm.sh/hook-weight"])
     assert of_kind(rendered(ci("one-host")), "Job") == []
+
+
+def test_the_sweep_runs_every_hour_never_twice_at_once_and_ends_before_the_next() -> None:
+    documents = rendered(ci("minimal"))
+    (sweep,) = of_kind(documents, "CronJob")
+    job = sweep["spec"]["jobTemplate"]["spec"]
+    account = by_component(documents, "ServiceAccount")["sweep"]
+
+    assert sweep["spec"]["schedule"] == "17 * * * *"
+    assert sweep["spec"]["timeZone"] == "Etc/UTC"
+    assert sweep["spec"]["concurrencyPolicy"] == "Forbid"
+    # Ten seconds is how often the controller looks; less would pass over what it sees late.
+    assert sweep["spec"]["startingDeadlineSeconds"] > 10
+    assert job["activeDeadlineSeconds"] < 3600
+    assert job["backoffLimit"] == 0
+    assert job["template"]["spec"]["restartPolicy"] == "Never"
+    assert job["template"]["spec"]["containers"][0]["args"] == ["sweep"]
+    assert job["template"]["spec"]["serviceAccountName"] == account["metadata"]["name"]
+    assert "annotations" not in sweep["metadata"], "no hook: it lives as long as the release"
+
+
+@every_example
+def test_the_name_of_the_sweep_leaves_room_for_the_names_of_its_jobs(values: Path) -> None:
+    (sweep,) = of_kind(rendered(values), "CronJob")
+
+    assert len(sweep["metadata"]["name"]) <= 52
+    assert sweep["metadata"]["name"].endswith("-sweep")
+
+
+def test_without_the_sweep_nothing_of_it_is_left() -> None:
+    documents = rendered(ci("minimal"), "--set", "sweep.enabled=false")
+
+    assert "sweep" not in {component(document) for document in documents}
 
 
 def test_a_changed_setting_or_secret_replaces_the_pods() -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
+import re
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +14,7 @@ import asyncpg
 import pytest
 
 from directory.__main__ import main
+from directory.cli.overview import GROUPS
 from directory.database import Database, statement
 from shared.clock import system_clock
 from tests.support.manifests import WRONG, manifest
@@ -241,6 +245,59 @@ async def test_exit_status(operator: Operator, arguments: list[str], status: int
     assert await operator.run(*arguments) == status
 
 
+async def test_the_help_tells_every_subcommand_once_in_its_group(
+    operator: Operator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await operator.run("company", "--help") == 0
+    told = capsys.readouterr().out
+    named = [name for names in GROUPS.values() for name in names]
+    with pytest.raises(SystemExit):
+        main(["company", "no-such-subcommand"])
+    known = re.findall(r"[a-z-]+", capsys.readouterr().err.rpartition("(choose from")[2])
+    assert sorted(named) == sorted(known)
+    lines = [line.split(maxsplit=1)[0] for line in told.splitlines() if re.match(r"  [a-z]+\S*  ", line)]
+    assert lines == named
+    assert max(map(len, told.splitlines())) <= 120
+
+
+async def test_a_finding_is_told_with_what_it_means(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    await operator.apply(operator.manifest())
+    people = operator.folder / "people.csv"
+    row = "{name}@x.dk;{name}@x.dk;{name};Holm;Atlantis\n"
+    people.write_text(
+        "login_name;email;given_name;family_name;country\n" + row.format(name="anna") + row.format(name="bo")
+    )
+    assert await operator.run("company", "import", operator.company, str(people)) == 0
+    capsys.readouterr()
+    assert await operator.run("company", "findings", operator.company) == 0
+    told = capsys.readouterr().out
+    assert re.match(r"unknown_country: Atlantis \(since 20\d\d-\d\d-\d\d, 2 people\)\n", told)
+    assert "A country whose spelling is not known" in told
+    await operator.run("company", "work-list", operator.company)
+    assert "anna Holm: policy, date of employment, payroll number" in capsys.readouterr().out
+
+
+async def test_a_reader_that_stops_reading_gets_no_traceback(operator: Operator) -> None:
+    await operator.apply(operator.manifest())
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = str(Path(sys.executable).parent / "directory")
+    process = await asyncio.create_subprocess_exec(
+        program, "company", "show", operator.company, stdout=writing, stderr=asyncio.subprocess.PIPE
+    )
+    os.close(writing)
+    _, complaint = await process.communicate()
+    assert (process.returncode, complaint) == (0, b"")
+
+
+async def test_a_date_that_is_none_is_told_with_an_example(
+    operator: Operator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await operator.apply(operator.manifest())
+    assert await operator.run("company", "edit", operator.company, "a@x.dk", "--set", "hired_on=2019-9-1") == 1
+    assert "hired_on wants a date such as 2026-12-31, not '2019-9-1'" in capsys.readouterr().err
+
+
 async def test_a_database_that_is_not_there_is_a_sentence(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,7 +315,9 @@ async def test_without_settings_the_command_says_what_to_do(
     monkeypatch.delenv("DATABASE_URL")
     monkeypatch.setenv("LOCAL_DIR", str(operator.folder / "none"))
     assert await operator.run("company", "list") == 1
-    assert "make run" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "make run" in told
+    assert f"{operator.folder}/none/settings.env" in told, "where it looked"
 
 
 async def test_the_local_settings_are_found_by_themselves(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,6 +159,21 @@ async def test_a_reader_sleeps_through_kinds_he_does_not_want(application: Appli
     assert ([event["kind"] for event in page["events"]], page["next"]) == (["employee.suspended"], 4)
 
 
+async def test_a_reader_of_small_pages_who_wants_a_rare_kind_is_answered_after_some_of_them(
+    application: Application, firm: Firm
+) -> None:
+    anna = await firm.create()
+    for number in range(30):
+        await firm.change(anna, title=str(number))
+    began = time.monotonic()
+    page = await application.events(kinds="employee.suspended", limit=1, wait=20)
+    assert time.monotonic() - began < 10
+    assert (page["events"], page["next"], page["head"]) == ([], 11, 32)
+    await firm.change(anna, active=False)
+    page = await application.events(kinds="employee.suspended", limit=25, wait=20, after=page["next"])
+    assert [event["kind"] for event in page["events"]] == ["employee.suspended"]
+
+
 async def test_a_credential_revoked_while_its_reader_waits_reads_nothing_more(
     application: Application, firm: Firm
 ) -> None:

@@ -136,8 +136,8 @@ async def test_the_template_can_be_imported_as_it_is_and_needs_no_database(
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert await run("--template") == 0
     printed = capsys.readouterr().out
-    assert printed == template() + "\n"
-    assert printed.splitlines()[0] == ";".join(NAMES)
+    assert printed == "\ufeff" + template() + "\n", "with the mark by which Excel knows UTF-8"
+    assert printed.splitlines()[0].removeprefix("\ufeff") == ";".join(NAMES)
     monkeypatch.setenv("DATABASE_URL", company.stack.owner_url)
     assert await run(company.name, written(tmp_path, printed, "utf-8"), "--json") == 0
     assert json.loads(capsys.readouterr().out)["created"] == 1

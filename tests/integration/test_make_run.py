@@ -1,33 +1,61 @@
 """`make run` as a process: ready, quiet when told to stop, and gone."""
 
+import fcntl
+import itertools
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 
 
+BASES = range(10240, 31744, 36)
+"""Below the ports that a kernel gives to outgoing connections; and so far apart that no copy's ops ports, a thousand above,
+are another copy's."""
+
+_claimed: list[IO[str]] = []
+"""Held open, and so locked, until this process ends."""
+
+
 def free_base() -> int:
-    """A PORT_BASE whose ports are free: base to base + 10, and a thousand above."""
-    for base in range(21000 + os.getpid() % 500 * 40, 60000, 40):
-        try:
-            for port in (base, base + 1, base + 2, base + 10, base + 1000, base + 1001, base + 1002):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return base
+    """A PORT_BASE whose ports are free, and that no other call and no other suite on this machine is given meanwhile."""
+    start = os.getpid() * 7 % len(BASES)
+    for base in itertools.chain(BASES[start:], BASES[:start]):
+        if _claim(base) and all(map(_is_free, (*(base + n for n in (0, 1, 2, 10)), *range(base + 1000, base + 1003)))):
+            return base
     raise AssertionError("no free ports")
+
+
+def _claim(base: int) -> bool:
+    try:
+        file = (Path(tempfile.gettempdir()) / f"idgw-ports-{base}").open("a")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    _claimed.append(file)
+    return True
+
+
+def _is_free(port: int) -> bool:
+    try:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 class Run:
@@ -102,6 +130,26 @@ def get(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
+def test_no_two_copies_are_given_the_same_ports() -> None:
+    ask = "from tests.integration.test_make_run import free_base; print(free_base(), flush=True); input()"
+    with ExitStack() as stack:
+        others = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", ask], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+            )
+            for _ in range(2)
+        ]
+        bases = [int(other.stdout.readline()) for other in others if other.stdout is not None]
+        bases += [free_base(), free_base()]
+        for other in others:
+            other.communicate("\n")
+    used = [base + offset for base in bases for offset in (0, 1, 2, 10, 20, 1000, 1001, 1002)]
+    assert len(bases) == 4
+    assert len(set(used)) == len(used)
+
+
 def test_an_empty_suite_is_ready_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with running(tmp_path / "local", DEMO="0", LOG_LEVEL="WARNING") as run:
         run.wait_until_ready()
@@ -135,10 +183,14 @@ def test_the_demo_is_provisioned_kept_and_started_again(tmp_path: Path) -> None:
         assert len({app["group_id"] for app in listed}) == len({app["certificates"][0] for app in listed}) == 2
         assert all(len(app["assigned"]) >= 12 for app in listed), "a dozen people each"
         assert run.output.count("employee_created") == 23, "all but the one whose account is blocked"
+        first = what_is_shown(run)
+        assert first["events"][0]["kind"] == "company.created"
+        assert first["head"] == first["events"][-1]["sequence"]
         assert run.end(signal.SIGTERM) == 0
     with running(folder, base=base) as run:
         run.wait_until_ready()
         assert "employee_created" not in run.output, "the data was kept"
+        assert what_is_shown(run) == first, "nothing is done again, and the credential is the same"
         # Killed without warning: nothing may survive.
         run.process.kill()
         run.process.communicate()
@@ -146,6 +198,24 @@ def test_the_demo_is_provisioned_kept_and_started_again(tmp_path: Path) -> None:
         while run.family() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert run.family() == []
+
+
+def what_is_shown(run: Run) -> Any:
+    """Follows the welcome: its `directory` command, and its curl as far as the end of the feed."""
+    approvers = re.search(r"LOCAL_DIR=(\S+) \.venv/bin/directory (company approvers \S+ \S+)", run.output)
+    assert approvers is not None
+    told = subprocess.run(
+        [Path(sys.executable).parent / "directory", *approvers[2].split()],
+        env={**os.environ, "LOCAL_DIR": approvers[1]},
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "Peter O'Connor" in told
+    assert "Morten Dahl" in told, "the approver of her department"
+    curl = re.search(r"curl -s -H '(Authorization): ([^']+)' '([^']+)&limit=5'", run.output)
+    assert curl is not None
+    with urllib.request.urlopen(urllib.request.Request(curl[3], headers={curl[1]: curl[2]}), timeout=10) as answer:
+        return json.load(answer)
 
 
 def test_a_taken_port_is_one_sentence_before_anything_starts(tmp_path: Path) -> None:
@@ -205,7 +275,7 @@ def test_a_server_of_ones_own_is_used_and_two_copies_stand_side_by_side(tmp_path
     own = asyncio.run(make())
     with (
         running(tmp_path / "one", DEMO="0", DATABASE_URL=own) as first,
-        running(tmp_path / "two", base=free_base() + 40, DEMO="0") as second,
+        running(tmp_path / "two", DEMO="0") as second,
     ):
         first.wait_until_ready()
         second.wait_until_ready()

@@ -6,9 +6,10 @@ from collections.abc import Awaitable
 
 import pytest
 
+from directory.employees import store
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.employee import Employee, Provisioned
-from tests.support.firm import Firm
+from tests.support.firm import Firm, uuid_of
 
 
 async def together(*attempts: Awaitable[object]) -> list[object]:
@@ -199,3 +200,13 @@ async def test_a_manager_and_his_report_leaving_and_changing_at_once(firm: Firm)
         answers = await together(firm.remove(one), firm.remove(other), firm.change(one, title="x"))
         assert answers[:2] == [None, None]
         assert (await firm.find()).total == 0
+
+
+async def test_whoever_leaves_is_locked_together_with_all_his_reports(firm: Firm) -> None:
+    """In the order of their ids, and before anything else: a report locked later would be waited for by who holds him."""
+    boss = await firm.create(login="boss@firma.dk")
+    reports = [await firm.create(login=f"r{number}@firma.dk", manager_ref=boss.id) for number in range(3)]
+    async with firm.operator() as tx:
+        assert await store.lock_to_remove(tx, uuid_of(boss)) is not None
+        free = await firm.as_owner("select employee_id from employees for update skip locked")
+    assert free == [], f"{len(reports)} reports"

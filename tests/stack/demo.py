@@ -1,6 +1,7 @@
 """The demo: two companies of one Entra tenant, on board and provisioned.
 
-Does what an operator and an IT administrator would do: apply a manifest, paste its values into Entra, start provisioning.
+Does what an operator and an IT administrator would do: apply a manifest, paste its values into Entra, start provisioning;
+and for the first of them a little of what HR does (`furnishing`).
 On a later run only what is missing is done.
 """
 
@@ -15,6 +16,7 @@ import yaml
 from directory.cli import company as command
 from directory.cli.environment import owner_database
 from directory.settings import DatabaseSettings
+from tests.stack import furnishing
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class DemoCompany:
     sign_on_url: str
     people: tuple[tuple[str, str], ...]
     """Display name and user name of those who can sign in."""
+    credential: str = ""
+    """Of the BitaBIZ application, where it has one."""
 
 
 async def set_up(simulator: str, settings: DatabaseSettings, folder: Path) -> list[DemoCompany]:
@@ -79,7 +83,10 @@ async def _set_up_one(
         for person in assigned
         if person.get("accountEnabled", True)
     )
-    return DemoCompany(company, app["company"], path, sign_on_url, able)
+    credential = ""
+    if company == furnishing.COMPANY:
+        credential = await furnishing.furnish(settings, folder, new=company not in on_board)
+    return DemoCompany(company, app["company"], path, sign_on_url, able, credential)
 
 
 async def _connect(

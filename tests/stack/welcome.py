@@ -1,7 +1,10 @@
 """What is printed when everything is up: addresses, people, and what to try."""
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
+from tests.stack import furnishing
 from tests.stack.demo import DemoCompany
 from tests.stack.options import Options
 
@@ -19,17 +22,40 @@ def welcome(options: Options, companies: list[DemoCompany], seconds: float) -> s
     for company in companies:
         lines += ["", f"{company.name}: {company.sign_on_url}", *_people(company)]
     if companies:
-        first = companies[0]
-        lines += [
-            "",
-            "Try it:",
-            f"  1. Open {first.sign_on_url} and choose a person: no password, it is a simulation.",
-            f"  2. Open {options.url('entra simulator')}/ and block or unassign the same person.",
-            "  3. Reload the first page: signed out.",
-        ]
+        lines += ["", "Try it:", *_steps(options, companies[0])]
     else:
-        lines += ["", "No company yet. Set one up: .venv/bin/directory company apply -f company.yaml"]
+        lines += ["", f"No company yet. Set one up: {_command(options)} company apply -f company.yaml"]
     return "\n".join([*lines, "", "Ctrl-C stops everything; the data stays.", ""])
+
+
+def _steps(options: Options, company: DemoCompany) -> list[str]:
+    command = f"{_command(options)} company"
+    steps = [
+        f"  1. Open {company.sign_on_url} and choose a person: no password, it is a simulation.",
+        f"  2. Open {options.url('entra simulator')}/ and block or unassign the same person.",
+        "  3. Reload the first page: signed out.",
+    ]
+    if company.credential:
+        feed = f"{options.url('directory')}/v1/companies/{company.company}/events?after=0&limit=5"
+        steps += [
+            "  4. In another terminal, as HR: who approves for somebody and why, what is left to do, what else there is.",
+            f"     {command} approvers {company.company} {furnishing.IMPORTED}",
+            f"     {command} work-list {company.company}",
+            f"     {command} --help",
+            "  5. As the BitaBIZ application: what has happened so far.",
+            f"     curl -s -H 'Authorization: Bearer {company.credential}' '{feed}'",
+        ]
+    return steps
+
+
+def _command(options: Options) -> str:
+    """As it is typed in the folder of `make run`."""
+    program = ".venv/bin/directory"
+    here = Path.cwd()
+    if options.folder == here / ".local":
+        return program
+    folder = options.folder.relative_to(here) if options.folder.is_relative_to(here) else options.folder
+    return f"LOCAL_DIR={shlex.quote(str(folder))} {program}"
 
 
 def _people(company: DemoCompany) -> list[str]:

@@ -2,12 +2,14 @@
 and is refused then). The test compares every name with the service's own Settings. */}}
 
 {{/* The Secrets of a component: file name → existing Secret and key. They are mounted, never put in the environment.
-`migrate` and `operator` are what runs with the owner role; a serving container never holds it. */}}
+`migrate`, `sweep` and `operator` are what runs with the owner role; a serving container never holds it. */}}
 {{- define "gateway.secrets" -}}
 {{- $database := .root.Values.database -}}
 {{- $credentials := .root.Values.serviceCredentials -}}
 {{- if has .component (list "migrate" "operator") -}}
 {{- toYaml (dict "DATABASE_URL" $database.owner "DATABASE_APP_URL" $database.application) -}}
+{{- else if eq .component "sweep" -}}
+{{- toYaml (dict "DATABASE_URL" $database.owner) -}}
 {{- else if eq .component "directory" -}}
 {{- toYaml (dict "DATABASE_APP_URL" $database.application "SCIM_INGEST_SECRET" $credentials.scim "SSO_GATEWAY_SECRET" $credentials.sso) -}}
 {{- else -}}

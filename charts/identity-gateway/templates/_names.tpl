@@ -1,4 +1,4 @@
-{{/* Names and labels. `component` helpers take a dict: root (the chart's context) and component (sso, scim, directory or migrate). */}}
+{{/* Names and labels. `component` helpers take a dict: root (the chart's context) and component (sso, scim, directory, migrate or sweep). */}}
 
 {{- define "gateway.fullname" -}}
 {{- if .Values.fullnameOverride -}}
@@ -10,7 +10,10 @@
 {{- end -}}
 
 {{- define "gateway.name" -}}
-{{ include "gateway.fullname" .root }}-{{ .component }}
+{{- $name := include "gateway.fullname" .root -}}
+{{- /* A CronJob's name has 52 characters at most: its Jobs are named after it and the minute. */}}
+{{- if eq .component "sweep" }}{{ $name = $name | trunc 46 | trimSuffix "-" }}{{ end -}}
+{{ $name }}-{{ .component }}
 {{- end -}}
 
 {{/* What Deployments, Services and policies select by. Never changes in an upgrade: a Deployment's selector is immutable. */}}
@@ -29,9 +32,9 @@ app.kubernetes.io/component: {{ .component }}
 {{- toYaml (merge $own .root.Values.commonLabels) -}}
 {{- end -}}
 
-{{/* migrate and operator run directory's image. */}}
+{{/* migrate, sweep and operator run directory's image. */}}
 {{- define "gateway.image" -}}
-{{- $image := (index .root.Values (ternary "directory" .component (has .component (list "migrate" "operator")))).image -}}
+{{- $image := (index .root.Values (ternary "directory" .component (has .component (list "migrate" "sweep" "operator")))).image -}}
 {{- $path := printf "%s/%s" (trimSuffix "/" .root.Values.image.registry) $image.repository -}}
 {{- if $image.digest -}}
 {{ $path }}@{{ $image.digest }}

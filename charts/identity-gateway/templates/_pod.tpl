@@ -1,4 +1,4 @@
-{{/* What all pods share, the migrate Job's too. */}}
+{{/* What all pods share, the Jobs' too. */}}
 
 {{- define "gateway.container" -}}
 image: {{ include "gateway.image" . | quote }}

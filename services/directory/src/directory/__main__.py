@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,19 @@ import asyncpg
 import msgspec
 
 from directory import sweep
-from directory.cli import approvers, brake, company, credentials, ending, history, imports, move, overlaps, people
+from directory.cli import (
+    approvers,
+    brake,
+    company,
+    credentials,
+    ending,
+    history,
+    imports,
+    move,
+    overlaps,
+    overview,
+    people,
+)
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import FileRefused
 from directory.migrate import MigrationError, migrate
@@ -23,20 +36,17 @@ from shared.telemetry.logs import configure_logs
 
 Answer = dict[str, Any]
 
+FILES = frozenset({"file", "output", "emails"})
+"""Arguments that name a file."""
+
 COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, move)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """
 examples:
-  directory company apply -f contoso.yaml          on board, or changed to what the file says
-  directory company diff -f contoso.yaml           what apply would change
-  directory company scim-token contoso             one more token; the older ones stay valid
-  directory company scim-token contoso --revoke tok_…
-  directory company employee contoso anna@contoso.dk --at 2026-01-31T23:00:00Z
-  directory company verify-history contoso --expect 4711:9f86d0…
-  directory company approvers contoso anna@contoso.com    who approves for her, and why
-  directory company approvers contoso --preview off       for whom others would approve then
-  directory company import contoso people.csv --dry-run
+  directory company --help                    all that can be done about a company and its people
+  directory company apply -f contoso.yaml     on board, or changed to what the file says
+  directory company show contoso
 """
 
 
@@ -44,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     """The console script; returns the exit status."""
     parsed = _parser().parse_args(arguments)
     as_json = getattr(parsed, "json", False)
+    if (unreadable := _unreadable(parsed)) is not None:
+        return _refused(f"{unreadable} holds bytes that are no UTF-8; nothing was done.", as_json, [])
     try:
         if parsed.command == "serve":
             return _serve()
@@ -64,8 +76,34 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return _refused(f"The database cannot be used: {str(error) or type(error).__name__}", as_json, [])
     if answer:  # empty: the command has written its answer itself
-        print(_json(answer) if as_json else told(answer))
+        _print(_json(answer) if as_json else told(answer))
     return 0
+
+
+def _print(text: str) -> None:
+    """A reader that has seen enough (`| head`) is no fault: what was to be done is done."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes once more when it ends, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unreadable(parsed: argparse.Namespace) -> str | None:
+    """An argument that cannot be looked for or stored anywhere; a file may have any name."""
+    for name, given in vars(parsed).items():
+        if name not in FILES and any(not _is_text(one) for one in (given if isinstance(given, list) else [given])):
+            return name.replace("_", "-")
+    return None
+
+
+def _is_text(given: object) -> bool:
+    return not isinstance(given, str) or _shown(given) == given
+
+
+def _shown(text: str) -> str:
+    """As it can be written to a terminal and into JSON, whatever a file's name holds."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _json(answer: object) -> str:
@@ -73,6 +111,8 @@ def _json(answer: object) -> str:
 
 
 def _refused(sentence: str, as_json: bool, problems: list[dict[str, str]], answer: Answer | None = None) -> int:
+    sentence = _shown(sentence)
+    problems = [{name: _shown(text) for name, text in problem.items()} for problem in problems]
     if as_json:
         print(_json({"error": {"message": sentence, "problems": problems}, **(answer or {})}))
     print(sentence, file=sys.stderr)
@@ -130,12 +170,26 @@ def _parser() -> argparse.ArgumentParser:
     for command in (migrating, sweeping):
         command.add_argument("--json", action="store_true", help="answer as JSON")
     overlaps.add_to(commands)
-    told = "set up and look after companies"
-    companies = commands.add_parser("company", help=told, description=told, epilog=EXAMPLES, formatter_class=_Raw)
-    subcommands = companies.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+    _add_company(commands)
+    return parser
+
+
+def _add_company(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    told = "set up and look after companies and their people"
+    companies = commands.add_parser(
+        "company",
+        help=told,
+        description=told,
+        usage="directory company SUBCOMMAND … [--json] [--help]",
+        formatter_class=_Raw,
+    )
+    # argparse knows one long list of subcommands; they are told in groups instead.
+    subcommands = companies.add_subparsers(
+        dest="subcommand", required=True, metavar="SUBCOMMAND", prog="directory company", help=argparse.SUPPRESS
+    )
     for area in COMPANY_COMMANDS:
         area.add_to(subcommands)
-    return parser
+    companies.epilog = overview.help_text(subcommands.choices)
 
 
 class _Raw(argparse.RawDescriptionHelpFormatter):

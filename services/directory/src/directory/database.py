@@ -20,14 +20,18 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import asyncpg
 from opentelemetry.trace import SpanKind
 
+from directory.places import Places
 from shared.clock import Clock
 from shared.errors import DomainError, ErrorCode
 from shared.ids import CompanyId
 from shared.telemetry import context, metrics
+from shared.telemetry.logs import EventLog
 from shared.telemetry.tracing import current_span, internal_span
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
+
+log = EventLog("directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,18 @@ class Company:
     connection: Literal["next", "live", "retired"] | None = None
     """Which connection with Entra the token is of."""
 
+
+_LOST = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InternalClientError,
+)
+"""What PostgreSQL going away, starting, stopping or being full looks like; the last where it went away between two requests.
+
+Whoever asks again may be served.
+"""
 
 EVENTS_AT_ONCE = 5000
 """Events of one statement: each must end before a connection's command timeout."""
@@ -224,9 +240,11 @@ class CompanyScope:
         everything as it is at the beginning.
 
         Raises:
-            DomainError: `unauthorized` or `not_found` when the credential or name is nobody's.
+            DomainError: `unauthorized` or `not_found` when the credential or name is nobody's; `unavailable` as `connection`
+                does, and when too many transactions entered by the same credential, name or id are under way.
         """
         async with (
+            self._database.places.place((self._door.name, self._keys[0])),
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read" if snapshot else None, readonly=snapshot),
         ):
@@ -268,6 +286,13 @@ def _acting(company: Company) -> Actor:
     return Actor("entra", f"tok_{company.token_id.hex}") if company.token_id else Actor("system", "directory")
 
 
+def _is_closed(connection: "Connection") -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken it back, as it does with one that was lost
+        return True
+
+
 class Database:
     """The pool. `async with Database(…)`; nothing outside this module touches a connection."""
 
@@ -278,6 +303,8 @@ class Database:
         self._min_size = min_size
         self._max_size = max_size
         self._command_timeout_s = command_timeout_s
+        # A company may be entered in three ways at once (token, name, session) that wait for the same lock.
+        self.places = Places(max(2, max_size // 3))
         self.clock = clock
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
@@ -310,18 +337,27 @@ class Database:
         """A connection without any company. For `CompanyScope`, the self-check and readiness only.
 
         Raises:
-            DomainError: `unavailable` when PostgreSQL cannot be reached or no connection comes free in time.
+            DomainError: `unavailable` when PostgreSQL cannot be reached, no connection comes free in time, PostgreSQL goes away
+                meanwhile, or a statement waits too long.
         """
         assert self._pool is not None, "open the database with `async with`"  # noqa: S101
         started = time.perf_counter()
         try:
             connection = await self._pool.acquire(timeout=5.0)
-        except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        except (*_LOST, TimeoutError) as error:
             raise DomainError(ErrorCode.unavailable, "The database cannot be reached; try again.") from error
         metrics.DB_CONNECTION_WAIT.observe(time.perf_counter() - started)
         metrics.DB_CONNECTIONS.labels("used").inc()
         try:
             yield connection
+        except TimeoutError as error:
+            # A statement that waited too long, for an import of the company perhaps; whoever asks again comes later.
+            raise DomainError(ErrorCode.unavailable, "The database did not answer in time; try again.") from error
+        except (*_LOST, asyncpg.InterfaceError) as error:
+            if isinstance(error, asyncpg.InterfaceError) and not _is_closed(connection):
+                raise  # misused by us
+            log.warning("database_lost", error=type(error).__name__)
+            raise DomainError(ErrorCode.unavailable, "The database was lost on the way; try again.") from error
         finally:
             metrics.DB_CONNECTIONS.labels("used").dec()
             await self._pool.release(connection)

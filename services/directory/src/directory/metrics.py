@@ -62,4 +62,8 @@ RETIRED_SOURCE_CALLS = Counter(
     "directory_retired_source_calls_total",
     "Provisioning calls with a token of a tenant that the company has left; they change nothing (S70)",
 )
+PLACES_REFUSED = Counter(
+    "directory_places_refused_total",
+    "Requests answered 503 because too many of the same company were waiting for each other already",
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

@@ -47,10 +47,6 @@ def serve(
             # for, nothing can be found under it.
             refused = DomainError(ErrorCode.invalid_value, "A value holds a character that cannot be stored (NUL).")
             return problem_response(refused, request_id=context.request_id.get())
-        except TimeoutError:
-            # A statement that waited too long, for an import of the company perhaps; whoever asks again comes later.
-            refused = DomainError(ErrorCode.unavailable, "The database did not answer in time; try again.")
-            return problem_response(refused, request_id=context.request_id.get())
         return Response(_encoder.encode(answer), media_type="application/json")
 
     return Route(operation.path, endpoint, methods=["POST"], name=operation.name)

@@ -21,6 +21,9 @@ from directory.events.heads import WaitingReaders
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.history import EventsPage
 
+PASSED_MAX = 10
+"""Pages in a row without a wanted event that one request passes: a small page and a rare kind must not keep the database busy."""
+
 Enter = Callable[[], AbstractAsyncContextManager[CompanyTx]]
 
 
@@ -39,10 +42,11 @@ async def read(
         query = ask()
         kinds = wanted_kinds(query.kinds)
         company_id, page = tx.company_id, await _page(tx, query.after, query.hash, query.limit, kinds)
-    deadline, waited = loop.time() + query.wait, False
-    while not page.events and (left := deadline - loop.time()) > 0:
+    deadline, waited, passed = loop.time() + query.wait, False, 0
+    while not page.events and passed < PASSED_MAX and (left := deadline - loop.time()) > 0:
+        passed += 1
         if page.next == page.head:
-            waited = True
+            waited, passed = True, 0
             if not await readers.wait(company_id, page.next, left, unless=gone):
                 break
         async with enter() as tx:

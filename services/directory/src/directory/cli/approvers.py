@@ -22,7 +22,7 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command = json_command(
         subcommands,
         "approvers",
-        "who approves for an employee and why, or how it stands with the whole company's approval",
+        "who approves for somebody and why; without a name: what is wrong in the company",
     )
     command.add_argument("company")
     what = command.add_mutually_exclusive_group()
@@ -32,7 +32,7 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--preview", choices=("on", "off"), help="for whom others would approve, were Entra's managers followed or not"
     )
     command.set_defaults(do=_approvers, told=text.told)
-    command = json_command(subcommands, "role", "grant or revoke a role of an employee")
+    command = json_command(subcommands, "role", "grant or revoke a role; as approver also for departments")
     command.add_argument("company")
     command.add_argument("employee", help="login name or id")
     which = command.add_mutually_exclusive_group(required=True)
@@ -42,7 +42,7 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--department", nargs="+", action="extend", default=[], metavar="NAME", help="what an approver approves for"
     )
     command.set_defaults(do=_role, told=text.decided)
-    command = json_command(subcommands, "approval", "whether the direct approver alone approves for an employee")
+    command = json_command(subcommands, "approval", "whether the direct approver alone approves for somebody")
     command.add_argument("company")
     command.add_argument("employee", help="login name or id")
     command.add_argument("--only-direct", choices=("yes", "no"), required=True)
@@ -72,7 +72,7 @@ async def _role(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answe
         database.scope_for_name(parsed.company).transaction(operator()) as tx,
     ):
         done = await change(tx, await find(tx, parsed.employee), role, parsed.department)
-    return _answer(parsed.company, done)
+    return _answer(parsed.company, done) | {"employee": parsed.employee}
 
 
 async def _approval(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
@@ -82,7 +82,7 @@ async def _approval(settings: DatabaseSettings, parsed: argparse.Namespace) -> A
     ):
         employee_id = await find(tx, parsed.employee)
         done = await grants.set_only_direct_approver(tx, employee_id, parsed.only_direct == "yes")
-    return _answer(parsed.company, done)
+    return _answer(parsed.company, done) | {"employee": parsed.employee}
 
 
 def _answer(company: str, found: Schema) -> Answer:

@@ -23,7 +23,7 @@ def decided(answer: dict[str, Any]) -> str:
     roles = ", ".join(answer["roles"]) or "no role"
     departments = f", approves for {', '.join(answer['departments'])}" if answer["departments"] else ""
     only = ", is approved by the direct approver alone" if answer["only_direct_approver"] else ""
-    return f"{answer['employee_id']} {head}: {roles}{departments}{only}."
+    return f"{answer['employee']} ({answer['employee_id']}) {head}: {roles}{departments}{only}."
 
 
 def affected(company: str, answer: dict[str, Any], *, follow: bool) -> str:

@@ -21,7 +21,7 @@ SHOWN = 100
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The subcommand of this module."""
     command = json_command(
-        subcommands, "brake", "deactivations that the mass-change brake holds; release or refuse them"
+        subcommands, "brake", "deactivations that were held because too many came at once; release or refuse them"
     )
     command.add_argument("company")
     decision = command.add_mutually_exclusive_group()

@@ -26,7 +26,7 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     for name, help_text, do, told in (
         (
             "apply",
-            "create or update a company from its manifest; prints the values to paste into Entra",
+            "a company on board, or changed to what its manifest says; prints what to paste into Entra",
             _apply,
             text.applied,
         ),

@@ -15,7 +15,7 @@ Answer = dict[str, Any]
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The subcommand of this module."""
-    told = "issue one more credential of the BitaBIZ application (shown once), or revoke one"
+    told = "issue a credential of the BitaBIZ application (shown once), or revoke one"
     command = json_command(subcommands, "app-credential", told)
     command.add_argument("company")
     command.add_argument(

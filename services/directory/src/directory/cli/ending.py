@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -24,7 +25,7 @@ Answer = dict[str, Any]
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The subcommands of this module."""
-    command = json_command(subcommands, "export", "everything a company has, as JSON Lines")
+    command = json_command(subcommands, "export", "everything it has, as JSON Lines")
     command.add_argument("company")
     command.add_argument(
         "-o",
@@ -34,7 +35,7 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="a new file, for its owner alone; - writes to standard output",
     )
     command.set_defaults(do=_export, told=text.exported)
-    command = json_command(subcommands, "delete", "close a company at once, and delete it after a time of grace")
+    command = json_command(subcommands, "delete", "close it at once, and delete it after a grace of 30 days")
     command.add_argument("company")
     command.add_argument(
         "--grace-days", type=_grace_days, default=30, metavar="DAYS", help="until it is deleted for good (30)"
@@ -43,10 +44,10 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--now", action="store_true", help="delete a closed company without waiting for the grace")
     command.add_argument("--without-export", action="store_true", help="with --now: although nobody has exported it")
     command.set_defaults(do=_delete, told=text.closed_or_deleted)
-    command = json_command(subcommands, "restore", "open a closed company again, within the time of grace")
+    command = json_command(subcommands, "restore", "open it again within the grace")
     command.add_argument("company")
     command.set_defaults(do=_restore, told=lambda answer: f"{answer['company']} is open again, as it was.")
-    command = json_command(subcommands, "ended", "companies that were deleted, with what was deleted of each")
+    command = json_command(subcommands, "ended", "receipts of the companies that were deleted")
     command.set_defaults(do=_ended, told=text.ended)
 
 
@@ -71,7 +72,7 @@ async def _export(settings: DatabaseSettings, parsed: argparse.Namespace) -> Ans
 def _told(parsed: argparse.Namespace, exported: Exported) -> Answer:
     return {
         "company": parsed.company,
-        "file": parsed.output,
+        "file": parsed.output.encode("utf-8", "backslashreplace").decode(),
         "rows": exported.rows,
         "all": exported.total,
         "sha256": exported.sha256,
@@ -85,20 +86,29 @@ def _new_file(path: str) -> Iterator[Write]:
         yield _writing_to(sys.stdout.buffer, "standard output")
         sys.stdout.buffer.flush()
         return
+    if not path:
+        raise DomainError(ErrorCode.invalid_request, "-o wants the name of a new file, or - for standard output.")
     if os.path.lexists(path):
-        raise DomainError(ErrorCode.already_exists, f"{path} exists already; choose another file.")
-    part = Path(f"{path}.part")
+        raise _exists(path)
+    # Beside the file, so that it is on the same disk; a name that nobody has, so that no other export or file is overwritten.
     with _told_of(path):
-        file = open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")  # noqa: SIM115  closed below
+        number, part = tempfile.mkstemp(dir=Path(path).parent, prefix=".export-", suffix=".part")
     try:
-        with file:
+        with open(number, "wb") as file:
             yield _writing_to(file, path)
             with _told_of(path):
                 file.flush()
                 os.fsync(file.fileno())
-        part.rename(path)
+        if os.path.lexists(path):
+            raise _exists(path)
+        with _told_of(path):
+            Path(part).rename(path)
     finally:
-        part.unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
+
+
+def _exists(path: str) -> DomainError:
+    return DomainError(ErrorCode.already_exists, f"{path} exists already; choose another file.")
 
 
 def _writing_to(file: BinaryIO, path: str) -> Write:

@@ -29,8 +29,9 @@ def database_settings() -> DatabaseSettings:
     environment = local_environment()
     if "DATABASE_URL" not in environment and "DATABASE_URL_FILE" not in environment:
         raise SettingsError(
-            "DATABASE_URL is not set, and there is no .local/settings.env: "
-            "start `make run` first, or set DATABASE_URL to PostgreSQL as the owner of the tables."
+            f"DATABASE_URL is not set, and there is no {environment.get('LOCAL_DIR', '.local')}/settings.env: start `make run` "
+            "first and call this in its folder (with its LOCAL_DIR, if it has one), or set DATABASE_URL to PostgreSQL as the "
+            "owner of the tables."
         )
     return read_settings(DatabaseSettings, environment)
 

@@ -29,7 +29,9 @@ class HistoryBroken(Exception):
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The subcommands of this module."""
-    command = json_command(subcommands, "employee", "an employee as he is, or was at a moment")
+    command = json_command(
+        subcommands, "employee", "somebody as he is, or as he was at a moment, and who owns what of him"
+    )
     command.add_argument("company")
     command.add_argument(
         "employee", metavar="LOGIN_OR_ID", help="his login name now, or his id (departed people: the id)"

@@ -51,12 +51,14 @@ class _PrintTemplate(argparse.Action):
     """As `--help` does: prints and ends, without a database."""
 
     def __call__(self, parser: argparse.ArgumentParser, *parsed: object) -> None:
-        print(template())
+        print("\ufeff" + template())  # without this mark Excel takes UTF-8 for Windows-1252
         parser.exit()
 
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = json_command(subcommands, "import", "employees from a CSV file, all or nothing (docs/csv-import.md)")
+    command = json_command(
+        subcommands, "import", "bring people in from CSV, all or nothing; --template prints a file to begin with"
+    )
     command.add_argument("company")
     command.add_argument("file", help="the file; - reads standard input")
     command.add_argument("--dry-run", action="store_true", help="say what would happen, and change nothing")

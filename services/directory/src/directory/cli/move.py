@@ -27,7 +27,7 @@ DoneT = TypeVar("DoneT")
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The subcommand of this module."""
-    command = json_command(subcommands, "move", "to another Entra tenant: where it stands, or one of its steps")
+    command = json_command(subcommands, "move", "to another Entra tenant: how far it is, or one of its steps")
     command.add_argument("company")
     step = command.add_mutually_exclusive_group()
     step.add_argument("--prepare", action="store_true", help="a second connection beside the live one, from -f FILE")

@@ -14,6 +14,7 @@ from directory.employees import hr, writing
 from directory.employees.people import view
 from directory.employees.record import EmployeeRecord
 from directory.employees.releasing import release_attribute
+from directory.findings.catalogue import FindingKind
 from directory.findings.store import open_findings
 from directory.settings import DatabaseSettings
 from directory.worklist.operations import work_list
@@ -26,33 +27,44 @@ Act = Callable[[CompanyTx, argparse.Namespace], Awaitable[EmployeeRecord]]
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The subcommands of this module."""
-    command = _person_command(subcommands, "edit", "change what HR owns of a person", _edit)
+    command = _person_command(subcommands, "edit", "change what HR owns of somebody", _edit)
     command.add_argument(
-        "--set", action="append", required=True, metavar="NAME=VALUE", help="NAME= clears; may be given several times"
+        "--set",
+        action="append",
+        required=True,
+        metavar="NAME=VALUE",
+        help=f"may be given several times; NAME= clears. Names: {', '.join(EmployeeEdits.__struct_fields__)}",
     )
-    _person_command(subcommands, "block", "take a person's access away, whatever Entra says", _block)
-    _person_command(subcommands, "unblock", "give it back", _unblock)
+    _person_command(subcommands, "block", "take somebody's access away at once, whatever Entra says", _block)
+    _person_command(subcommands, "unblock", "give blocked access back", _unblock)
     command = _person_command(
-        subcommands, "end-employment", "as a hard delete in Entra: access ends, names are released", _end
+        subcommands,
+        "end-employment",
+        "end an employment by hand: access ends, login name and e-mail are released",
+        _end,
     )
     command.add_argument("--on", type=_date, metavar="YYYY-MM-DD", help="termination date; today if not given")
-    command = _person_command(subcommands, "rehire", "somebody returned after a long absence: how", _rehire)
+    command = _person_command(
+        subcommands, "rehire", "decide on a return after a long absence: the same employment, or a new one", _rehire
+    )
     choice = command.add_mutually_exclusive_group(required=True)
     for name, help_text in (("continue", "the same employee with his history"), ("new", "a new employment, a new id")):
         choice.add_argument(f"--{name}", dest="choice", action="store_const", const=name, help=help_text)
-    _person_command(subcommands, "confirm", "let Entra take over the account of a Setup admin", _confirm)
-    _person_command(subcommands, "finish-work", "the registrations of a leaver are dealt with", _finish)
+    _person_command(subcommands, "confirm", "let Entra take over the imported account of a Setup admin", _confirm)
+    _person_command(subcommands, "finish-work", "say that a leaver's future registrations are dealt with", _finish)
     command = _company_command(
-        subcommands, "release-attribute", "no longer mapped in Entra: HR's from now on", _release
+        subcommands, "release-attribute", "an attribute is no longer mapped in Entra: it is HR's from now on", _release
     )
-    command.add_argument("attribute")
+    command.add_argument("attribute", help="its name as `directory company employee` shows it, e.g. title")
     command.set_defaults(
         told=lambda answer: f"{answer['attribute']} is HR's now; it was Entra's of {answer['people']} people."
     )
-    _company_command(subcommands, "findings", "what somebody ought to look at", _findings).set_defaults(
-        told=_told_findings
+    _company_command(
+        subcommands, "findings", "what somebody ought to look at, until it is over", _findings
+    ).set_defaults(told=_told_findings)
+    command = _company_command(
+        subcommands, "work-list", "who came or went, and what HR has left to do for him", _work_list
     )
-    command = _company_command(subcommands, "work-list", "who came or went, and what HR has left to do", _work_list)
     command.add_argument("--after", default="", metavar="ID", help="the `next` of the page before")
     command.set_defaults(told=_told_work)
 
@@ -94,13 +106,20 @@ async def _edit(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
         name, equals, value = pair.partition("=")
         if not equals:
             raise DomainError(ErrorCode.invalid_request, f"--set wants NAME=VALUE; came {pair[:80]!r}.")
-        values[name] = value or None
+        values[name] = (_hire_date(value) if name == "hired_on" else value) if value else None
     try:
         edits = msgspec.convert(values, EmployeeEdits)
     except msgspec.ValidationError as error:
         known = ", ".join(EmployeeEdits.__struct_fields__)
         raise DomainError(ErrorCode.invalid_request, f"{error}. HR can set {known}.") from None
     return await hr.edit_employee(tx, parsed.person, edits)
+
+
+def _hire_date(text: str) -> date:
+    try:
+        return _date(text)
+    except argparse.ArgumentTypeError as error:
+        raise DomainError(ErrorCode.invalid_value, f"hired_on wants {error}.", field="hired_on") from None
 
 
 async def _block(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
@@ -162,7 +181,15 @@ def _told_person(answer: Answer) -> str:
 def _told_findings(answer: Answer) -> str:
     if not answer["findings"]:
         return "Nothing to look at."
-    return "\n".join(f"{one['kind']}: {one['subject']} ({one['times']} times)" for one in answer["findings"])
+    lines = []
+    for one in answer["findings"]:
+        about = one["employee_id"] if one["employee_id"] and one["employee_id"] != one["subject"] else None
+        people = one["details"].get("people")
+        often = f", {people} people" if people else f", {one['times']} times" if one["times"] > 1 else ""
+        seen = f"since {str(one['opened_at'])[:10]}{often}"
+        lines.append(f"{one['kind']}: {one['subject']}{f', {about}' if about else ''} ({seen})")
+        lines.append(f"  {FindingKind[one['kind']].meaning}.")
+    return "\n".join(lines)
 
 
 def _told_work(answer: Answer) -> str:
@@ -172,6 +199,8 @@ def _told_work(answer: Answer) -> str:
     for item in answer["items"]:
         left = ", ".join(step["step"].replace("_", " ") for step in item["steps"] if not step["done"])
         lines.append(f"{item['kind']}  {item['employee_id']}  {item['name']}: {left}")
+    if answer["next"]:
+        lines.append(f"More: --after {answer['next']}")
     return "\n".join(lines)
 
 

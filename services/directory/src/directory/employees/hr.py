@@ -116,7 +116,7 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
     # A new employment answers to the id of the former one, too.
     names = [seen.login_key, seen.external_id, employee_text(employee_id)] if seen else []
     await store.enter_gates(tx, approvers.gates(tx.company_id, names, [seen.manager_ref] if seen else []))
-    before = await _locked_to_remove(tx, person, employee_id)
+    before = await _locked_to_remove(tx, person, employee_id, seen.manager_id if seen else None)
     if before.rehire_asked_at is None:
         raise DomainError(
             ErrorCode.not_allowed, "Nothing waits to be decided: he has not returned after a long absence."
@@ -170,8 +170,10 @@ async def _locked(tx: CompanyTx, person: str, employee_id: EmployeeId, gates: st
     return found
 
 
-async def _locked_to_remove(tx: CompanyTx, person: str, employee_id: EmployeeId) -> EmployeeRecord:
-    found = _still_meant(person, await store.lock_to_remove(tx, employee_id))
+async def _locked_to_remove(
+    tx: CompanyTx, person: str, employee_id: EmployeeId, manager_id: EmployeeId | None = None
+) -> EmployeeRecord:
+    found = _still_meant(person, await store.lock_to_remove(tx, employee_id, manager_id))
     if found is None:
         raise departed()
     return found

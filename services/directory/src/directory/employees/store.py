@@ -72,7 +72,7 @@ _LOCK_TO_REMOVE = statement(
     with held as materialized (
         select {COLUMNS}
         from employees
-        where company_id = $1 and (employee_id = $2 or manager_id = $2) and state <> 'departed'
+        where company_id = $1 and (employee_id = $2 or manager_id = $2 or employee_id = $3) and state <> 'departed'
         order by employee_id
         for update
     )
@@ -222,8 +222,13 @@ async def lock_anybody(tx: CompanyTx, employee_id: EmployeeId) -> EmployeeRecord
     return _one(await tx.fetchrow(_LOCK_ANYBODY, tx.company_id, employee_id))
 
 
-async def lock_to_remove(tx: CompanyTx, employee_id: EmployeeId) -> EmployeeRecord | None:
-    return _one(await tx.fetchrow(_LOCK_TO_REMOVE, tx.company_id, employee_id))
+async def lock_to_remove(
+    tx: CompanyTx, employee_id: EmployeeId, manager_id: EmployeeId | None = None
+) -> EmployeeRecord | None:
+    """`manager_id`: somebody who is locked as well, because whoever takes his place is going to refer to him."""
+    # All rows are fetched: whoever asks for one stops the statement there, before his reports are locked.
+    rows = await tx.fetch(_LOCK_TO_REMOVE, tx.company_id, employee_id, manager_id)
+    return record_of(rows[0]) if rows else None
 
 
 async def get(tx: CompanyTx, employee_id: EmployeeId) -> EmployeeRecord | None:
