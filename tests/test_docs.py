@@ -1,5 +1,8 @@
 """The documents lead somewhere and say what the code says."""
 
+import contextlib
+import functools
+import io
 import re
 import subprocess
 import sys
@@ -7,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from directory.__main__ import main
+from directory.cli.overview import GROUPS
 from scripts import requirements
 
 ROOT = Path(__file__).parent.parent
@@ -48,3 +53,28 @@ def test_no_lock_or_script_holds_an_address() -> None:
     assert len(locks) >= 5
     for path in [*locks, ROOT / "Makefile", *ROOT.glob("scripts/*.*"), *ROOT.glob("services/*/Dockerfile")]:
         assert "://" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_into_a_page_meet_a_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        headings = re.findall(r"^#+ (.+)$", (page.parent / target if target else page).read_text("utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, anchor
+
+
+@functools.cache
+def help_of(subcommand: str) -> str:
+    with contextlib.redirect_stdout(io.StringIO()) as told, contextlib.suppress(SystemExit):
+        main(["company", subcommand, "--help"])
+    return told.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_command_that_is_shown_exists_with_its_options(page: Path) -> None:
+    known = {name for names in GROUPS.values() for name in names}
+    for subcommand, rest in re.findall(
+        r"directory company ([a-z][a-z-]*)([^`\n]*)", page.read_text(encoding="utf-8").replace("\\|", "|")
+    ):
+        assert subcommand in known, subcommand
+        for option in re.findall(r"(?<= )--[a-z-]+", rest.partition("#")[0]):
+            assert option in help_of(subcommand), f"{subcommand} {option}"

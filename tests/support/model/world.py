@@ -17,13 +17,16 @@ from directory.events import store as events
 from directory.events.folding import fold
 from directory.events.verification import verify
 from directory.findings.store import open_findings
+from directory.logins import operations as logins
 from directory.worklist.operations import work_list
 from shared.errors import DomainError
 from shared.ids import EmployeeId
+from shared.schemas.login import ReadSession, SessionCredential, SignedIn
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls
 from tests.support.model import reading
 from tests.support.model.company import Company, Session
+from tests.support.model.logins import signed_in
 from tests.support.model.people import Person, Refused, Turn
 
 BEGINNING = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)
@@ -97,6 +100,7 @@ class World:
         for both in self.companies:
             await self._compare_rows(both)
             await self._compare_history(both)
+            await self._compare_sessions(both)
             async with both.firm.operator() as tx:
                 found = {
                     (one.kind, one.subject, one.employee_id, one.opened_at, one.last_seen_at, one.times)
@@ -141,6 +145,20 @@ class World:
 
     async def _rows(self, both: Both, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.reader.fetch(f"{sql} where company_id = $1", both.model.company_id)]
+
+    async def _compare_sessions(self, both: Both) -> None:
+        """Whose each is, whether it still lets him in, and with which roles."""
+        turn = Turn(self.clock(), ("system", "directory"), both.model.zone)
+        for session in both.model.sessions:
+            held = SessionCredential(company_id=str(both.model.company_id), session_sha256=session)
+            real = await answered(logins.read_session(self.database, ReadSession(session=held)))
+            try:
+                person, roles = signed_in(both.model, turn, session)
+                expected: object = (person.text, roles)
+            except Refused as refused:
+                expected = refused.code
+            found = (real.employee_id, real.roles) if isinstance(real, SignedIn) else real
+            same("whose sessions", {session: found}, {session: expected})
 
     async def _compare_history(self, both: Both) -> None:
         rows = await self.reader.fetch(
