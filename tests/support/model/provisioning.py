@@ -122,15 +122,13 @@ def _outcome(company: Company, turn: Turn, meant: Person, new: Values) -> str:
     link, linked = object_id(new.get("external_id")), meant.entra_object_id
     if link and linked and link != linked:
         raise taken
-    if guarded(meant):
+    if guarded(meant) or (_tied(meant) and link != linked):
         _park(company, turn, meant)
     away = meant.state == "suspended" and meant.rehire_asked_at is None
     if meant.state == "suspended" or meant.source == "entra":
         if away and new.get("active", True):
             return "reactivated"
         raise taken
-    if linked and link != linked and meant.adoption_confirmed_at is None:
-        _park(company, turn, meant)
     return "adopted"
 
 

@@ -68,6 +68,17 @@ def test_an_imported_person_who_has_signed_in_is_adopted_only_with_the_same_link
     assert isinstance(plan(request(external_id=external_id), [imported]), expected)
 
 
+@pytest.mark.parametrize(
+    ("external_id", "expected"), [(OBJECT_ID, Reactivate), (OTHER_OBJECT_ID, Conflict), (None, NeedsConfirmation)]
+)
+def test_nor_does_his_suspension_make_him_anybodys(external_id: str | None, expected: type[Plan]) -> None:
+    """A24."""
+    imported = suspended(source="csv", entra_object_id=LINK)
+    assert isinstance(plan(request(external_id=external_id), [imported]), expected)
+    confirmed = suspended(source="csv", entra_object_id=LINK, adoption_confirmed_at=NOW)
+    assert isinstance(plan(request(), [confirmed]), Reactivate)
+
+
 @pytest.mark.parametrize("email", ["anna@firma.dk", "other@firma.dk"])
 def test_a_suspended_person_comes_back_by_login_name(email: str) -> None:
     """S34, S48."""

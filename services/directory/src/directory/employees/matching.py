@@ -147,11 +147,11 @@ def _is_somebody_else(new: NewEmployee, meant: EmployeeRecord) -> bool:
 def _plan_for_import(new: NewEmployee, meant: EmployeeRecord) -> Plan:
     proven = meant.entra_object_id is not None and entra_object_id(new.external_id) == meant.entra_object_id
     linked_unproven = meant.entra_object_id is not None and not proven
-    if is_guarded(meant):
+    if is_guarded(meant) or (linked_unproven and meant.adoption_confirmed_at is None):
         return NeedsConfirmation(meant)
     if meant.state == "suspended":
         return Reactivate(meant) if _is_away(meant) and new.active else _conflict(new, meant)
-    return NeedsConfirmation(meant) if linked_unproven and meant.adoption_confirmed_at is None else Adopt(meant)
+    return Adopt(meant)
 
 
 def _conflict(new: NewEmployee, meant: EmployeeRecord) -> Conflict:
