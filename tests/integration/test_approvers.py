@@ -418,6 +418,12 @@ async def test_a_manager_is_approver_until_a_month_after_his_last_report_left(
     assert (await approval.firm.row(boss))["roles"] == [], "never stored"
 
 
+async def test_whoever_is_his_own_manager_is_no_approver_by_that(approval: Approval, boss: Employee) -> None:
+    """D9: the role comes from being somebody's manager."""
+    await approval.firm.change(boss, manager_ref=boss.id)
+    assert not (await approval.explain(boss)).approver_by_reports
+
+
 # The whole company
 
 

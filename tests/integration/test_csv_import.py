@@ -190,6 +190,21 @@ async def test_two_rows_of_one_name_are_refused_with_both_lines(firm: Firm) -> N
     assert (await firm.find()).total == 0
 
 
+async def test_a_row_with_a_problem_of_its_own_is_compared_with_the_others_all_the_same(firm: Firm) -> None:
+    """Every problem at once: whoever mends the date must not find the next one in the next run."""
+    await firm.change(await firm.create(login="away@firma.dk"), active=False)
+    done = await firm.import_csv(
+        csv({"hired_on": "31-02-2024"}, {"email": "other@firma.dk"}, {"login": "away@firma.dk", "hired_on": "x"})
+    )
+    assert codes(done) == [
+        (2, "hired_on", "invalid_date"),
+        (3, "login_name", "duplicate_row"),
+        (4, "hired_on", "invalid_date"),
+        (4, "login_name", "login_taken"),
+    ]
+    assert done.rows == 1
+
+
 async def test_problems_of_reading_and_of_the_company_come_together_by_line(firm: Firm) -> None:
     await firm.change(await firm.create(), active=False)
     done = await firm.import_csv(

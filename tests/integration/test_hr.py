@@ -675,6 +675,12 @@ async def test_a_joiner_is_on_the_list_until_hr_has_done_its_part(firm: Firm) ->
     assert await items(firm) == {}
 
 
+async def test_a_blank_does_nothing_that_is_left_to_do(firm: Firm) -> None:
+    employee = await firm.create()
+    await edit(firm, employee.id, policy=" ", employee_number="", hired_on=date(2020, 1, 1))
+    assert await items(firm) == {employee.id: {"policy": False, "date_of_employment": True, "payroll_number": False}}
+
+
 @pytest.mark.parametrize("how", ["suspended", "departed", "by hand"])
 async def test_a_leaver_is_on_the_list_until_his_reports_and_registrations_are_dealt_with(firm: Firm, how: str) -> None:
     """S10."""

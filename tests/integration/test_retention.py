@@ -31,6 +31,7 @@ from shared.clock import system_clock
 from shared.ids import employee_text
 from shared.schemas.employee import Employee
 from tests.support.firm import Firm, Urls, uuid_of
+from tests.support.plans import plans_of
 from tests.support.stack import with_database
 from tests.support.traces import places_of
 
@@ -188,6 +189,25 @@ async def test_a_name_that_somebody_bears_now_is_his(firm: Firm, owner: Database
     now = await firm.get(report)
     assert (now.manager_ref, now.manager_id) == ("post@firma.dk", successor.id)
     assert (await firm.history(report))[0]["changes"]["manager_ref"]["after"] == "post@firma.dk"
+
+
+async def test_who_bears_a_name_is_looked_up_and_not_searched_for(
+    firm: Firm, owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each name in each of two indexes: a company of 50,000 erases as fast as a small one."""
+    anna = await firm.create(login="anna@firma.dk")
+    await firm.as_owner(
+        "insert into employees (company_id, employee_id, source, state, login_name, login_key, email, email_key, given_name, "
+        "family_name, created_at, updated_at) select $1, gen_random_uuid(), 'entra', 'active', 'p' || n, 'p' || n, 'p' || n, "
+        "'p' || n, 'P', 'P', now(), now() from generate_series(1, 2000) as n",
+        firm.company_id,
+    )
+    await left(firm, anna)
+    await keeps(firm, 60)
+    plan = (await plans_of(firm, monkeypatch, lambda: erase(owner, firm), database=owner))["employees.names_borne"]
+    looked_up = " ".join(line for line in plan.splitlines() if "Index Cond" in line)
+    assert "login_key = ANY" in looked_up, plan
+    assert "email_key = ANY" in looked_up, plan
 
 
 async def test_a_new_employment_forgets_the_erased_one_before_it(firm: Firm, owner: Database) -> None:

@@ -96,6 +96,7 @@ def signed_in(company: Company, turn: Turn, session: str) -> tuple[Person, list[
         raise Refused("unauthorized")
     reports = any(
         one.manager_id == person.employee_id
+        and one is not person
         and (one.termination_date is None or turn.today - one.termination_date < GRACE)
         for one in company.people
     )

@@ -22,7 +22,7 @@ ANNA = "anna@firma.dk,anna@firma.dk,Anna,Holm"
 def read(data: bytes | str) -> tuple[list[Row], Remarks]:
     problems = Remarks()
     rows = read_rows(data.encode() if isinstance(data, str) else data, TODAY, problems)
-    return rows, problems
+    return [row for row in rows if row.sound], problems
 
 
 def found(data: bytes | str) -> list[tuple[int, str, str]]:
@@ -238,6 +238,7 @@ def test_halves_of_surrogate_pairs_do_not_arrive() -> None:
     assert found((HEADER + "\n").encode("utf-8") + b"\xed\xa0\x80" + b",\xc3\xa6\xc3\xb8\xc3\xa5\xc3\xa6") == [
         (2, "", "bad_encoding")
     ]
+    assert found(f"{HEADER}\n{ANNA}\n".encode() + b"x@firma.dk,x@firma.dk,A\xed\xa0\x80,B") == [(3, "", "bad_encoding")]
     assert found("\ufeff".encode("utf-16-le") + b"\x00\xd8a\x00") == [(1, "", "bad_encoding")]
 
 

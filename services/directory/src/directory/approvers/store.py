@@ -68,7 +68,8 @@ _EXPLAINED = statement(
     select {_PERSON}, c.follow_entra_managers, e.roles, e.owners -> 'manager_ref' ->> 1 as owned_since,
         exists (
             select from employees r
-            where r.company_id = $1 and r.manager_id = e.employee_id and (r.state = 'active' or r.termination_date > $3)
+            where r.company_id = $1 and r.manager_id = e.employee_id and r.employee_id <> e.employee_id
+                and (r.state = 'active' or r.termination_date > $3)
         ) as has_reports,
         array(
             select d.name

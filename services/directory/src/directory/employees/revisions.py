@@ -69,8 +69,9 @@ def replacing(before: EmployeeRecord, changes: EmployeeChanges) -> EmployeeChang
 
 
 def edited(before: EmployeeRecord, edits: EmployeeEdits, now: datetime) -> EmployeeRecord:
-    """As HR wants him; what HR changes is HR's from then on."""
+    """As HR wants him; what HR changes is HR's from then on. A blank clears: nothing is done by it that HR has to do."""
     sent = {name: value for name in edits.__struct_fields__ if (value := getattr(edits, name)) is not UNSET}
+    sent = {name: None if isinstance(value, str) and not value.strip() else value for name, value in sent.items()}
     told = [name for name, value in sent.items() if value != getattr(before, name)]
     after = owned(msgspec.structs.replace(before, **sent), "hr", told, now)
     return with_calendar_group(before, after)

@@ -52,10 +52,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     manager_ref: str | None = None
     hired_on: date | None = None
     policy: str | None = None
+    sound: bool = True
+    """False: it has a problem, and is there only to be compared with others by its login name and e-mail."""
 
 
 def read_rows(data: bytes, today: date, problems: Remarks) -> list[Row]:
-    """The rows without problems; those with one are in `problems`."""
+    """The rows that have a login name and an e-mail; what is wrong with them is in `problems`."""
     text = text_of(data, problems)
     if text is None:
         return []
@@ -109,7 +111,12 @@ def _row(
         number = columns.index(column)
         if number >= len(cells) or not cells[number]:
             problems.add(line, column, ProblemCode.missing_value, f"{column} is empty; every row needs one.")
-    return Row(line=line, **values) if problems.count == before else None  # type: ignore[arg-type]
+    if problems.count == before:
+        return Row(line=line, **values)  # type: ignore[arg-type]
+    login_name, email = values.get("login_name"), values.get("email")
+    if not isinstance(login_name, str) or not isinstance(email, str):
+        return None
+    return Row(line=line, login_name=login_name, email=email, given_name="", family_name="", sound=False)
 
 
 def _value(line: int, column: str, text: str, today: date, problems: Remarks) -> str | date | None:

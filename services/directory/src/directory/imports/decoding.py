@@ -25,6 +25,7 @@ _BYTE_ORDER_MARKS = (
 )
 
 
+_SURROGATE = re.compile(b"\xed[\xa0-\xbf][\x80-\xbf]")
 _RIGHT = re.compile("[^\x00-\x7f\ufffd]")
 
 
@@ -73,6 +74,9 @@ def _decoded(data: bytes, encoding: str, problems: Remarks) -> str | None:
 
 
 def _is_damaged_utf8(data: bytes) -> bool:
-    """More letters of several bytes that are right than wrong ones: no western text of single bytes looks like that."""
+    """Half of a surrogate pair in three bytes, or more letters of several bytes that are right than wrong ones: no western text
+    of single bytes looks like that."""
+    if _SURROGATE.search(data) is not None:
+        return True
     text = data.decode("utf-8", "replace")
     return len(_RIGHT.findall(text)) > text.count("\ufffd")

@@ -110,7 +110,7 @@ async def _planned(
     if not dry_run:
         await store.enter_alone(tx, import_gate(tx.company_id))
     people = People(await _concerned(tx, rows))
-    return await asyncio.to_thread(plan, rows, people, tx.now, problems, notes), len(rows)
+    return await asyncio.to_thread(plan, rows, people, tx.now, problems, notes), sum(row.sound for row in rows)
 
 
 async def _concerned(tx: CompanyTx, rows: Sequence[Row]) -> list[EmployeeRecord]:

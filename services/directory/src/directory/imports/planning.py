@@ -24,7 +24,7 @@ from directory.imports.csv_rows import Row
 from directory.imports.remarks import NoteCode, ProblemCode, Remarks
 from shared.ids import employee_from_text, new_employee_id
 
-ATTRIBUTES = tuple(name for name in Row.__struct_fields__ if name != "line")
+ATTRIBUTES = tuple(name for name in Row.__struct_fields__ if name not in {"line", "sound"})
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -79,7 +79,7 @@ def plan(rows: Sequence[Row], people: People, now: datetime, problems: Remarks, 
     outcomes: list[tuple[Row, EmployeeRecord | None, EmployeeRecord]] = []
     lines: dict[tuple[str, str], int] = {}
     for row in rows:
-        if _stands_twice(row, lines, problems) or _is_taken(row, people, problems):
+        if _stands_twice(row, lines, problems) or _is_taken(row, people, problems) or not row.sound:
             continue
         before = people.by_login.get(search_key(row.login_name))
         after = _created(row, now) if before is None else _changed(row, before, now, planned)

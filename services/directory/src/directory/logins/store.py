@@ -128,7 +128,8 @@ _READ_SESSION = statement(
     select s.employee_id, s.signed_in_at, s.expires_at, e.login_name, e.email, e.given_name, e.family_name, e.roles,
         exists (
             select 1 from employees r
-            where r.company_id = $1 and r.manager_id = e.employee_id and (r.state = 'active' or r.termination_date > $4)
+            where r.company_id = $1 and r.manager_id = e.employee_id and r.employee_id <> e.employee_id
+                and (r.state = 'active' or r.termination_date > $4)
         ) as has_reports
     from sessions s
     join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id

@@ -43,15 +43,17 @@ _REFERENCES_WAITING = statement(
     """,
 )
 
-# Whoever bears the name now is meant by it.
+# Whoever bears the name now is meant by it. One look in each index, for an "or" of both reads the company for every name.
 _BORNE = statement(
     "employees.names_borne",
     """
-    select key
-    from unnest($2::text[]) as key
-    where exists (
-        select from employees
-        where company_id = $1 and (login_key = key or email_key = key) and not employee_id = any($3::uuid[]))
+    select login_key as key
+    from employees
+    where company_id = $1 and login_key = any($2::text[]) and not employee_id = any($3::uuid[])
+    union
+    select email_key
+    from employees
+    where company_id = $1 and email_key = any($2::text[]) and not employee_id = any($3::uuid[])
     """,
 )
 
