@@ -7,7 +7,7 @@ import os
 import sys
 import tracemalloc
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,31 @@ async def test_closing_twice_keeps_the_first_date(operator: Command, firm: Firm)
 async def test_an_open_company_cannot_be_restored(operator: Command, firm: Firm) -> None:
     told = await operator("company", "restore", firm.name)
     assert (told.status, told.err) == (1, f"{firm.name} is not closed; there is nothing to restore.\n")
+
+
+async def test_a_company_whose_deletion_begins_meanwhile_is_not_told_to_be_open_again(
+    operator: Command, firm: Firm, owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    opening = deleting._delete_rows
+
+    async def held(tx: CompanyTx, emptied: Sequence[Table]) -> None:
+        begun.set()
+        await go_on.wait()
+        await opening(tx, emptied)
+
+    await operator("company", "delete", firm.name, "--yes", "--grace-days", "0")
+    with monkeypatch.context() as patched:
+        patched.setattr(deleting, "_delete_rows", held)
+        deletion = asyncio.create_task(deleting.delete(owner, firm.name))
+        await begun.wait()
+        restoring = asyncio.create_task(operator("company", "restore", firm.name))
+        await asyncio.sleep(0.5)
+        go_on.set()
+        told = await restoring
+        await deletion
+    assert told.status == 1
+    assert f"{firm.name} was deleted on" in told.err
 
 
 async def test_apply_does_not_open_a_closed_company(operator: Command, tmp_path: Path) -> None:

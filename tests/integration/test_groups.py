@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from directory.groups import operations
 from directory.groups.record import TOLD_TOGETHER
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text, new_employee_id
@@ -38,6 +39,18 @@ async def test_members_are_answered_only_where_they_are_asked_for(firm: Firm, gr
     assert (await groups.get(made, with_members=False)).members is None
     assert (await groups.find()).groups[0].members is None
     assert (await groups.find(with_members=True)).groups == [made]
+
+
+async def test_a_page_of_groups_holds_no_more_members_than_an_answer_should(
+    firm: Firm, groups: Groups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "MAX_MEMBERS", 5)
+    people = await staff(firm, 6)
+    large, small = await groups.create("Alle", *people), await groups.create("Nogle", *people[:2])
+    assert await refusal(groups.find(with_members=True)) == (ErrorCode.invalid_request, "limit")
+    assert (await groups.find(with_members=True, limit=1)).groups == [large]
+    assert (await groups.find(display_name="alle", with_members=True)).groups == [large]
+    assert [one.id for one in (await groups.find()).groups] == [large.id, small.id]
 
 
 async def test_a_group_may_be_created_with_its_members(firm: Firm, groups: Groups) -> None:

@@ -30,6 +30,10 @@ _LOCK = statement(
     """,
 )
 
+_DELETION_BEGUN = statement(
+    "ended_companies.begun", "select exists (select from registry.ended_companies where company_id = $1)"
+)
+
 _CLOSE = statement(
     "companies.close",
     """
@@ -58,7 +62,7 @@ _SWITCH = statement(
 
 async def close(tx: CompanyTx, grace: timedelta) -> datetime:
     """When it will be deleted. Who closes a closed one learns when, and changes nothing."""
-    row = await locked(tx)
+    row = await _still_there(tx)
     if row["ends_at"] is not None:
         ends: datetime = row["ends_at"]
         return ends
@@ -82,7 +86,7 @@ async def end_now(tx: CompanyTx, *, sure: bool, without_export: bool) -> None:
     Raises:
         DomainError: `not_allowed` for one that is open, that nobody has exported since it was closed, or where nobody is sure.
     """
-    company, row = tx.company.name, await locked(tx)
+    company, row = tx.company.name, await _still_there(tx)
     if row["ends_at"] is None:
         raise DomainError(
             ErrorCode.not_allowed, f"{company} is open. Close it first: directory company delete {company} --yes"
@@ -108,8 +112,8 @@ def exported(tx: CompanyTx, rows: int, sha256: str) -> None:
 
 
 async def restore(tx: CompanyTx) -> None:
-    """Raises DomainError `not_allowed` for a company that is not closed."""
-    row = await locked(tx)
+    """Raises DomainError `not_allowed` for a company that is not closed, `not_found` for one whose deletion has begun."""
+    row = await _still_there(tx)
     if row["ends_at"] is None:
         raise DomainError(ErrorCode.not_allowed, f"{tx.company.name} is not closed; there is nothing to restore.")
     sso, provisioning = row["sso_when_closed"], row["provisioning_when_closed"]
@@ -122,6 +126,14 @@ async def restore(tx: CompanyTx) -> None:
     }
     record(tx, EventKind.company_restored, changes=changes)
     log.info("company_restored")
+
+
+async def _still_there(tx: CompanyTx) -> asyncpg.Record:
+    """Raises DomainError `not_found` where the deletion has begun, for whoever entered before and waited for it."""
+    row = await locked(tx)
+    if await tx.fetchval(_DELETION_BEGUN, tx.company_id):
+        raise DomainError(ErrorCode.not_found, "There is no such company.", field="company")
+    return row
 
 
 async def locked(tx: CompanyTx) -> asyncpg.Record:

@@ -4,6 +4,8 @@ Only what differs is written: an employee who is a member already stays one with
 nothing leaves no event and no new version.
 """
 
+from collections.abc import Sequence
+
 import asyncpg
 import msgspec
 from msgspec import UNSET
@@ -18,13 +20,15 @@ from directory.groups import membership, store
 from directory.groups.record import GroupRecord, about, check_group, name_changes, not_found, wanted_members
 from directory.groups.searches import search
 from shared.errors import DomainError, ErrorCode
-from shared.ids import GroupId, group_from_text, new_group_id
+from shared.ids import EmployeeId, GroupId, group_from_text, new_group_id
 from shared.schemas import group as schemas
 from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
 
 MAX_LIMIT = 1000
+MAX_MEMBERS = 100_000
+"""Of the groups of one page together, where they are shown with their members."""
 
 _TAKEN = {
     "groups_name_taken": (ErrorCode.already_exists, "display_name"),
@@ -46,9 +50,20 @@ async def find_groups(database: Database, request: schemas.FindGroups) -> schema
         if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
             raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
         total, found = await search(tx, request.conditions, min(request.offset, 2**31), request.limit)
-        members = await store.members_of_many(tx, [one.group_id for one in found]) if request.with_members else None
+        members = await _members_of(tx, [one.group_id for one in found]) if request.with_members else None
     groups = [one.seen_from_outside(None if members is None else members.get(one.group_id, [])) for one in found]
     return schemas.GroupPage(total=total, groups=groups)
+
+
+async def _members_of(tx: CompanyTx, groups: Sequence[GroupId]) -> dict[GroupId, list[EmployeeId]]:
+    """Raises DomainError `invalid_request` where several groups have more members together than one answer should hold."""
+    if len(groups) > 1 and await store.memberships(tx, groups, MAX_MEMBERS + 1) > MAX_MEMBERS:
+        raise DomainError(
+            ErrorCode.invalid_request,
+            f"These groups have more than {MAX_MEMBERS:,} members together; ask for fewer groups at once, or without members.",
+            field="limit",
+        )
+    return await store.members_of_many(tx, groups)
 
 
 async def create_group(database: Database, request: schemas.CreateGroup) -> schemas.GroupWritten:

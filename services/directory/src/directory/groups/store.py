@@ -74,6 +74,14 @@ _MEMBERS_OF_MANY = statement(
     """,
 )
 
+_MEMBERSHIPS = statement(
+    "group_members.count_some",
+    """
+    select count(*)
+    from (select from group_members where company_id = $1 and group_id = any($2::uuid[]) limit $3) as counted
+    """,
+)
+
 # Everybody whom a change of members touches. "No key update" keeps away whoever lets somebody go or signs somebody in.
 _LOCK_PEOPLE = statement(
     "employees.lock_for_group",
@@ -192,6 +200,12 @@ async def members_of_many(tx: CompanyTx, group_ids: Sequence[GroupId]) -> dict[G
     """Groups without members are not in the answer."""
     rows = await tx.fetch(_MEMBERS_OF_MANY, tx.company_id, group_ids)
     return {GroupId(row["group_id"]): [EmployeeId(one) for one in row["members"]] for row in rows}
+
+
+async def memberships(tx: CompanyTx, group_ids: Sequence[GroupId], at_most: int) -> int:
+    """How many members these groups have together, counted no further than so many."""
+    many: int = await tx.fetchval(_MEMBERSHIPS, tx.company_id, group_ids, at_most)
+    return many
 
 
 async def lock_people(tx: CompanyTx, people: Sequence[EmployeeId]) -> dict[EmployeeId, str]:
