@@ -1,5 +1,6 @@
 """What HR does to people, and how it meets what Entra does to them (S10, S24 to S26, S43, S69, A5, A11, A24)."""
 
+import asyncio
 import uuid
 from collections.abc import Awaitable
 from datetime import UTC, date, datetime, timedelta
@@ -12,7 +13,7 @@ from msgspec import UNSET
 from directory import metrics
 from directory.api.people import view as shown_to_application
 from directory.database import Database
-from directory.employees import hr, setup
+from directory.employees import hr, setup, writing
 from directory.employees.operations import note_mapping, provision_employee
 from directory.employees.record import EmployeeRecord
 from directory.employees.releasing import release_attribute
@@ -376,6 +377,63 @@ async def test_edits_of_names_link_whoever_waited_for_them(firm: Firm) -> None:
     boss = await firm.imported("old-boss@firma.dk")
     await edit(firm, employee_text(boss), login_name="Boss@firma.dk")
     assert (await firm.get(waiting)).manager_id == employee_text(boss)
+
+
+# Created by hand (B11)
+
+
+def new_person(**values: Any) -> people.NewPerson:
+    named = {"login_name": "anna@firma.dk", "email": "anna@firma.dk", "given_name": "Anna", "family_name": "Holm"}
+    return people.NewPerson(**{**named, **values})
+
+
+async def test_somebody_created_by_hand_is_hrs_until_entra_adopts_him(firm: Firm) -> None:
+    """S31, S33: he is adopted as somebody imported is."""
+    boss = await firm.create(login="boss@firma.dk")
+    person = new_person(department="Salg", country="Danmark", manager_ref="boss@firma.dk", policy="A", title=" ")
+    shown = await setup.create_employee(firm.database, people.CreatePerson(session=await firm.admin(), person=person))
+    assert (shown.state, shown.access, shown.manager_id, shown.calendar_group) == ("active", "open", boss.id, "DK")
+    assert {name: held.owner for name, held in shown.owners.items()} == dict.fromkeys(
+        ("login_name", "email", "given_name", "family_name", "department", "country", "manager_ref", "policy"), "hr"
+    )
+    assert shown.title is None, "a blank is nothing"
+    assert [row["name"] for row in await firm.as_owner("select name from departments")] == ["Salg"]
+    adopted = await firm.provision(title="Kok", external_id=OBJECT_ID)
+    assert (adopted.outcome, adopted.employee.id) == ("adopted", shown.id)
+    row = await firm.row(adopted.employee)
+    assert (row["policy"], row["title"], row["source"]) == ("A", "Kok", "entra")
+
+
+@pytest.mark.parametrize(
+    ("values", "code"),
+    [({}, ErrorCode.login_taken), ({"login_name": "other@firma.dk", "email": "ANNA@firma.dk"}, ErrorCode.email_taken)],
+)
+@pytest.mark.parametrize("active", [True, False])
+async def test_a_name_that_is_taken_is_refused_naming_whose_it_is(
+    firm: Firm, values: dict[str, str], code: ErrorCode, active: bool
+) -> None:
+    """S48: a suspended owner too."""
+    owner = await firm.create()
+    await firm.change(owner, active=active)
+    async with firm.operator() as tx:
+        error = await refused(hr.create_employee(tx, new_person(**values)))
+    assert error.code is code
+    assert owner.id in error.detail
+    assert ("active" if active else "suspended") in error.detail
+    assert (await firm.find()).total == 1
+
+
+async def test_of_simultaneous_creates_by_hand_and_by_entra_one_succeeds(firm: Firm) -> None:
+    async def by_hand() -> str:
+        async def attempt() -> str:
+            async with firm.operator() as tx:
+                return employee_text((await hr.create_employee(tx, new_person())).employee_id)
+
+        return await writing.repeated(attempt)
+
+    answers = await asyncio.gather(by_hand(), by_hand(), by_hand(), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in answers) == ["DomainError", "DomainError", "str"]
+    assert (await firm.provision()).outcome == "adopted"
 
 
 # Departments and countries

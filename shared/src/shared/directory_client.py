@@ -20,6 +20,7 @@ from shared.operations import (
     CHECK_CREDENTIAL,
     COMPLETE_LOGIN,
     CONFIRM_ADOPTION,
+    CREATE_EMPLOYEE,
     CREATE_GROUP,
     DECIDE_REHIRE,
     EDIT_EMPLOYEE,
@@ -204,6 +205,9 @@ class DirectoryClient:
 
     async def refuse_held_changes(self, request: brake.RefuseHeldChanges) -> brake.RefusedHeldChanges:
         return await self._call(REFUSE_HELD_CHANGES, request)
+
+    async def create_employee(self, request: people.CreatePerson) -> people.PersonView:
+        return await self._call(CREATE_EMPLOYEE, request)
 
     async def edit_employee(self, request: people.EditEmployee) -> people.PersonView:
         return await self._call(EDIT_EMPLOYEE, request)

@@ -203,6 +203,14 @@ END_SESSION = Operation(
 _SETUP_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)
 _PERSON_REFUSALS = (*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.unavailable)
 
+CREATE_EMPLOYEE = Operation(
+    "/setup/create_employee",
+    people.CreatePerson,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="HR creates somebody by hand, whom Entra does not know",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.unavailable, *_TAKEN, ErrorCode.invalid_value),
+)
 EDIT_EMPLOYEE = Operation(
     "/setup/edit_employee",
     people.EditEmployee,

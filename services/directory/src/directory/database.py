@@ -18,39 +18,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import asyncpg
-from opentelemetry.trace import SpanKind
 
 from directory.places import Places
+from directory.statements import Statement as Statement
+from directory.statements import observed
+from directory.statements import statement as statement
 from shared.clock import Clock
 from shared.errors import DomainError, ErrorCode
 from shared.ids import CompanyId
 from shared.telemetry import context, metrics
 from shared.telemetry.logs import EventLog
-from shared.telemetry.tracing import current_span, internal_span
+from shared.telemetry.tracing import current_span
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]
 
 log = EventLog("directory")
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One SQL statement with the name of the question it answers: span name and metric labels come from it."""
-
-    name: str
-    collection: str
-    sql: str
-
-    @property
-    def verb(self) -> str:
-        return self.sql.split(None, 1)[0].upper()
-
-
-def statement(name: str, sql: str) -> Statement:
-    """`statement("employees.find_for_login", "select …")`."""
-    collection, _, question = name.partition(".")
-    return Statement(question, collection, sql)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,30 +105,30 @@ class CompanyTx:
                 await self.execute(_EVENTS, self.company_id, self.now, *map(list, zip(*some, strict=True)))
 
     async def fetch(self, question: Statement, *arguments: object) -> list[asyncpg.Record]:
-        with _observed(question):
+        with observed(question):
             return await self._connection.fetch(question.sql, *arguments)
 
     async def fetchrow(self, question: Statement, *arguments: object) -> asyncpg.Record | None:
-        with _observed(question):
+        with observed(question):
             return await self._connection.fetchrow(question.sql, *arguments)
 
     async def fetchval(self, question: Statement, *arguments: object) -> Any:
-        with _observed(question):
+        with observed(question):
             return await self._connection.fetchval(question.sql, *arguments)
 
     async def execute(self, question: Statement, *arguments: object) -> int:
         """The number of rows touched."""
-        with _observed(question):
+        with observed(question):
             status = await self._connection.execute(question.sql, *arguments)
         return int(status.rsplit(" ", 1)[-1]) if status[-1].isdigit() else 0
 
     async def executemany(self, question: Statement, rows: Sequence[Sequence[object]]) -> None:
-        with _observed(question):
+        with observed(question):
             await self._connection.executemany(question.sql, rows)
 
     async def stream(self, question: Statement, *arguments: object) -> AsyncIterator[asyncpg.Record]:
         """Row by row over a cursor, in one snapshot: memory stays flat, however many there are."""
-        with _observed(question):
+        with observed(question):
             async for row in self._connection.cursor(question.sql, *arguments, prefetch=1000):
                 yield row
 
@@ -159,38 +142,6 @@ class CompanyTx:
         except BaseException:
             del self._events[told:]
             raise
-
-
-class _observed:  # noqa: N801  used as `with _observed(...)`
-    """Span and duration of one statement; the span only where somebody records."""
-
-    __slots__ = ("_question", "_span", "_started")
-
-    def __init__(self, question: Statement) -> None:
-        self._question = question
-        self._span: Any = None
-
-    def __enter__(self) -> None:
-        question = self._question
-        if current_span().is_recording():
-            self._span = internal_span(
-                f"{question.collection}.{question.name}",
-                SpanKind.CLIENT,
-                **{
-                    "db.system.name": "postgresql",
-                    "db.operation.name": question.verb,
-                    "db.collection.name": question.collection,
-                },
-            )
-            self._span.__enter__()
-        self._started = time.perf_counter()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        metrics.observe_statement(self._question.name, self._question.collection, time.perf_counter() - self._started)
-        if self._span is not None:
-            self._span.__exit__(kind, error, trace)
 
 
 # Written one after the other: the trigger numbers and chains them in this order (migration 0005).
@@ -249,7 +200,7 @@ class CompanyScope:
             connection.transaction(isolation="repeatable_read" if snapshot else None, readonly=snapshot),
         ):
             try:
-                with _observed(self._door):
+                with observed(self._door):
                     row = await connection.fetchrow(self._door.sql, *self._keys)
             except TimeoutError as error:
                 # A cut-over of tens of thousands of people keeps the door of provisioning shut for seconds.
@@ -391,14 +342,14 @@ class Database:
     async def history_heads(self, companies: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
         """How far the history of each has come; nothing else of them."""
         async with self.connection() as connection:
-            with _observed(_HEADS):
+            with observed(_HEADS):
                 rows = await connection.fetch(_HEADS.sql, companies)
         return {row["company_id"]: row["sequence"] for row in rows}
 
     async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""
         async with self.connection() as connection, connection.transaction():
-            with _observed(_FOR_DOMAIN):
+            with observed(_FOR_DOMAIN):
                 rows = await connection.fetch(_FOR_DOMAIN.sql, domain)
         return [(row["company"], row["name"]) for row in rows]
 

@@ -31,6 +31,30 @@ class EmployeeEdits(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     policy: str | None | UnsetType = UNSET
 
 
+class NewPerson(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody whom HR creates by hand, because Entra does not know him (B11)."""
+
+    login_name: str
+    email: str
+    given_name: str
+    family_name: str
+    title: str | None = None
+    department: str | None = None
+    employee_number: str | None = None
+    work_phone: str | None = None
+    mobile_phone: str | None = None
+    country: str | None = None
+    manager_ref: str | None = None
+    """The direct approver: his id or login name."""
+    hired_on: date | None = None
+    policy: str | None = None
+
+
+class CreatePerson(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    session: SessionCredential
+    person: NewPerson
+
+
 class Owned(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose word counts for an attribute."""
 

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 GROUPS: dict[str, tuple[str, ...]] = {
     "set a company up": ("apply", "diff", "show", "list", "scim-token", "app-credential"),
     "see to what waits": ("work-list", "finish-work", "findings", "rehire", "confirm", "brake"),
-    "look after people": ("import", "employee", "edit", "block", "unblock", "end-employment", "release-attribute"),
+    "look after people": (
+        "import",
+        "add",
+        "employee",
+        "edit",
+        "block",
+        "unblock",
+        "end-employment",
+        "release-attribute",
+    ),
     "say who approves": ("approvers", "role", "approval"),
     "prove the history": ("verify-history",),
     "change the Entra tenant": ("move",),

@@ -1,9 +1,9 @@
-"""`directory company edit|block|unblock|end-employment|rehire|confirm|release-attribute|findings|work-list|finish-work`."""
+"""`directory company add|edit|block|unblock|end-employment|rehire|confirm|release-attribute|findings|work-list|finish-work`."""
 
 import argparse
 from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,6 +11,7 @@ from directory.cli.company import json_command
 from directory.cli.environment import operator, owner_database
 from directory.database import CompanyTx
 from directory.employees import hr, writing
+from directory.employees.keys import MANDATORY
 from directory.employees.people import view
 from directory.employees.record import EmployeeRecord
 from directory.employees.releasing import release_attribute
@@ -19,14 +20,25 @@ from directory.findings.store import open_findings
 from directory.settings import DatabaseSettings
 from directory.worklist.operations import work_list
 from shared.errors import DomainError, ErrorCode
-from shared.schemas.people import EmployeeEdits, PersonView
+from shared.schemas.people import EmployeeEdits, NewPerson, PersonView
 
 Answer = dict[str, Any]
+ValuesT = TypeVar("ValuesT", EmployeeEdits, NewPerson)
 Act = Callable[[CompanyTx, argparse.Namespace], Awaitable[EmployeeRecord]]
 
 
 def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The subcommands of this module."""
+    command = _company_command(subcommands, "add", "create somebody by hand, whom Entra does not know", _add)
+    command.add_argument(
+        "--set",
+        action="append",
+        required=True,
+        metavar="NAME=VALUE",
+        help="login_name, email, given_name and family_name are needed; also "
+        + ", ".join(name for name in NewPerson.__struct_fields__ if name not in MANDATORY),
+    )
+    command.set_defaults(told=_told_person)
     command = _person_command(subcommands, "edit", "change what HR owns of somebody", _edit)
     command.add_argument(
         "--set",
@@ -100,19 +112,33 @@ def _person_command(
     return command
 
 
+async def _add(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    new = _read(parsed.set, NewPerson)
+    async with owner_database(settings) as database:
+
+        async def attempt() -> EmployeeRecord:
+            async with database.scope_for_name(parsed.company).transaction(operator()) as tx:
+                return await hr.create_employee(tx, new)
+
+        return _plain(view(await writing.repeated(attempt)))
+
+
 async def _edit(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    return await hr.edit_employee(tx, parsed.person, _read(parsed.set, EmployeeEdits))
+
+
+def _read(pairs: list[str], kind: type[ValuesT]) -> ValuesT:
     values: dict[str, object] = {}
-    for pair in parsed.set:
+    for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise DomainError(ErrorCode.invalid_request, f"--set wants NAME=VALUE; came {pair[:80]!r}.")
         values[name] = (_hire_date(value) if name == "hired_on" else value) if value else None
     try:
-        edits = msgspec.convert(values, EmployeeEdits)
+        return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        known = ", ".join(EmployeeEdits.__struct_fields__)
+        known = ", ".join(kind.__struct_fields__)
         raise DomainError(ErrorCode.invalid_request, f"{error}. HR can set {known}.") from None
-    return await hr.edit_employee(tx, parsed.person, edits)
 
 
 def _hire_date(text: str) -> date:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from directory.companies.move_store import is_prepared
 from directory.database import CompanyTx
@@ -25,7 +25,7 @@ from directory.findings.catalogue import FindingKind
 from directory.findings.store import close_findings
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_from_text, employee_text
-from shared.schemas.people import EmployeeEdits
+from shared.schemas.people import EmployeeEdits, NewPerson
 
 EARLIEST = date(1900, 1, 1)
 LATEST_END_DAYS = 366
@@ -35,6 +35,29 @@ ADDRESSES = frozenset({"login_name", "email"})
 """What HR edits, whoever's it is, while the company moves to another Entra tenant (S66, S69): until the new one has named him."""
 
 
+async def create_employee(tx: CompanyTx, new: NewPerson) -> EmployeeRecord:
+    """By hand (B11), for whom Entra does not know.
+
+    Raises:
+        DomainError: `invalid_value`; `login_taken` or `email_taken`, which names whose it is, suspended people's too (S48).
+    """
+    check_values(new)
+    _check_hire_date(tx, new.hired_on)
+    login_key = search_key(new.login_name)
+    gates = approvers.gates(tx.company_id, [login_key], [new.manager_ref])
+    for other in await store.candidates(tx, login_key, search_key(new.email), None, None, gates):
+        field = "login_name" if other.login_key == login_key else "email"
+        raise DomainError(
+            ErrorCode.login_taken if field == "login_name" else ErrorCode.email_taken,
+            f"{field} '{getattr(new, field)}' belongs to {other.given_name} {other.family_name} "
+            f"({employee_text(other.employee_id)}), who is {other.state}.",
+            field=field,
+        )
+    after = await with_manager(tx, None, revisions.by_hand(new, tx.now))
+    await writing.insert(tx, EventKind.employee_created, after)
+    return after
+
+
 async def edit_employee(tx: CompanyTx, person: str, edits: EmployeeEdits) -> EmployeeRecord:
     """All or nothing; what is so already is not written.
 
@@ -42,7 +65,7 @@ async def edit_employee(tx: CompanyTx, person: str, edits: EmployeeEdits) -> Emp
         DomainError: `not_allowed` for an attribute that Entra governs, `invalid_value`, `login_taken`, `email_taken`.
     """
     check_values(edits)
-    _check_hire_date(tx, edits)
+    _check_hire_date(tx, edits.hired_on)
     names = [None if edits.login_name is UNSET else edits.login_name]
     reference = None if edits.manager_ref is UNSET else edits.manager_ref
     before = await _locked(tx, person, await find(tx, person), approvers.gates(tx.company_id, names, [reference]))
@@ -73,10 +96,10 @@ async def _check_ownership(tx: CompanyTx, before: EmployeeRecord, attributes: li
         )
 
 
-def _check_hire_date(tx: CompanyTx, edits: EmployeeEdits) -> None:
-    if isinstance(edits.hired_on, date):
+def _check_hire_date(tx: CompanyTx, hired_on: date | None | UnsetType) -> None:
+    if isinstance(hired_on, date):
         latest = local_date(tx.now, tx.company.time_zone) + timedelta(days=LATEST_HIRE_DAYS)
-        _check_date("hired_on", edits.hired_on, EARLIEST, latest)
+        _check_date("hired_on", hired_on, EARLIEST, latest)
 
 
 def _check_date(field: str, given: date, earliest: date, latest: date) -> None:

@@ -8,7 +8,7 @@ import unicodedata
 
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.employee import EmployeeChanges, NewEmployee
-from shared.schemas.people import EmployeeEdits
+from shared.schemas.people import EmployeeEdits, NewPerson
 
 MANDATORY = frozenset({"login_name", "email", "given_name", "family_name"})
 """S23; never empty, never cleared."""
@@ -27,7 +27,7 @@ def search_key(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
 
 
-def check_values(values: NewEmployee | EmployeeChanges | EmployeeEdits) -> None:
+def check_values(values: NewEmployee | EmployeeChanges | EmployeeEdits | NewPerson) -> None:
     """Raises DomainError `invalid_value`, naming the field, at the first value that cannot be stored."""
     for name in values.__struct_fields__:
         value = getattr(values, name)

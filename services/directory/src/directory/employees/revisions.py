@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -19,7 +20,7 @@ from directory.employees.matching import Adopt, Create, Reactivate, Relink, is_g
 from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, OWNED, EmployeeRecord, Ownership, owned
 from shared.ids import entra_object_id, new_employee_id
 from shared.schemas.employee import EmployeeChanges, NewEmployee
-from shared.schemas.people import EmployeeEdits
+from shared.schemas.people import EmployeeEdits, NewPerson
 
 DEACTIVATION = EmployeeChanges(active=False)
 
@@ -68,13 +69,26 @@ def replacing(before: EmployeeRecord, changes: EmployeeChanges) -> EmployeeChang
     return msgspec.structs.replace(changes, **silent)
 
 
+def by_hand(new: NewPerson, now: datetime) -> EmployeeRecord:
+    """Created by HR, whose every word about him is; Entra may adopt him later, as it does somebody imported."""
+    given = {name: _none_if_blank(getattr(new, name)) for name in new.__struct_fields__}
+    made = EmployeeRecord(
+        employee_id=new_employee_id(), state="active", source="manual", created_at=now, updated_at=now, **given
+    )
+    return with_calendar_group(None, owned(made, "hr", (name for name in given if given[name] is not None), now))
+
+
 def edited(before: EmployeeRecord, edits: EmployeeEdits, now: datetime) -> EmployeeRecord:
     """As HR wants him; what HR changes is HR's from then on. A blank clears: nothing is done by it that HR has to do."""
     sent = {name: value for name in edits.__struct_fields__ if (value := getattr(edits, name)) is not UNSET}
-    sent = {name: None if isinstance(value, str) and not value.strip() else value for name, value in sent.items()}
+    sent = {name: _none_if_blank(value) for name, value in sent.items()}
     told = [name for name, value in sent.items() if value != getattr(before, name)]
     after = owned(msgspec.structs.replace(before, **sent), "hr", told, now)
     return with_calendar_group(before, after)
+
+
+def _none_if_blank(value: object) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
 
 
 def next_version(record: EmployeeRecord, now: datetime) -> EmployeeRecord:

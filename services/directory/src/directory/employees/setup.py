@@ -38,6 +38,12 @@ async def _person(
     return shown
 
 
+async def create_employee(database: Database, request: schema.CreatePerson) -> schema.PersonView:
+    return await _person(
+        database, request.session, lambda tx: hr.create_employee(tx, request.person), "employee_created_by_hr"
+    )
+
+
 async def edit_employee(database: Database, request: schema.EditEmployee) -> schema.PersonView:
     return await _person(
         database,
@@ -97,6 +103,7 @@ async def work(database: Database, request: schema.WorkList) -> schema.WorkItems
 
 def routes(database: Database, callers: CallerSecrets) -> list[Route]:
     return [
+        serve(declared.CREATE_EMPLOYEE, callers, partial(create_employee, database)),
         serve(declared.EDIT_EMPLOYEE, callers, partial(edit_employee, database)),
         serve(declared.END_EMPLOYMENT, callers, partial(end_employment, database)),
         serve(declared.BLOCK_ACCESS, callers, partial(block_access, database)),
