@@ -51,11 +51,11 @@ async def test_a_statement_that_waits_too_long_is_told_as_something_that_passes(
 
 async def test_a_database_that_goes_away_under_a_request_is_told_as_something_that_passes(
     waiting: Waiting,
-    application: Application,
+    firm: Firm,
     postgres_url: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    admin = await asyncpg.connect(with_database(postgres_url, "directory_of_firms"))
+    admin = await asyncpg.connect(with_database(postgres_url, firm.urls.database))
     try:
         ended = await admin.fetch(
             "select pg_terminate_backend(pid) from pg_stat_activity "
@@ -72,7 +72,7 @@ async def test_a_database_that_went_away_between_two_requests_is_no_fault_of_the
     firm: Firm, application: Application, firm_service: str, http: aiohttp.ClientSession, postgres_url: str
 ) -> None:
     await firm.create()
-    admin = await asyncpg.connect(with_database(postgres_url, "directory_of_firms"))
+    admin = await asyncpg.connect(with_database(postgres_url, firm.urls.database))
     try:
         for _ in range(5):
             await admin.execute(
