@@ -84,6 +84,7 @@ async def import_employees(
     if problems.count:
         planned = Plan()
     elif not dry_run:
+        await tx.over_sets()
         await _write(tx, planned, say)
     return Imported(
         dry_run=dry_run,
