@@ -401,7 +401,7 @@ async def test_the_number_of_statements_does_not_grow_with_the_file(
     people = [{"login": f"p{number}@firma.dk", "department": f"D{number}", "country": "?"} for number in range(400)]
     await firm.import_csv(csv(*people))
     assert asked == [
-        "enter_import", "concerned", "hold_managers", "name", "insert_many", "link_waiting_reports_of_many", "record",
+        "enter_import", "concerned", "over_sets", "hold_managers", "name", "insert_many", "link_waiting_reports_of_many", "record",
     ]  # fmt: skip
     asked.clear()
     await firm.import_csv(csv(*people))
