@@ -13,7 +13,6 @@ from shared.ids import employee_from_text
 from shared.schemas.employee import Employee
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm
-from tests.support.plans import sent_by
 
 COLUMNS = [
     "login_name", "email", "given_name", "family_name", "title", "department", "mobile", "phone", "country", "employee_number",
@@ -55,34 +54,6 @@ async def rows(firm: Firm) -> list[dict[str, Any]]:
     people = await firm.as_owner("select * from employees order by login_key")
     events = await firm.as_owner("select count(*) as events from events")
     return [dict(one) for one in (*people, *events)]
-
-
-async def test_sets_are_joined_as_sets_in_a_company_that_the_planner_does_not_know_yet(
-    firm: Firm, other_firm: Firm, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Statistics are of before the import: of a new company the planner expects one row. Otherwise quadratic, once in a while."""
-    people = [
-        {"login": f"p{number}@firma.dk", "manager_login_name": f"p{number // 8}@firma.dk"} for number in range(300)
-    ]
-    await other_firm.import_csv(csv(*people))
-    await firm.as_owner("analyze employees")
-    sent = await sent_by(monkeypatch, lambda: firm.import_csv(csv(*people)))
-    sets = [(one, arguments) for one, arguments in sent if one.name in {"link_waiting_reports_of_many", "link_brought"}]
-    assert sets
-
-    async def plans(*, over_sets: bool) -> str:
-        async with firm.operator() as tx:
-            if over_sets:
-                await tx.over_sets()
-            told = [
-                await tx.fetch(Statement("explain", "test", f"explain {one.sql}"), *arguments)
-                for one, arguments in sets
-            ]
-        return "\n".join(row[0] for plan in told for row in plan)
-
-    assert "Nested Loop" in await plans(over_sets=False), "what it is about"
-    assert "Nested Loop" not in await plans(over_sets=True)
-    assert "over_sets" in [one.name for one, _ in sent]
 
 
 async def test_a_person_comes_into_being_with_every_column(firm: Firm) -> None:
@@ -401,7 +372,7 @@ async def test_the_number_of_statements_does_not_grow_with_the_file(
     people = [{"login": f"p{number}@firma.dk", "department": f"D{number}", "country": "?"} for number in range(400)]
     await firm.import_csv(csv(*people))
     assert asked == [
-        "enter_import", "concerned", "over_sets", "hold_managers", "name", "insert_many", "link_waiting_reports_of_many", "record",
+        "enter_import", "concerned", "hold_managers", "name", "insert_many", "link_waiting_reports_of_many", "record",
     ]  # fmt: skip
     asked.clear()
     await firm.import_csv(csv(*people))

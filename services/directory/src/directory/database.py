@@ -126,14 +126,6 @@ class CompanyTx:
         with observed(question):
             await self._connection.executemany(question.sql, rows)
 
-    async def over_sets(self) -> None:
-        """From here on this transaction joins thousands of rows with thousands, and never row by row.
-
-        The planner knows nothing of rows that came since it last counted: of a new company it expects one, and would then go
-        through 20,000 rows 20,000 times (measured: an import of 5 s took 54).
-        """
-        await self.execute(_OVER_SETS)
-
     async def stream(self, question: Statement, *arguments: object) -> AsyncIterator[asyncpg.Record]:
         """Row by row over a cursor, in one snapshot: memory stays flat, however many there are."""
         with observed(question):
@@ -151,8 +143,6 @@ class CompanyTx:
             del self._events[told:]
             raise
 
-
-_OVER_SETS = statement("settings.over_sets", "select set_config('enable_nestloop', 'off', true)")
 
 # Written one after the other: the trigger numbers and chains them in this order (migration 0005).
 _EVENTS = statement(

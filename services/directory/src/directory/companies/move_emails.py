@@ -48,7 +48,6 @@ async def change_addresses(tx: CompanyTx, rows: Sequence[Renamed], *, dry_run: b
     pairs = _paired(rows, found, tx, only_waiting=not prepared)
     changed = [(before, after) for before, after in pairs if differences(before, after)]
     if changed and not dry_run:
-        await tx.over_sets()
         await email_store.rename(tx, changed)
         await _settle(tx, changed)
     followed = sum(1 for before, after in changed if before.login_name != after.login_name)

@@ -84,7 +84,6 @@ async def import_employees(
     if problems.count:
         planned = Plan()
     elif not dry_run:
-        await tx.over_sets()
         await _write(tx, planned, say)
     return Imported(
         dry_run=dry_run,
