@@ -91,6 +91,9 @@ async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None
     mail_keys = frozenset({search_key(attempt.email_claim)}) if attempt.email_claim else frozenset()
     object_id = _object_id(attempt)
     people = await store.find_for_login(tx, object_id, sorted(name_keys | mail_keys))
+    if people and all(one.state == "departed" for one in people):
+        # Whoever began a new employment while this waited for his lock is seen by a second look only.
+        people = await store.find_for_login(tx, object_id, sorted(name_keys | mail_keys))
     policy = await store.login_policy(tx, attempt.signer_fingerprint, people)
     return decide(
         attempt,
