@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from directory.api import people
+from directory.api import store
 from directory.database import Statement
 from directory.events import store as events
 from shared.ids import new_employee_id
@@ -50,16 +50,16 @@ ANYBODY = new_employee_id()
 
 QUESTIONS: list[tuple[Statement, tuple[object, ...], str]] = [
     # Any index of the company will do: which one, the planner decides by the size of the whole table.
-    (people._page(()), (101,), "Index Cond: (company_id"),
-    (people._page(("after",)), (ANYBODY, 101), "Index Cond: ("),
-    (people._page(("changed_since",)), (datetime(2020, 1, 1, tzinfo=UTC), 101), "Index Cond: (company_id"),
-    (people._page(("department",)), ("d7", 101), "employees_by_department"),
-    (people._page(("login_name",)), ("p7@firma.dk", 101), "employees_login_taken"),
-    (people._page(("email",)), ("p7@firma.dk", 101), "employees_email_taken"),
-    (people._page(("employee_number",)), ("7", 101), "employees_by_number"),
-    (people._page(("manager_id",)), (ANYBODY, 101), "employees_by_manager"),
-    (people._GET, (ANYBODY,), "employees_pkey"),
-    (people._OF_LOGIN, ("p7@firma.dk",), "employees_login_taken"),
+    (store._page(()), (101,), "Index Cond: (company_id"),
+    (store._page(("after",)), (ANYBODY, 101), "Index Cond: ("),
+    (store._page(("changed_since",)), (datetime(2020, 1, 1, tzinfo=UTC), 101), "Index Cond: (company_id"),
+    (store._page(("department",)), ("d7", 101), "employees_by_department"),
+    (store._page(("login_name",)), ("p7@firma.dk", 101), "employees_login_taken"),
+    (store._page(("email",)), ("p7@firma.dk", 101), "employees_email_taken"),
+    (store._page(("employee_number",)), ("7", 101), "employees_by_number"),
+    (store._page(("manager_id",)), (ANYBODY, 101), "employees_by_manager"),
+    (store._GET, (ANYBODY,), "employees_pkey"),
+    (store._OF_LOGIN, ("p7@firma.dk",), "employees_login_taken"),
     (events._PAGE, (2_000, 2_100, None), "events_pkey"),
     (events._PAGE, (2_000, 2_100, ["employee.created"]), "events_pkey"),
     (events._HEAD, (), "events_pkey"),
@@ -78,6 +78,16 @@ async def test_every_question_goes_by_its_index(
     assert index in found, found
 
 
+async def test_a_page_without_a_key_is_read_in_the_order_of_ids_and_not_sorted(large: Firm) -> None:
+    """PostgreSQL alone prefers to read the company and sort it: 10.7 ms of processor instead of 1.7 at 50,000 people."""
+    async with large.operator() as tx:
+        await store.page(tx, {}, 101)
+        explained = Statement("explain", "employees", f"explain {store._page(()).sql}")
+        found = "\n".join(row[0] for row in await tx.fetch(explained, tx.company_id, 101))
+    assert "employees_pkey" in found, found
+    assert "Sort" not in found, found
+
+
 async def test_a_request_is_the_door_and_one_or_two_statements(
     application: Application, firm: Firm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +101,7 @@ async def test_a_request_is_the_door_and_one_or_two_statements(
         return seen[1:] if seen[0] == "enter_by_api_credential" else []
 
     assert await statements("/employees", state="active", department="salg") == ["head", "page_for_application"]
+    assert await statements("/employees") == ["head", "in_order", "page_for_application"]
     assert await statements(f"/employees/{anna.id}") == ["get_any"]
     assert await statements(f"/employees/{anna.id}", at="2999-01-01T00:00:00Z") == ["until"]
     assert await statements(f"/employees/{anna.id}/history") == ["of_employee"]
