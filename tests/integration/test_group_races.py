@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from shared.errors import ErrorCode
+from shared.errors import DomainError, ErrorCode
 from shared.schemas.group import Group, GroupWritten
 from tests.integration.test_races import together
 from tests.support.firm import Firm, uuid_of
@@ -80,6 +80,35 @@ async def test_nobody_who_has_departed_is_a_member(firm: Firm, groups: Groups) -
         )
         assert not [answer for answer in answers if isinstance(answer, ErrorCode)]
         assert (await groups.members(one), await groups.members(other)) == ([stayer.id], [stayer.id])
+
+
+@pytest.mark.parametrize("goes", ["erased", "departed"])
+async def test_a_member_named_again_at_the_moment_of_his_going(firm: Firm, groups: Groups, goes: str) -> None:
+    """He is a member when the request looks, and none when it has the group: it answers as if it had come second."""
+    anna, bo = await firm.create(), await firm.create(login="bo@firma.dk")
+    made = await groups.create("Alle", anna, bo)
+    async with firm.owner() as going:
+        await going.execute("update groups set version = version + 1")
+        await going.execute("delete from group_members where employee_id = $1", uuid_of(anna))
+        if goes == "erased":
+            await going.execute("delete from employees where employee_id = $1", uuid_of(anna))
+        else:
+            await going.execute(
+                "update employees set state = 'departed', termination_date = '2026-11-02', released_sha256 = $2, "
+                "login_name = null, login_key = null, email = null, email_key = null, external_id = null where employee_id = $1",
+                uuid_of(anna),
+                os.urandom(32),
+            )
+        named = asyncio.create_task(groups.change(made, members=[anna, bo]))
+        await asyncio.sleep(0.2)
+        assert not named.done()
+    if goes == "erased":
+        with pytest.raises(DomainError) as refused:
+            await named
+        assert refused.value.code is ErrorCode.invalid_value
+    else:
+        assert (await named).left_out == [anna.id]
+    assert await groups.members(made) == [bo.id]
 
 
 async def test_a_group_that_is_removed_while_its_members_leave(firm: Firm, groups: Groups) -> None:

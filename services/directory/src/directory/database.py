@@ -76,6 +76,10 @@ EVENTS_AT_ONCE = 5000
 """Events of one statement: each must end before a connection's command timeout."""
 
 
+class Outrun(Exception):
+    """Somebody else changed in the meantime what this transaction is about; it is to be done again."""
+
+
 class CompanyTx:
     """One transaction inside one company."""
 

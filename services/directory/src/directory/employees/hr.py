@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from directory.companies.move_store import is_prepared
-from directory.database import CompanyTx
+from directory.database import CompanyTx, Outrun
 from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
 from directory.employees.lifecycle import Step, advance, local_date
@@ -145,7 +145,7 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
             ErrorCode.not_allowed, "Nothing waits to be decided: he has not returned after a long absence."
         )
     if seen is None or _gated(before) != _gated(seen):
-        raise writing.Outrun
+        raise Outrun
     if choice == "continue":
         after, _ = advance(before, Step.resume, local_date(tx.now, tx.company.time_zone))
         after = revisions.next_version(after, tx.now)
@@ -172,7 +172,7 @@ async def finish_work(tx: CompanyTx, person: str) -> EmployeeRecord:
     """HR has dealt with the future registrations of a leaver; he may be named by id alone once he has departed."""
     before = _still_meant(person, await store.lock_anybody(tx, await find(tx, person)))
     if before is None:  # erased at this moment
-        raise writing.Outrun
+        raise Outrun
     if before.state == "active":
         raise DomainError(ErrorCode.not_allowed, "He has not left; there is nothing to finish.", field="person")
     if before.leaver_done_at is not None:
@@ -209,7 +209,7 @@ def _still_meant(person: str, found: EmployeeRecord | None) -> EmployeeRecord | 
         Outrun: he has; who is meant is to be looked up again.
     """
     if employee_from_text(person) is None and (found is None or found.login_key != search_key(person)):
-        raise writing.Outrun
+        raise Outrun
     return found
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import asyncpg
 
 from directory.approvers.grants import lose_departments
-from directory.database import CompanyTx
+from directory.database import CompanyTx, Outrun
 from directory.employees import revisions, store
 from directory.employees.managers import link_waiting_reports, release_reports
 from directory.employees.matching import refusal
@@ -39,10 +39,6 @@ _TAKEN = {
 }
 
 AnswerT = TypeVar("AnswerT")
-
-
-class Outrun(Exception):
-    """Somebody else changed in the meantime what this transaction is about."""
 
 
 async def insert(tx: CompanyTx, kind: EventKind, after: EmployeeRecord, missing: Sequence[str] | None = None) -> None:

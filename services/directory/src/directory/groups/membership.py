@@ -1,11 +1,12 @@
 """Who joins and who leaves a group, and what follows from it; inside the transaction of whoever changes the group, or goes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from msgspec import UNSET
 
 from directory import metrics
-from directory.database import CompanyTx
+from directory.database import CompanyTx, Outrun
 from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.groups import store
@@ -32,16 +33,34 @@ async def forget_member(tx: CompanyTx, employee_id: EmployeeId) -> None:
         tell(tx, group_id, [], [employee_id])
 
 
-async def moves(tx: CompanyTx, group_id: GroupId, changes: GroupChanges) -> tuple[Moves, list[str]]:
-    """Who joins and who leaves, locked; and who cannot join because he has departed."""
+async def moves(tx: CompanyTx, group_id: GroupId, changes: GroupChanges) -> tuple[GroupRecord, Moves, list[str]]:
+    """The group, locked; who joins and who leaves, locked before it; and who cannot join because he has departed.
+
+    Raises:
+        DomainError: `not_found`, and what `held` raises.
+        Outrun: somebody whom the request names as a member went meanwhile; the transaction is to be done again.
+    """
     if changes.members is UNSET and not changes.add and not changes.remove:
-        return Moves(frozenset(), frozenset()), []
+        return await _locked(tx, group_id), Moves(frozenset(), frozenset()), []
     wanted = wanted_members(changes)
     await store.enter(tx, group_id)
-    current = await store.current(tx, group_id, sorted(wanted.add | wanted.remove) if wanted.only is None else None)
-    if current is None:
+    seen = await store.current(tx, group_id, sorted(wanted.add | wanted.remove) if wanted.only is None else None)
+    if seen is None:
         raise not_found()
-    return await held(tx, wanted.moves(current))
+    current, version = seen
+    asked, left_out = await held(tx, wanted.moves(current))
+    group = await _locked(tx, group_id)
+    # Members who stay are not locked, for there may be tens of thousands; a departure or an erasure shows in the version.
+    if group.version != version and not await store.are_members(tx, group_id, sorted(asked.staying)):
+        raise Outrun
+    return group, asked, left_out
+
+
+async def _locked(tx: CompanyTx, group_id: GroupId) -> GroupRecord:
+    group = await store.lock(tx, group_id)
+    if group is None:
+        raise not_found()
+    return group
 
 
 async def held(tx: CompanyTx, asked: Moves) -> tuple[Moves, list[str]]:
@@ -53,7 +72,7 @@ async def held(tx: CompanyTx, asked: Moves) -> tuple[Moves, list[str]]:
             raise no_such_member(employee_text(one))
     departed = {one for one in asked.joining if states[one] == "departed"}
     left_out = sorted(employee_text(one) for one in departed)
-    return Moves(asked.joining - departed, asked.leaving), left_out
+    return replace(asked, joining=asked.joining - departed), left_out
 
 
 async def dependent(tx: CompanyTx, group_id: GroupId) -> list[EmployeeId]:
@@ -62,7 +81,8 @@ async def dependent(tx: CompanyTx, group_id: GroupId) -> list[EmployeeId]:
     if not required:
         return []
     await store.enter(tx, group_id)
-    members = sorted(await store.current(tx, group_id, None) or ())
+    seen = await store.current(tx, group_id, None)
+    members = sorted(seen[0]) if seen is not None else []
     await store.lock_people(tx, members)
     return members
 

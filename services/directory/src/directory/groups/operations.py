@@ -147,10 +147,7 @@ async def _create(tx: CompanyTx, request: schemas.CreateGroup) -> schemas.GroupW
 
 
 async def _change(tx: CompanyTx, group_id: GroupId, request: schemas.ChangeGroup) -> schemas.GroupWritten:
-    moves, left_out = await membership.moves(tx, group_id, request.changes)
-    before = await store.lock(tx, group_id)
-    if before is None:
-        raise not_found()
+    before, moves, left_out = await membership.moves(tx, group_id, request.changes)
     added = await store.add(tx, group_id, sorted(moves.joining)) if moves.joining else []
     removed = await store.take_out(tx, group_id, sorted(moves.leaving)) if moves.leaving else []
     after = _renamed(before, request.changes)

@@ -98,10 +98,11 @@ def _refused(name: str, rule: str) -> DomainError:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Who would become a member by a request, and who would be one no more."""
+    """Who would become a member by a request, who would be one no more, and whom it names who is one already."""
 
     joining: frozenset[EmployeeId]
     leaving: frozenset[EmployeeId]
+    staying: frozenset[EmployeeId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,11 @@ class WantedMembers:
     def moves(self, current: Set[EmployeeId]) -> Moves:
         wanted = (self.only or frozenset()) | self.add
         others = current - wanted if self.only is not None else frozenset[EmployeeId]()
-        return Moves(joining=wanted - self.remove - current, leaving=frozenset(others | (self.remove & current)))
+        return Moves(
+            joining=wanted - self.remove - current,
+            leaving=frozenset(others | (self.remove & current)),
+            staying=(wanted - self.remove) & current,
+        )
 
 
 def wanted_members(changes: GroupChanges) -> WantedMembers:

@@ -49,7 +49,7 @@ _DELETE = statement("groups.delete", "delete from groups where company_id = $1 a
 _CURRENT = statement(
     "group_members.current",
     """
-    select m.employee_id
+    select g.version, m.employee_id
     from groups g
     left join group_members m
         on m.company_id = $1 and m.group_id = g.group_id and ($3::uuid[] is null or m.employee_id = any($3::uuid[]))
@@ -58,6 +58,11 @@ _CURRENT = statement(
 )
 
 _DELETE_ALL = statement("groups.delete_all", f"delete from groups where company_id = $1 returning {COLUMNS}")  # noqa: S608
+
+_COUNT_OF = statement(
+    "group_members.count_of",
+    "select count(*) from group_members where company_id = $1 and group_id = $2 and employee_id = any($3::uuid[])",
+)
 
 _MEMBERS = statement(
     "group_members.read",
@@ -186,10 +191,14 @@ async def delete_all(tx: CompanyTx) -> list[GroupRecord]:
     return sorted((record_of(row) for row in rows), key=lambda group: group.group_id)
 
 
-async def current(tx: CompanyTx, group_id: GroupId, among: Sequence[EmployeeId] | None) -> set[EmployeeId] | None:
-    """Which of these people are members; all members where nobody is named; None where there is no such group."""
+async def current(
+    tx: CompanyTx, group_id: GroupId, among: Sequence[EmployeeId] | None
+) -> tuple[set[EmployeeId], int] | None:
+    """Which of these people are members, all where nobody is named; and the version. None: no such group."""
     rows = await tx.fetch(_CURRENT, tx.company_id, group_id, among)
-    return {EmployeeId(row["employee_id"]) for row in rows if row["employee_id"] is not None} if rows else None
+    if not rows:
+        return None
+    return {EmployeeId(row["employee_id"]) for row in rows if row["employee_id"] is not None}, rows[0]["version"]
 
 
 async def members(tx: CompanyTx, group_id: GroupId) -> list[EmployeeId]:
@@ -200,6 +209,12 @@ async def members_of_many(tx: CompanyTx, group_ids: Sequence[GroupId]) -> dict[G
     """Groups without members are not in the answer."""
     rows = await tx.fetch(_MEMBERS_OF_MANY, tx.company_id, group_ids)
     return {GroupId(row["group_id"]): [EmployeeId(one) for one in row["members"]] for row in rows}
+
+
+async def are_members(tx: CompanyTx, group_id: GroupId, people: Sequence[EmployeeId]) -> bool:
+    """Whether all of them are."""
+    many: int = await tx.fetchval(_COUNT_OF, tx.company_id, group_id, people)
+    return many == len(people)
 
 
 async def memberships(tx: CompanyTx, group_ids: Sequence[GroupId], at_most: int) -> int:

@@ -14,12 +14,12 @@ import asyncpg
 import msgspec
 
 from directory import metrics
-from directory.database import Actor, CompanyScope, CompanyTx
+from directory.database import Actor, CompanyScope, CompanyTx, Outrun
 from directory.employees.approvers import import_gate
 from directory.employees.keys import search_key
 from directory.employees.lifecycle import local_date
 from directory.employees.record import EmployeeRecord, differences
-from directory.employees.writing import Outrun, repeated
+from directory.employees.writing import repeated
 from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.imports import store
