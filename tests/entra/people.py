@@ -32,6 +32,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     telephone_number: str | None = None
     country: str | None = None
     employee_id: str | None = None
+    employee_leave_date_time: str | None = None
+    """ISO 8601, as Graph shows it; companies without it use an extension attribute."""
     user_type: Literal["member", "guest"] = "member"
     identity_provider: str | None = None
     """Home identity provider of a guest; None means this tenant."""

@@ -94,7 +94,8 @@ async def test_a_member_named_again_at_the_moment_of_his_going(firm: Firm, group
             await going.execute("delete from employees where employee_id = $1", uuid_of(anna))
         else:
             await going.execute(
-                "update employees set state = 'departed', termination_date = '2026-11-02', released_sha256 = $2, "
+                "update employees set state = 'departed', termination_date = '2026-11-02', "
+                "termination_source = 'inactivation', released_sha256 = $2, "
                 "login_name = null, login_key = null, email = null, email_key = null, external_id = null where employee_id = $1",
                 uuid_of(anna),
                 os.urandom(32),

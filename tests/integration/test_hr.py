@@ -617,7 +617,8 @@ async def away(firm: Firm, days: int, **values: Any) -> Employee:
     employee = await firm.create(external_id=OBJECT_ID, **values)
     await firm.change(employee, active=False)
     await firm.as_owner(
-        "update employees set termination_date = current_date - $1::integer where employee_id = $2",
+        "update employees set termination_date = current_date - $1::integer, suspended_on = current_date - $1::integer "
+        "where employee_id = $2",
         days,
         uuid_of(employee),
     )

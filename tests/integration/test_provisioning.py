@@ -308,7 +308,7 @@ async def test_suspension_travels_with_other_changes_as_one_event(firm: Firm) ->
     await firm.change(employee, active=False, title="Fratrådt")
     history = await firm.history(employee)
     assert [event["kind"] for event in history] == ["employee.created", "employee.suspended"]
-    assert set(history[1]["changes"]) == {"state", "termination_date", "title", "owners"}
+    assert set(history[1]["changes"]) == {"state", "termination_date", "termination_source", "title", "owners"}
 
 
 async def test_resuming_clears_the_date(firm: Firm) -> None:

@@ -1,14 +1,17 @@
 """Journey 6: suspension, departure, and coming back."""
 
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.entra.people import DEFAULT_MAPPINGS, Mapping
 from tests.support.browser import Browser
 from tests.support.company import Company, create_body
 from tests.support.stack import Stack, second_gateway
+
+BITABIZ = "urn:ietf:params:scim:schemas:extension:bitabiz:2.0:User"
 
 
 async def test_suspension_ends_the_session_on_every_gateway_within_a_second(
@@ -165,3 +168,31 @@ async def test_unassigned_and_assigned_again_is_the_same_person(company: Company
 
 async def stack_row(company: Company, employee_id: str) -> dict[str, object]:
     return await company.stack.employee_row(company.name, employee_id)
+
+
+@pytest.mark.parametrize("target", [f"{BITABIZ}:leaveDate", "leaveDate"], ids=["with URN", "bare"])
+async def test_a_mapped_leave_date_is_the_termination_date_of_a_leaver(
+    company: Company, stack: Stack, target: str
+) -> None:
+    """A4: Entra maps it like any other attribute; a cycle that changes nothing writes nothing."""
+    today = datetime.now(ZoneInfo("Europe/Copenhagen")).date()
+    last = today + timedelta(days=17)
+    mapping = Mapping("employeeLeaveDateTime", f"{BITABIZ}:leaveDate")
+    company.tenant.configure_provisioning(company.app, mappings=(*DEFAULT_MAPPINGS, mapping))
+    anna = company.hire(employee_leave_date_time=f"{last}T00:00:00Z")
+    await company.cycle()
+    employee_id = company.scim_id(anna)
+    shown = (await company.scim.get(f"/Users/{employee_id}")).json
+    assert shown[BITABIZ] == {"leaveDate": f"{last}T00:00:00Z"}
+    assert BITABIZ in shown["schemas"]
+    again = await company.engine.restart(company.app)
+    assert (again.created, again.updated) == (0, 0)
+
+    moved = last + timedelta(days=1)
+    answer = await company.patch(employee_id, {"op": "Replace", "path": target, "value": str(moved)})
+    assert answer.json[BITABIZ] == {"leaveDate": str(moved)}
+    await company.suspend(employee_id)
+    row = await stack.employee_row(company.name, employee_id)
+    assert (row["termination_date"], row["termination_source"]) == (moved, "leave_date")
+    found = await company.scim.get("/Users", filter=f'{target} eq "{moved}"')
+    assert [one["id"] for one in found.json["Resources"]] == [employee_id]

@@ -259,7 +259,8 @@ async def suspended(scene: Scene) -> None:
 async def asked(scene: Scene) -> None:
     await suspended(scene)
     await scene.reader.execute(
-        "update employees set termination_date = '2026-01-01' where employee_id = $1", uuid_of(scene.anna)
+        "update employees set termination_date = '2026-01-01', suspended_on = '2026-01-01' where employee_id = $1",
+        uuid_of(scene.anna),
     )
     await scene.firm.change(scene.anna, active=True)
 
@@ -281,7 +282,8 @@ async def long_gone(scene: Scene) -> None:
     """Anna is to be erased."""
     await suspended(scene)
     await scene.reader.execute(
-        "update employees set termination_date = '2020-01-01' where employee_id = $1", uuid_of(scene.anna)
+        "update employees set termination_date = '2020-01-01', suspended_on = '2020-01-01' where employee_id = $1",
+        uuid_of(scene.anna),
     )
     await scene.reader.execute(
         "update companies set erase_after_months = 12, rehire_ask_after_days = null where company_id = $1",

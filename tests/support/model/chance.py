@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from tests.support.model import commands as do
-from tests.support.model.people import COUNTRIES
+from tests.support.model.people import COUNTRIES, LEAVES
 from tests.support.model.world import ADMIN, Command
 
 LOGINS = [
@@ -32,6 +32,8 @@ TEXTS: dict[str, list[Any]] = {
     "mobile_phone": [None, "+45 12"],
     "country": [None, *COUNTRIES],
 }
+SENT = {**TEXTS, "leave_date": [None, *LEAVES]}
+"""What Entra sends, where HR gives a day."""
 PEOPLE = [1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8, 0]
 """0 is the Setup admin; if everything happened to him, there would soon be none."""
 
@@ -64,8 +66,8 @@ class Draw:
             person, person, person, self.one(*LOGINS), self.one(*LOGINS), self.one(*EXTERNALS), None, "emp_" + "0" * 32
         )
 
-    def attributes(self, percent: int) -> Values:
-        return self.some(TEXTS, percent) | ({"manager_ref": self.reference()} if self.likely(percent) else {})
+    def attributes(self, percent: int, texts: dict[str, list[Any]] = SENT) -> Values:
+        return self.some(texts, percent) | ({"manager_ref": self.reference()} if self.likely(percent) else {})
 
     def names(self, percent: int) -> Values:
         login = {"login_name": LOGINS, "email": LOGINS, "given_name": ["Anna", "Bo", "Åse", " "]}
@@ -95,9 +97,12 @@ class Draw:
         return values | self.some({"email_primary": [None, True]}, 5)
 
     def edits(self) -> Values:
-        return (
-            self.attributes(15) | self.names(8) | self.some({"hired_on": [None, *DAYS], "policy": [None, "A", "B"]}, 25)
-        )
+        days: dict[str, list[Any]] = {
+            "hired_on": [None, *DAYS],
+            "leave_date": [None, *DAYS],
+            "policy": [None, "A", "B"],
+        }
+        return self.attributes(15, TEXTS) | self.names(8) | self.some(days, 25)
 
     def row(self) -> Values:
         login = self.one(*LOGINS)

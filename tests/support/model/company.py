@@ -1,11 +1,11 @@
 """A company of the model: its people together, and what follows when one of them changes."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from tests.support.model.people import NAMES, Person, Refused, Turn, difference, key
+from tests.support.model.people import NAMES, Person, Refused, Turn, difference, ended, key
 
 TAKEN = (
     ("login_taken", lambda one: key(one.login_name)),
@@ -100,7 +100,7 @@ class Company:
             before,
             replace(
                 before, state="departed", login_name=None, email=None, external_id=None, blocked_at=None, rehire_asked_at=None,
-                termination_date=on or before.termination_date or turn.today, released=self._released(before), roles=(),
+                released=self._released(before), roles=(), **_end(turn, before, on),
             ),
         )  # fmt: skip
         self.end_sessions(after)
@@ -208,3 +208,11 @@ def resolved(reference: str, people: list[Person]) -> UUID | None:
     by_login = [one for one in people if key(one.login_name) == key(reference)]
     found = next(iter([*by_id, *by_former_id, *by_external_id, *by_login]), None)
     return found.employee_id if found else None
+
+
+def _end(turn: Turn, before: Person, on: date | None) -> dict[str, Any]:
+    """A day of HR's choice, or the first end there was (D4)."""
+    first = before if before.state == "suspended" else ended(turn, before)
+    if on is not None:
+        return {"termination_date": on, "termination_source": "hr", "suspended_on": first.suspended_on}
+    return {name: getattr(first, name) for name in ("termination_date", "termination_source", "suspended_on")}

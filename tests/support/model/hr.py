@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.model.company import Company
-from tests.support.model.people import MANDATORY, OWNED, Person, Refused, Turn
+from tests.support.model.people import MANDATORY, OWNED, Person, Refused, Turn, with_leave_date
 from tests.support.model.provisioning import check, resumed, same, with_calendar_group
 
 
@@ -26,18 +26,30 @@ def _present(company: Company, person: str) -> Person:
 
 def edit(company: Company, turn: Turn, person: str, edits: dict[str, Any]) -> Person:
     check(edits)
-    hired_on = edits.get("hired_on")
-    if hired_on is not None and not date(1900, 1, 1) <= hired_on <= turn.today + timedelta(days=731):
-        raise Refused("invalid_value")
     before = _present(company, person)
+    edits = _checked_dates(turn, before, edits)
     told = [name for name, value in edits.items() if value != getattr(before, name)]
     after = replace(before, **edits).with_owner("hr", told, turn.now)
-    after = company.linked(before, with_calendar_group(before, after))
+    after = company.linked(before, with_leave_date(turn, before, with_calendar_group(before, after)))
     if same(before, after):
         return before
     if [name for name in told if before.owner(name) == "entra" and not _no_longer_sent(company, name)]:
         raise Refused("not_allowed")
     return company.change(turn, "employee.changed", before, after)
+
+
+def _checked_dates(turn: Turn, before: Person, edits: dict[str, Any]) -> dict[str, Any]:
+    """The leave date as text, as Entra's is kept."""
+    hired_on = edits.get("hired_on")
+    if hired_on is not None and not date(1900, 1, 1) <= hired_on <= turn.today + timedelta(days=731):
+        raise Refused("invalid_value")
+    day = edits.get("leave_date")
+    if day is None:
+        return edits
+    began = edits.get("hired_on", before.hired_on) or date(1900, 1, 1)
+    if not began <= day <= turn.today + timedelta(days=366):
+        raise Refused("invalid_value")
+    return {**edits, "leave_date": day.isoformat()}
 
 
 def _no_longer_sent(company: Company, attribute: str) -> bool:
@@ -52,7 +64,8 @@ def end_employment(company: Company, turn: Turn, person: str, on: date | None) -
     earliest = before.hired_on or date(1900, 1, 1)
     if on is not None and not earliest <= on <= turn.today + timedelta(days=366):
         raise Refused("invalid_value")
-    return company.depart(turn, before, on)
+    # HR's today is HR's choice; of somebody suspended the first date stays.
+    return company.depart(turn, before, on or (turn.today if before.state == "active" else None))
 
 
 def block(company: Company, turn: Turn, person: str, blocked: bool) -> Person:
@@ -69,7 +82,7 @@ def decide_rehire(company: Company, turn: Turn, person: str, choice: str, new_id
     if before.rehire_asked_at is None:
         raise Refused("not_allowed")
     if choice == "continue":
-        return company.change(turn, "employee.resumed", before, resumed(before))
+        return company.change(turn, "employee.resumed", before, resumed(turn, before))
     company.depart(turn, before)
     return company.add(turn, "employee.created", _new_employment(turn, before, new_id))
 
@@ -80,7 +93,8 @@ def _new_employment(turn: Turn, old: Person, new_id: UUID) -> Person:
     if number is None:
         kept.pop("employee_number", None)
     return replace(
-        old, employee_id=new_id, state="active", roles=(), manager_id=None, termination_date=None, owners=kept,
+        old, employee_id=new_id, state="active", roles=(), manager_id=None, termination_date=None, termination_source=None,
+        suspended_on=None, returned_on=turn.today, owners=kept,
         employee_number=number, hired_on=None, policy=None, blocked_at=None, rehire_asked_at=None, adoption_confirmed_at=None,
         previous_employee_id=old.employee_id, only_direct_approver=False, leaver_done_at=None, created_at=turn.now,
         updated_at=turn.now, version=1,

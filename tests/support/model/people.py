@@ -2,7 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 MANDATORY = ("login_name", "email", "given_name", "family_name")
 SENT_BY_ENTRA = (
     *MANDATORY, "external_id", "email_primary", "display_name", "formatted_name", "title", "department", "employee_number",
-    "work_phone", "mobile_phone", "country", "manager_ref",
+    "work_phone", "mobile_phone", "country", "manager_ref", "leave_date",
 )  # fmt: skip
 OWNED = (*(name for name in SENT_BY_ENTRA if name not in {"external_id", "email_primary"}), "hired_on", "policy")
 NAMES = ("login_name", "email", "external_id")
@@ -18,6 +18,16 @@ NAMES = ("login_name", "email", "external_id")
 
 COUNTRIES = {"Danmark": "DK", "dk": "DK", "Norge": "NO", "Grønland": "GL", "Atlantis": None}
 """The countries of the test, and the calendar groups they mean."""
+
+
+LEAVES = {
+    "2026-10-30": date(2026, 10, 30),
+    "20261224": date(2026, 12, 24),
+    "2026-11-05T00:00:00Z": date(2026, 11, 5),
+    "2020-02-29": date(2020, 2, 29),
+    "24/12/2026": None,
+}
+"""The leave dates of the test, and the days they mean in every zone of the world."""
 
 
 class Refused(Exception):
@@ -63,7 +73,12 @@ class Person:
     roles: tuple[str, ...] = ()
     manager_ref: str | None = None
     manager_id: UUID | None = None
+    leave_date: str | None = None
+    leaves_on: date | None = None
+    suspended_on: date | None = None
+    returned_on: date | None = None
     termination_date: date | None = None
+    termination_source: str | None = None
     hired_on: date | None = None
     policy: str | None = None
     blocked_at: datetime | None = None
@@ -124,6 +139,35 @@ class Person:
         }
 
 
+def with_leave_date(turn: Turn, before: Person | None, after: Person) -> Person:
+    """A4: known late, it corrects the end of whoever is suspended."""
+    if after.leave_date == (before.leave_date if before else None):
+        return after
+    text = after.leave_date
+    day = None if text is None else LEAVES[text] if text in LEAVES else date.fromisoformat(text)
+    after = replace(after, leaves_on=day)
+    if after.state == "suspended" and _counts(turn, after):
+        after = replace(after, termination_date=day, termination_source="leave_date")
+    return after
+
+
+def ended(turn: Turn, person: Person) -> Person:
+    """A4, D4: the first end of his access, whoever makes it."""
+    by_leave_date = _counts(turn, person)
+    day = person.leaves_on if by_leave_date else turn.today
+    source = "leave_date" if by_leave_date else "inactivation"
+    return replace(person, termination_date=day, termination_source=source, suspended_on=turn.today)
+
+
+def _counts(turn: Turn, person: Person) -> bool:
+    """docs/employees.md, "Leave date"."""
+    day, ended_on = person.leaves_on, person.suspended_on if person.state == "suspended" else turn.today
+    assert ended_on is not None
+    if day is None or not timedelta(days=-92) <= day - ended_on <= timedelta(days=366):
+        return False
+    return all(began is None or began <= day for began in (person.hired_on, person.returned_on))
+
+
 def key(text: str | None) -> str | None:
     """D2: without case, after Unicode NFC."""
     return None if text is None else unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
@@ -139,7 +183,17 @@ def object_id(external_id: str | None) -> UUID | None:
         return None
 
 
-_NOT_TOLD = {"employee_id", "owners", "released", "awaits_link_since", "created_at", "updated_at", "version"}
+_NOT_TOLD = {
+    "employee_id",
+    "owners",
+    "released",
+    "awaits_link_since",
+    "suspended_on",
+    "returned_on",
+    "created_at",
+    "updated_at",
+    "version",
+}
 TOLD = tuple(one.name for one in fields(Person) if one.name not in _NOT_TOLD)
 
 

@@ -5,7 +5,18 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.model.company import Company
-from tests.support.model.people import COUNTRIES, MANDATORY, SENT_BY_ENTRA, Person, Refused, Turn, key, object_id
+from tests.support.model.people import (
+    COUNTRIES,
+    MANDATORY,
+    SENT_BY_ENTRA,
+    Person,
+    Refused,
+    Turn,
+    ended,
+    key,
+    object_id,
+    with_leave_date,
+)
 
 Values = dict[str, Any]
 
@@ -56,7 +67,7 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     sent = {name: value for name, value in changes.items() if name != "active"}
     told = [name for name, value in sent.items() if value is not None or getattr(before, name) is not None]
     after = replace(before, **sent, **_link_key(sent)).with_owner("entra", told, turn.now)
-    after = with_calendar_group(before, after)
+    after = with_leave_date(turn, before, with_calendar_group(before, after))
     if "active" in changes:
         after = _as_said(company, turn, after, changes["active"])
     after = company.linked(before, after)
@@ -151,7 +162,7 @@ def _created(turn: Turn, new: Values, new_id: UUID) -> Person:
     sent = {name: new.get(name) for name in SENT_BY_ENTRA}
     person = Person(employee_id=new_id, created_at=turn.now, updated_at=turn.now, **_link_key(sent), **sent)  # type: ignore[arg-type]
     person = person.with_owner("entra", [name for name, value in sent.items() if value is not None], turn.now)
-    person = with_calendar_group(None, person)
+    person = with_leave_date(turn, None, with_calendar_group(None, person))
     return person if new.get("active", True) else _suspended(turn, person)
 
 
@@ -159,7 +170,8 @@ def _taken_over(turn: Turn, before: Person, new: Values) -> Person:
     """Entra's values win, and what it does not send stays (S33)."""
     sent = {name: new[name] for name in SENT_BY_ENTRA if new.get(name) is not None}
     after = replace(before, **sent, **_link_key(sent), source="entra", adoption_confirmed_at=None)
-    return with_calendar_group(before, after.with_owner("entra", list(sent), turn.now))
+    after = with_calendar_group(before, after.with_owner("entra", list(sent), turn.now))
+    return with_leave_date(turn, before, after)
 
 
 def _link_key(sent: Values) -> Values:
@@ -172,21 +184,22 @@ def _as_said(company: Company, turn: Turn, person: Person, active: bool) -> Pers
         return replace(_suspended(turn, person), rehire_asked_at=None)
     if person.state == "active":
         return person
-    days = (turn.today - person.termination_date).days if person.termination_date else 0
+    days = (turn.today - person.suspended_on).days if person.suspended_on else 0
     if company.ask_after_days is not None and days > company.ask_after_days:
         return replace(person, rehire_asked_at=person.rehire_asked_at or turn.now)
-    return resumed(person)
+    return resumed(turn, person)
 
 
-def resumed(person: Person) -> Person:
-    return replace(person, state="active", termination_date=None, rehire_asked_at=None, leaver_done_at=None)
+def resumed(turn: Turn, person: Person) -> Person:
+    back = replace(person, state="active", returned_on=turn.today, rehire_asked_at=None, leaver_done_at=None)
+    return replace(back, termination_date=None, termination_source=None)
 
 
 def _suspended(turn: Turn, person: Person) -> Person:
     """D4: the first inactivation sets the date."""
     if person.state == "suspended":
         return person
-    return replace(person, state="suspended", termination_date=turn.today)
+    return replace(ended(turn, person), state="suspended")
 
 
 def _kind(before: Person, after: Person) -> str:

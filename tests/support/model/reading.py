@@ -17,6 +17,7 @@ def shown_to_entra(person: Person) -> Employee:
         state="active" if person.rehire_asked_at else person.state,  # type: ignore[arg-type]
         manager_id=_text(person.manager_id),
         termination_date=person.termination_date,
+        termination_source=person.termination_source,  # type: ignore[arg-type]
         created_at=person.created_at,
         updated_at=person.updated_at,
         version=person.version,
@@ -27,7 +28,8 @@ def shown_to_entra(person: Person) -> Employee:
 def shown_to_hr(person: Person) -> PersonView:
     same = [
         "login_name", "email", "given_name", "family_name", "title", "department", "employee_number", "work_phone",
-        "mobile_phone", "country", "calendar_group", "manager_ref", "hired_on", "policy", "termination_date",
+        "mobile_phone", "country", "calendar_group", "manager_ref", "hired_on", "policy", "leave_date", "leaves_on",
+        "termination_date", "termination_source",
         "only_direct_approver", "version", "state",
     ]  # fmt: skip
     return PersonView(
@@ -63,22 +65,17 @@ def findings(company: Company) -> set[tuple[object, ...]]:
         for one in company.people
         if one.rehire_asked_at
     }
-    unknown: dict[str, list[Person]] = {}
+    unknown: dict[tuple[str, str], list[Person]] = {}
     for one in company.present:
         if one.country is not None and one.calendar_group is None:
-            unknown.setdefault(one.country, []).append(one)
-    countries = {
-        (
-            "unknown_country",
-            country,
-            None,
-            min(one.created_at for one in people),
-            max(one.updated_at for one in people),
-            len(people),
-        )
-        for country, people in unknown.items()
+            unknown.setdefault(("unknown_country", one.country), []).append(one)
+        if one.leave_date is not None and one.leaves_on is None:
+            unknown.setdefault(("unknown_leave_date", one.leave_date), []).append(one)
+    unread = {
+        (kind, text, None, min(one.created_at for one in people), max(one.updated_at for one in people), len(people))
+        for (kind, text), people in unknown.items()
     }
-    return kept | returns | countries
+    return kept | returns | unread
 
 
 def work_list(company: Company) -> dict[str, tuple[str, datetime, dict[str, tuple[bool, str | None]]]]:

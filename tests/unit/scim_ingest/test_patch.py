@@ -11,6 +11,7 @@ from scim_ingest.protocol.errors import ScimError
 from scim_ingest.protocol.patch import compile_patch, operations_of
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+BITABIZ = "urn:ietf:params:scim:schemas:extension:bitabiz:2.0:User"
 CORE_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 
@@ -47,6 +48,7 @@ ROWS: list[tuple[str, str, Any]] = [
     ("employee_number", f"{URN}:employeeNumber", "007"),
     ("department", f"{URN}:department", "Salg"),
     ("manager_ref", f"{URN}:manager", "emp_1"),
+    ("leave_date", f"{BITABIZ}:leaveDate", "2026-12-31T00:00:00Z"),
 ]
 
 

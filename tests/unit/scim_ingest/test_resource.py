@@ -14,6 +14,7 @@ from shared.schemas.employee import Employee, NewEmployee
 
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+BITABIZ = "urn:ietf:params:scim:schemas:extension:bitabiz:2.0:User"
 URL = "https://scim.example.dk/scim/v2/firma/Users"
 
 MINIMAL: dict[str, Any] = {
@@ -33,6 +34,7 @@ FULL: dict[str, Any] = {
     "phoneNumbers": [{"type": "work", "value": "70"}, {"type": "mobile", "value": "22"}],
     "addresses": [{"type": "work", "country": "Danmark"}],
     URN: {"employeeNumber": "7", "department": "Salg", "manager": {"value": "emp_9"}},
+    BITABIZ: {"leaveDate": "2026-12-31"},
 }
 EMPLOYEE = Employee(
     id="emp_1",
@@ -78,6 +80,7 @@ def test_every_attribute_is_read() -> None:
         "mobile_phone": "22",
         "country": "Danmark",
         "manager_ref": "emp_9",
+        "leave_date": "2026-12-31",
     }
 
 
@@ -186,7 +189,7 @@ def test_what_came_in_goes_out() -> None:
     values = asdict(read_new_employee(FULL).employee)
     values.pop("active")
     out = to_scim(replace(EMPLOYEE, **values, manager_id="emp_9"), URL)
-    expected = {**FULL, "schemas": [CORE, URN], "id": "emp_1", "meta": out["meta"]}
+    expected = {**FULL, "schemas": [CORE, URN, BITABIZ], "id": "emp_1", "meta": out["meta"]}
     expected[URN] = {**FULL[URN], "manager": {"value": "emp_9", "$ref": f"{URL}/emp_9"}}
     assert out == expected
 
@@ -216,9 +219,11 @@ def test_attributes_keeps_what_is_named_with_id_and_schemas() -> None:
     assert projected(f"{URN}:department")[URN] == {"department": "Salg"}
     assert projected("manager.value")[URN] == {"manager": {"value": "emp_9"}}
     assert projected(URN)[URN] == projected()[URN]
+    for name in ("leaveDate", "LEAVEDATE", BITABIZ, f"{BITABIZ}:leaveDate"):
+        assert projected(name) == {"id": "emp_1", "schemas": [CORE, URN, BITABIZ], BITABIZ: FULL[BITABIZ]}
     assert projected(f"{CORE}:title")["title"] == "Chef"
     assert set(projected("meta.location")["meta"]) == {"location"}
-    assert projected("userName.x") == {"id": "emp_1", "schemas": [CORE, URN]}
+    assert projected("userName.x") == {"id": "emp_1", "schemas": [CORE, URN, BITABIZ]}
 
 
 def test_excluded_attributes_leaves_out_what_is_named_but_never_the_id() -> None:

@@ -19,7 +19,7 @@ from scim_ingest.protocol.attributes import (
     ACTIVE,
     CORE,
     DESCRIPTIONS,
-    ENTERPRISE,
+    EXTENSIONS,
     NODES,
     SCHEMAS,
     Attribute,
@@ -132,7 +132,7 @@ def _resource_type(base: str, name: str) -> Document:
         "endpoint": "/Users",
         "description": "An employee",
         "schema": CORE,
-        "schemaExtensions": [{"schema": ENTERPRISE, "required": False}],
+        "schemaExtensions": [{"schema": urn, "required": False} for urn in EXTENSIONS],
         "meta": {"resourceType": "ResourceType", "location": f"{base}/ResourceTypes/User"},
     }
 
@@ -145,11 +145,12 @@ def _schema(base: str, name: str) -> Document:
     urn = next((urn for urn in SCHEMAS if urn.lower() == name.lower()), None)
     if urn is None:
         raise ScimError(404, "There is no such schema.")
+    title, description = EXTENSIONS.get(urn, ("User", "An employee"))
     return {
         "schemas": [SCHEMA],
         "id": urn,
-        "name": "User" if urn == CORE else "EnterpriseUser",
-        "description": "An employee" if urn == CORE else "What an employee is in the company",
+        "name": title,
+        "description": description,
         "attributes": _attributes(urn),
         "meta": {"resourceType": "Schema", "location": f"{base}/Schemas/{urn}"},
     }

@@ -13,6 +13,9 @@ from shared.schemas import Schema
 
 EmployeeState = Literal["active", "suspended", "departed"]
 
+TerminationSource = Literal["inactivation", "leave_date", "hr"]
+"""Whose the termination date is: the day of the deactivation, the leave date that came from Entra or HR (A4), or HR's choice."""
+
 FilterField = Literal[
     "id",
     "login_name",
@@ -31,6 +34,7 @@ FilterField = Literal[
     "work_phone",
     "mobile_phone",
     "country",
+    "leave_date",
 ]
 
 
@@ -61,6 +65,8 @@ class NewEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True)
     work_phone: str | None = None
     mobile_phone: str | None = None
     country: str | None = None
+    leave_date: str | None = None
+    """His last day, where the company maps one: any text, and a date if it is to mean anything (decision A4)."""
     manager_ref: str | None = None
     """The manager as the sender names him: normally our id of him, known to us or not (decision D8)."""
 
@@ -84,6 +90,7 @@ class EmployeeChanges(Schema, frozen=True, kw_only=True, forbid_unknown_fields=T
     mobile_phone: str | None | UnsetType = UNSET
     country: str | None | UnsetType = UNSET
     manager_ref: str | None | UnsetType = UNSET
+    leave_date: str | None | UnsetType = UNSET
 
 
 class Employee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -109,7 +116,9 @@ class Employee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     manager_ref: str | None = None
     manager_id: str | None = None
     """`emp_…` of the manager once the reference is known; None while it waits."""
+    leave_date: str | None = None
     termination_date: date | None = None
+    termination_source: TerminationSource | None = None
     created_at: datetime
     updated_at: datetime
     version: int

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from shared.schemas import Schema
-from shared.schemas.employee import EmployeeState
+from shared.schemas.employee import EmployeeState, TerminationSource
 from shared.schemas.login import SessionCredential
 
 Owner = Literal["entra", "hr", "csv"]
@@ -40,7 +40,13 @@ class EmployeeView(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
     manager_ref: str | None = None
     manager_id: str | None = None
     """`emp_…` of the manager once the reference is known; null while it waits."""
+    leave_date: str | None = None
+    """As it was sent, where the company maps one in Entra."""
+    leaves_on: date | None = None
+    """The day that it means, where it can be read."""
     termination_date: date | None = None
+    termination_source: TerminationSource | None = None
+    """The day of the deactivation, the leave date, or HR's choice."""
     calendar_group: str | None = None
     """ISO 3166-1 alpha-2 of the country, where its spelling is known."""
     roles: list[str] = []

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from shared.schemas import Schema
-from shared.schemas.employee import EmployeeState
+from shared.schemas.employee import EmployeeState, TerminationSource
 from shared.schemas.login import SessionCredential
 
 Access = Literal["open", "blocked", "awaits_rehire", "suspended", "departed"]
@@ -28,6 +28,8 @@ class EmployeeEdits(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     manager_ref: str | None | UnsetType = UNSET
     """The direct approver: his id or login name."""
     hired_on: date | None | UnsetType = UNSET
+    leave_date: date | None | UnsetType = UNSET
+    """His last day; it ends nothing by itself, and is the termination date of whoever is deactivated (A4)."""
     policy: str | None | UnsetType = UNSET
 
 
@@ -47,6 +49,7 @@ class NewPerson(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     manager_ref: str | None = None
     """The direct approver: his id or login name."""
     hired_on: date | None = None
+    leave_date: date | None = None
     policy: str | None = None
 
 
@@ -83,7 +86,11 @@ class PersonView(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     manager_id: str | None
     hired_on: date | None
     policy: str | None
+    leave_date: str | None
+    leaves_on: date | None
+    """The day that the leave date means; None where it cannot be read."""
     termination_date: date | None
+    termination_source: TerminationSource | None
     roles: list[str]
     only_direct_approver: bool
     previous_employee_id: str | None

@@ -20,6 +20,7 @@ from directory.findings.store import open_findings
 from directory.settings import DatabaseSettings
 from directory.worklist.operations import work_list
 from shared.errors import DomainError, ErrorCode
+from shared.schemas.employee import TerminationSource
 from shared.schemas.people import EmployeeEdits, NewPerson, PersonView
 
 Answer = dict[str, Any]
@@ -133,7 +134,7 @@ def _read(pairs: list[str], kind: type[ValuesT]) -> ValuesT:
         name, equals, value = pair.partition("=")
         if not equals:
             raise DomainError(ErrorCode.invalid_request, f"--set wants NAME=VALUE; came {pair[:80]!r}.")
-        values[name] = (_hire_date(value) if name == "hired_on" else value) if value else None
+        values[name] = (_day(name, value) if name in _DAYS else value) if value else None
     try:
         return msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
@@ -141,11 +142,14 @@ def _read(pairs: list[str], kind: type[ValuesT]) -> ValuesT:
         raise DomainError(ErrorCode.invalid_request, f"{error}. HR can set {known}.") from None
 
 
-def _hire_date(text: str) -> date:
+_DAYS = frozenset({"hired_on", "leave_date"})
+
+
+def _day(name: str, text: str) -> date:
     try:
         return _date(text)
     except argparse.ArgumentTypeError as error:
-        raise DomainError(ErrorCode.invalid_value, f"hired_on wants {error}.", field="hired_on") from None
+        raise DomainError(ErrorCode.invalid_value, f"{name} wants {error}.", field=name) from None
 
 
 async def _block(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
@@ -194,11 +198,20 @@ def _plain(struct: msgspec.Struct) -> Answer:
     return plain
 
 
+_WHOSE: dict[TerminationSource, str] = {
+    "inactivation": "the day of the deactivation",
+    "leave_date": "his leave date",
+    "hr": "chosen by HR",
+}
+
+
 def _told_person(answer: Answer) -> str:
     person = msgspec.convert(answer, PersonView)
     line = f"{person.id}  {person.given_name} {person.family_name}, {person.state}, access: {person.access.replace('_', ' ')}"
-    if person.termination_date:
-        line += f", termination date {person.termination_date}"
+    if person.termination_date and person.termination_source:
+        line += f", termination date {person.termination_date} ({_WHOSE[person.termination_source]})"
+    elif person.leave_date:
+        line += f", leave date {person.leaves_on or f'{person.leave_date!r}, which cannot be read'}"
     if person.entra_still_holds:
         line += "\nEntra does not know: take the person out of the app's assignment there, too."
     return line

@@ -9,12 +9,13 @@ from datetime import date, timedelta
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from directory.companies.move_store import is_prepared
 from directory.database import CompanyTx, Outrun
 from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
+from directory.employees.leave_dates import LATER_DAYS
 from directory.employees.lifecycle import Step, advance, local_date
 from directory.employees.managers import with_manager
 from directory.employees.mapping import no_longer_sent
@@ -28,7 +29,6 @@ from shared.ids import EmployeeId, employee_from_text, employee_text
 from shared.schemas.people import EmployeeEdits, NewPerson
 
 EARLIEST = date(1900, 1, 1)
-LATEST_END_DAYS = 366
 LATEST_HIRE_DAYS = 731
 
 ADDRESSES = frozenset({"login_name", "email"})
@@ -42,7 +42,7 @@ async def create_employee(tx: CompanyTx, new: NewPerson) -> EmployeeRecord:
         DomainError: `invalid_value`; `login_taken` or `email_taken`, which names whose it is, suspended people's too (S48).
     """
     check_values(new)
-    _check_hire_date(tx, new.hired_on)
+    _check_dates(tx, new, None)
     login_key = search_key(new.login_name)
     gates = approvers.gates(tx.company_id, [login_key], [new.manager_ref])
     for other in await store.candidates(tx, login_key, search_key(new.email), None, None, gates):
@@ -53,7 +53,7 @@ async def create_employee(tx: CompanyTx, new: NewPerson) -> EmployeeRecord:
             f"({employee_text(other.employee_id)}), who is {other.state}.",
             field=field,
         )
-    after = await with_manager(tx, None, revisions.by_hand(new, tx.now))
+    after = await with_manager(tx, None, revisions.by_hand(new, tx.now, tx.company.time_zone))
     await writing.insert(tx, EventKind.employee_created, after)
     return after
 
@@ -65,11 +65,11 @@ async def edit_employee(tx: CompanyTx, person: str, edits: EmployeeEdits) -> Emp
         DomainError: `not_allowed` for an attribute that Entra governs, `invalid_value`, `login_taken`, `email_taken`.
     """
     check_values(edits)
-    _check_hire_date(tx, edits.hired_on)
     names = [None if edits.login_name is UNSET else edits.login_name]
     reference = None if edits.manager_ref is UNSET else edits.manager_ref
     before = await _locked(tx, person, await find(tx, person), approvers.gates(tx.company_id, names, [reference]))
-    after = await with_manager(tx, before, revisions.edited(before, edits, tx.now))
+    _check_dates(tx, edits, before)
+    after = await with_manager(tx, before, revisions.edited(before, edits, tx.now, tx.company.time_zone))
     changed = differences(before, after)
     if not changed:
         return before
@@ -96,10 +96,14 @@ async def _check_ownership(tx: CompanyTx, before: EmployeeRecord, attributes: li
         )
 
 
-def _check_hire_date(tx: CompanyTx, hired_on: date | None | UnsetType) -> None:
-    if isinstance(hired_on, date):
-        latest = local_date(tx.now, tx.company.time_zone) + timedelta(days=LATEST_HIRE_DAYS)
-        _check_date("hired_on", hired_on, EARLIEST, latest)
+def _check_dates(tx: CompanyTx, values: NewPerson | EmployeeEdits, before: EmployeeRecord | None) -> None:
+    today = local_date(tx.now, tx.company.time_zone)
+    hired_on = before.hired_on if before is not None and values.hired_on is UNSET else values.hired_on
+    if isinstance(values.hired_on, date):
+        _check_date("hired_on", values.hired_on, EARLIEST, today + timedelta(days=LATEST_HIRE_DAYS))
+    if isinstance(values.leave_date, date):
+        earliest = hired_on if isinstance(hired_on, date) else EARLIEST
+        _check_date("leave_date", values.leave_date, earliest, today + timedelta(days=LATER_DAYS))
 
 
 def _check_date(field: str, given: date, earliest: date, latest: date) -> None:
@@ -110,15 +114,18 @@ def _check_date(field: str, given: date, earliest: date, latest: date) -> None:
 
 
 async def end_employment(tx: CompanyTx, person: str, on: date | None = None) -> EmployeeRecord:
-    """By hand, as a hard delete (S43, A5): access ends now, names are released; `on` is the termination date, today if none.
+    """By hand, as a hard delete (S43, A5): access ends now, names are released; `on` is the termination date: where
+    none is given, today, and for somebody suspended the one he has.
 
     Raises:
         DomainError: `invalid_value` for a date before he was hired, or more than a year ahead.
     """
     before = await _locked_to_remove(tx, person, await find(tx, person))
+    today = local_date(tx.now, tx.company.time_zone)
     if on is not None:
-        latest = local_date(tx.now, tx.company.time_zone) + timedelta(days=LATEST_END_DAYS)
-        _check_date("on", on, before.hired_on or EARLIEST, latest)
+        _check_date("on", on, before.hired_on or EARLIEST, today + timedelta(days=LATER_DAYS))
+    elif before.state == "active":
+        on = today
     return await writing.depart(tx, before, on)
 
 
@@ -152,7 +159,7 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
         await writing.update(tx, EventKind.employee_resumed, before, after)
         return after
     await writing.depart(tx, before)
-    after = await with_manager(tx, None, revisions.new_employment(before, tx.now))
+    after = await with_manager(tx, None, revisions.new_employment(before, tx.now, tx.company.time_zone))
     await writing.insert(tx, EventKind.employee_created, after)
     return after
 

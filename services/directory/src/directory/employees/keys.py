@@ -17,7 +17,7 @@ MAX_CHARACTERS = {"login_name": 320, "email": 320, "external_id": 512, "manager_
 """320 is the longest e-mail address (RFC 5321: 64 + 1 + 255)."""
 MAX_CHARACTERS_OTHERWISE = 1024
 
-INDEXED = frozenset({*MAX_CHARACTERS, "department", "country"})
+INDEXED = frozenset({*MAX_CHARACTERS, "department", "country", "leave_date"})
 MAX_INDEXED_BYTES = 2048
 """A B-tree entry holds at most 2704 bytes, and one character may take four."""
 

@@ -2,13 +2,14 @@
 
     from               step       to          login name  termination date  sessions
     -                  provision  active      set         none              -
-    active             suspend    suspended   kept        today             ended
+    active             suspend    suspended   kept        first             ended
     suspended          resume     active      kept        cleared           -
-    active             remove     departed    released    today             ended
+    active             remove     departed    released    first             ended
     suspended          remove     departed    released    kept              ended
     departed           anything   refused: not found
 
-The first inactivation sets the termination date and a later departure keeps it (decision D4). Somebody who is already where
+The first inactivation sets the termination date, which is his leave date where one is known and believable (A4) and today
+otherwise, and a later departure keeps it (decision D4). Somebody who is already where
 the step leads stays as he is: disabling an inactive user must succeed. A person created with `active: false` comes into
 being and is suspended in the same breath: he never had access, and his termination date is today.
 
@@ -23,6 +24,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from directory.employees.leave_dates import believable
 from directory.employees.record import EmployeeRecord
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.employee import EmployeeState
@@ -37,7 +39,7 @@ class Step(StrEnum):
 
 class TerminationDate(StrEnum):
     none = "none"
-    today = "today"
+    first = "first"
     kept = "kept"
 
 
@@ -51,9 +53,9 @@ class Transition:
 
 TABLE: dict[tuple[EmployeeState | None, Step], Transition] = {
     (None, Step.provision): Transition("active", TerminationDate.none),
-    ("active", Step.suspend): Transition("suspended", TerminationDate.today, ends_sessions=True),
+    ("active", Step.suspend): Transition("suspended", TerminationDate.first, ends_sessions=True),
     ("suspended", Step.resume): Transition("active", TerminationDate.none),
-    ("active", Step.remove): Transition("departed", TerminationDate.today, releases_names=True, ends_sessions=True),
+    ("active", Step.remove): Transition("departed", TerminationDate.first, releases_names=True, ends_sessions=True),
     ("suspended", Step.remove): Transition("departed", TerminationDate.kept, releases_names=True, ends_sessions=True),
 }
 
@@ -74,13 +76,32 @@ def advance(record: EmployeeRecord, step: Step, today: date) -> tuple[EmployeeRe
     made = transition(record.state, step)
     if made is None:
         return record, None
-    end = {TerminationDate.none: None, TerminationDate.today: today, TerminationDate.kept: record.termination_date}
-    after = msgspec.structs.replace(record, state=made.to, termination_date=end[made.termination_date])
+    after = msgspec.structs.replace(record, state=made.to)
+    if made.termination_date is TerminationDate.none:
+        after = msgspec.structs.replace(after, termination_date=None, termination_source=None)
+    elif made.termination_date is TerminationDate.first:
+        after = _ended(msgspec.structs.replace(after, suspended_on=today), today)
     if made.to == "active":
-        after = msgspec.structs.replace(after, rehire_asked_at=None, leaver_done_at=None)
+        returned_on = today if record.state == "suspended" else record.returned_on
+        after = msgspec.structs.replace(after, rehire_asked_at=None, leaver_done_at=None, returned_on=returned_on)
     if made.releases_names:
         after = msgspec.structs.replace(after, login_name=None, email=None, external_id=None)
     return after, made
+
+
+def _ended(record: EmployeeRecord, today: date) -> EmployeeRecord:
+    if by_leave_date := ended_by_leave_date(record, today):
+        return by_leave_date
+    return msgspec.structs.replace(record, termination_date=today, termination_source="inactivation")
+
+
+def ended_by_leave_date(record: EmployeeRecord, today: date) -> EmployeeRecord | None:
+    """With his leave date as termination date; None where there is none, or none to believe."""
+    last = record.leaves_on
+    ended_on = record.suspended_on if record.state == "suspended" and record.suspended_on else today
+    if last is None or not believable(last, ended_on, record.hired_on, record.returned_on):
+        return None
+    return msgspec.structs.replace(record, termination_date=last, termination_source="leave_date")
 
 
 def returned(record: EmployeeRecord, now: datetime, today: date, ask_after_days: int | None) -> EmployeeRecord:
@@ -91,9 +112,9 @@ def returned(record: EmployeeRecord, now: datetime, today: date, ask_after_days:
 
 
 def must_ask(record: EmployeeRecord, today: date, ask_after_days: int | None) -> bool:
-    if ask_after_days is None or record.termination_date is None:
+    if ask_after_days is None or record.suspended_on is None:
         return False
-    return (today - record.termination_date).days > ask_after_days
+    return (today - record.suspended_on).days > ask_after_days
 
 
 def suspended(record: EmployeeRecord, today: date) -> EmployeeRecord:

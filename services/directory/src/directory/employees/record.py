@@ -9,7 +9,7 @@ import msgspec
 
 from directory.employees.keys import search_key
 from shared.ids import EmployeeId, employee_text
-from shared.schemas.employee import Employee, EmployeeState
+from shared.schemas.employee import Employee, EmployeeState, TerminationSource
 
 Source = Literal["entra", "csv", "manual"]
 Owner = Literal["entra", "hr", "csv"]
@@ -33,6 +33,7 @@ ATTRIBUTES = (
     "mobile_phone",
     "country",
     "manager_ref",
+    "leave_date",
 )
 """What a request may set directly; `active` is a step of the lifecycle."""
 
@@ -49,7 +50,9 @@ TOLD = (
     "source",
     "entra_object_id",
     "manager_id",
+    "leaves_on",
     "termination_date",
+    "termination_source",
     "calendar_group",
     "roles",
     "only_direct_approver",
@@ -97,7 +100,16 @@ class EmployeeRecord(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...] = ()
     manager_ref: str | None = None
     manager_id: EmployeeId | None = None
+    leave_date: str | None = None
+    """As it was sent (A4)."""
+    leaves_on: date | None = None
+    """The company's day that it means, where it can be read."""
+    suspended_on: date | None = None
+    """When he was last deactivated, whatever his termination date is."""
+    returned_on: date | None = None
+    """When he was last reactivated, or employed anew: a leave date before it is of the time before."""
     termination_date: date | None = None
+    termination_source: TerminationSource | None = None
     owners: dict[str, Ownership] = {}
     """By attribute of `OWNED`; never changed in place."""
     calendar_group: str | None = None
@@ -169,7 +181,9 @@ class EmployeeRecord(msgspec.Struct, frozen=True, kw_only=True):
             country=self.country,
             manager_ref=self.manager_ref,
             manager_id=employee_text(self.manager_id) if self.manager_id else None,
+            leave_date=self.leave_date,
             termination_date=self.termination_date,
+            termination_source=self.termination_source,
             created_at=self.created_at,
             updated_at=self.updated_at,
             version=self.version,

@@ -15,7 +15,8 @@ from msgspec import UNSET, UnsetType
 
 from directory.employees.countries import calendar_group
 from directory.employees.keys import search_key
-from directory.employees.lifecycle import Step, advance, local_date, returned, suspended
+from directory.employees.leave_dates import read_leave_date
+from directory.employees.lifecycle import Step, advance, ended_by_leave_date, local_date, returned, suspended
 from directory.employees.matching import Adopt, Create, Reactivate, Relink, is_guarded, is_tied
 from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, OWNED, EmployeeRecord, Ownership, owned
 from shared.ids import entra_object_id, new_employee_id
@@ -34,9 +35,10 @@ def planned(
 ) -> tuple[EmployeeRecord | None, EmployeeRecord]:
     """Who he was, if he was anybody, and who he becomes by a create request."""
     if isinstance(plan, Create):
-        before, after = None, _created(new, now)
+        before, after = None, with_leave_date(None, _created(new, now), now, time_zone)
     else:
-        before, after = plan.employee, _with_entras_values(plan.employee, new, now)
+        before = plan.employee
+        after = with_leave_date(before, _with_entras_values(before, new, now), now, time_zone)
     return before, _activated(after, new.active, now, time_zone, ask_after_days)
 
 
@@ -53,6 +55,7 @@ def changed(
     # Whoever clears what was empty has said nothing about whose it is.
     told = [name for name, value in sent.items() if value is not None or getattr(before, name) is not None]
     after = with_calendar_group(before, owned(after, "entra", told, now))
+    after = with_leave_date(before, after, now, time_zone)
     if changes.active is UNSET:
         return after
     return _activated(after, changes.active, now, time_zone, ask_after_days)
@@ -69,25 +72,28 @@ def replacing(before: EmployeeRecord, changes: EmployeeChanges) -> EmployeeChang
     return msgspec.structs.replace(changes, **silent)
 
 
-def by_hand(new: NewPerson, now: datetime) -> EmployeeRecord:
+def by_hand(new: NewPerson, now: datetime, time_zone: str) -> EmployeeRecord:
     """Created by HR, whose every word about him is; Entra may adopt him later, as it does somebody imported."""
-    given = {name: _none_if_blank(getattr(new, name)) for name in new.__struct_fields__}
+    given = {name: _as_kept(name, getattr(new, name)) for name in new.__struct_fields__}
     made = EmployeeRecord(
         employee_id=new_employee_id(), state="active", source="manual", created_at=now, updated_at=now, **given
     )
-    return with_calendar_group(None, owned(made, "hr", (name for name in given if given[name] is not None), now))
+    made = with_calendar_group(None, owned(made, "hr", (name for name in given if given[name] is not None), now))
+    return with_leave_date(None, made, now, time_zone)
 
 
-def edited(before: EmployeeRecord, edits: EmployeeEdits, now: datetime) -> EmployeeRecord:
+def edited(before: EmployeeRecord, edits: EmployeeEdits, now: datetime, time_zone: str) -> EmployeeRecord:
     """As HR wants him; what HR changes is HR's from then on. A blank clears: nothing is done by it that HR has to do."""
     sent = {name: value for name in edits.__struct_fields__ if (value := getattr(edits, name)) is not UNSET}
-    sent = {name: _none_if_blank(value) for name, value in sent.items()}
+    sent = {name: _as_kept(name, value) for name, value in sent.items()}
     told = [name for name, value in sent.items() if value != getattr(before, name)]
     after = owned(msgspec.structs.replace(before, **sent), "hr", told, now)
-    return with_calendar_group(before, after)
+    return with_leave_date(before, with_calendar_group(before, after), now, time_zone)
 
 
-def _none_if_blank(value: object) -> Any:
+def _as_kept(name: str, value: object) -> Any:
+    if name == "leave_date" and isinstance(value, date):
+        return value.isoformat()
     return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -95,8 +101,9 @@ def next_version(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
     return msgspec.structs.replace(record, updated_at=now, version=record.version + 1)
 
 
-def new_employment(old: EmployeeRecord, now: datetime) -> EmployeeRecord:
+def new_employment(old: EmployeeRecord, now: datetime, time_zone: str) -> EmployeeRecord:
     """Rehired (A11): the same person under a new id, with an empty history; what belonged to the employment stays behind."""
+    today = local_date(now, time_zone)
     number = old.employee_number if old.owner_of("employee_number") == "entra" else None
     owners = {name: Ownership(held.owner, now) for name, held in old.owners.items() if name not in HR_ATTRIBUTES}
     if number is None:
@@ -108,6 +115,9 @@ def new_employment(old: EmployeeRecord, now: datetime) -> EmployeeRecord:
         roles=(),
         manager_id=None,
         termination_date=None,
+        termination_source=None,
+        suspended_on=None,
+        returned_on=today,
         owners=owners,
         employee_number=number,
         hired_on=None,
@@ -130,6 +140,19 @@ def with_calendar_group(before: EmployeeRecord | None, after: EmployeeRecord) ->
     if before is not None and before.country == after.country:
         return after
     return msgspec.structs.replace(after, calendar_group=calendar_group(after.country) if after.country else None)
+
+
+def with_leave_date(
+    before: EmployeeRecord | None, after: EmployeeRecord, now: datetime, time_zone: str
+) -> EmployeeRecord:
+    """The day that the leave date means; it corrects the termination date of whoever is suspended already."""
+    if after.leave_date == (before.leave_date if before is not None else None):
+        return after
+    day = read_leave_date(after.leave_date, time_zone) if after.leave_date is not None else None
+    after = msgspec.structs.replace(after, leaves_on=day)
+    if after.state != "suspended":
+        return after
+    return ended_by_leave_date(after, local_date(now, time_zone)) or after
 
 
 def _activated(
@@ -174,6 +197,7 @@ def departed(
         roles=(),
         released_sha256=released,
         termination_date=on or after.termination_date,
+        termination_source="hr" if on else after.termination_source,
         blocked_at=None,
         rehire_asked_at=None,
         awaits_link_since=None,

@@ -12,7 +12,8 @@ from shared.ids import EmployeeId
 
 COLUMNS = """employee_id, state, source, login_name, email, given_name, family_name, external_id, entra_object_id,
         released_sha256, email_primary, display_name, formatted_name, title, department, employee_number, work_phone,
-        mobile_phone, country, roles, manager_ref, manager_id, termination_date, owners, calendar_group, hired_on, policy,
+        mobile_phone, country, roles, manager_ref, manager_id, leave_date, leaves_on, suspended_on, returned_on,
+        termination_date, termination_source, owners, calendar_group, hired_on, policy,
         blocked_at, rehire_asked_at, adoption_confirmed_at, previous_employee_id, only_direct_approver, leaver_done_at,
         awaits_link_since, created_at, updated_at, version"""
 
@@ -112,7 +113,7 @@ _DEPARTMENT = """with department as (
 _MAPPING_MENDED = """mended as (
         update findings
         set closed_at = $27
-        where company_id = $1 and kind in ('mapping_broken', 'active_not_mapped') and subject <> all($42::text[])
+        where company_id = $1 and kind in ('mapping_broken', 'active_not_mapped') and subject <> all($47::text[])
             and closed_at is null
     )"""
 
@@ -125,9 +126,11 @@ _INSERT = statement(
          entra_object_id, email_primary, display_name, formatted_name, department, department_key, title, employee_number,
          work_phone, mobile_phone, country, manager_ref, manager_key, manager_id, termination_date, updated_at, version,
          released_sha256, owners, calendar_group, hired_on, policy, blocked_at, rehire_asked_at, previous_employee_id,
-         only_direct_approver, leaver_done_at, roles, adoption_confirmed_at, created_at)
+         only_direct_approver, leaver_done_at, roles, adoption_confirmed_at, leave_date, leaves_on, suspended_on,
+         returned_on, termination_source, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
-         $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)
+         $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41,
+         $42, $43, $44, $45, $46)
     """,  # noqa: S608  composed of constants
 )
 
@@ -142,7 +145,8 @@ _UPDATE = statement(
         mobile_phone = $21, country = $22, manager_ref = $23, manager_key = $24, manager_id = $25, termination_date = $26,
         updated_at = $27, version = $28, released_sha256 = $29, owners = $30, calendar_group = $31, hired_on = $32,
         policy = $33, blocked_at = $34, rehire_asked_at = $35, previous_employee_id = $36, only_direct_approver = $37,
-        leaver_done_at = $38, roles = $39, adoption_confirmed_at = $40, awaits_link_since = $41
+        leaver_done_at = $38, roles = $39, adoption_confirmed_at = $40, leave_date = $41, leaves_on = $42, suspended_on = $43,
+        returned_on = $44, termination_source = $45, awaits_link_since = $46
     where company_id = $1 and employee_id = $2
     """,  # noqa: S608  composed of constants
 )
@@ -335,4 +339,9 @@ def _values(tx: CompanyTx, record: EmployeeRecord) -> tuple[object, ...]:
         record.leaver_done_at,
         record.roles,
         record.adoption_confirmed_at,
+        record.leave_date,
+        record.leaves_on,
+        record.suspended_on,
+        record.returned_on,
+        record.termination_source,
     )

@@ -26,6 +26,10 @@ class FindingKind(StrEnum):
         "unknown_country",
         "A country whose spelling is not known, so that nobody has its calendar group; subject: as it was sent (S21)",
     )
+    unknown_leave_date = (
+        "unknown_leave_date",
+        "A leave date that cannot be read, so that it sets nobody's termination date; subject: as it was sent (A4)",
+    )
     adoption_waits = (
         "adoption_waits",
         "Entra wants to take over the imported account of a Setup admin, or of one who has signed in; subject: the employee. "

@@ -1,7 +1,7 @@
 """Findings, in SQL: opened where something is seen, counted when it is seen again, closed when it is over.
 
 What can be read off other tables at any time is not kept, and so can never be out of date: returns that wait for HR,
-countries nobody knows, deactivations that the brake holds.
+countries and leave dates nobody can read, deactivations that the brake holds.
 """
 
 from collections.abc import Mapping
@@ -46,6 +46,12 @@ _OPEN = statement(
     from employees
     where company_id = $1 and state <> 'departed' and country is not null and calendar_group is null
     group by country
+    union all
+    select 'unknown_leave_date', leave_date, null, jsonb_build_object('people', count(*)), min(created_at), max(updated_at),
+        count(*)::integer
+    from employees
+    where company_id = $1 and state <> 'departed' and leave_date is not null and leaves_on is null
+    group by leave_date
     union all
     select 'mass_deactivation_held', 'company', null, jsonb_build_object('people', count(*)), min(h.asked_at),
         max(h.last_asked_at), sum(h.times)::integer

@@ -6,8 +6,9 @@ adding a row there is adding an attribute everywhere. What is not in the table i
     core schema         userName  externalId  displayName  name.*  title  active
                         emails[work]  phoneNumbers[work, mobile]  addresses[work]
     enterprise schema   employeeNumber  department  manager
+    BitaBIZ's schema    leaveDate
 
-Source: product mapping S11-S21, S27-S30; RFC 7643 sections 4.1 and 4.3.
+Source: product mapping S11-S21, S27-S30; RFC 7643 sections 4.1 and 4.3. The leave date is decision A4's.
 """
 
 from typing import Literal, get_args
@@ -18,7 +19,14 @@ from shared.schemas.employee import FilterField
 
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-SCHEMAS = (CORE, ENTERPRISE)
+BITABIZ = "urn:ietf:params:scim:schemas:extension:bitabiz:2.0:User"
+"""Of this form, or Entra leaves its attributes out of a create."""
+EXTENSIONS = {
+    ENTERPRISE: ("EnterpriseUser", "What an employee is in the company"),
+    BITABIZ: ("BitaBizUser", "What BitaBIZ wants to know beside it"),
+}
+"""Schema URN -> its name, and what it describes."""
+SCHEMAS = (CORE, *EXTENSIONS)
 
 READ_ONLY = frozenset({"id", "meta", "schemas", "groups"})
 """Lower-case names that a request may mention but never sets."""
@@ -107,6 +115,12 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         case_exact=True,
         text="The id of the manager; may arrive before the manager does",
     ),
+    Attribute(
+        field="leave_date",
+        name="leaveDate",
+        schema=BITABIZ,
+        text="His last day, as a date or a moment; the termination date once he is deactivated",
+    ),
 )
 
 BY_FIELD = {attribute.field: attribute for attribute in ATTRIBUTES}
@@ -173,8 +187,14 @@ def _nodes(schema: str) -> dict[str, Node]:
 NODES: dict[str, dict[str, Node]] = {schema.lower(): _nodes(schema) for schema in SCHEMAS}
 """Lower-case schema URN -> lower-case name -> node."""
 
-BARE: dict[str, Node] = {**NODES[ENTERPRISE.lower()], **NODES[CORE.lower()]}
-"""Names without a URN: those of the core schema, and `manager`, `department`, `employeeNumber` (see quirks)."""
+EXTENSION_OF = {name: schema for schema in EXTENSIONS for name in NODES[schema.lower()]}
+"""Lower-case name -> the extension that has it; no two have the same."""
+
+BARE: dict[str, Node] = {
+    **{name: NODES[schema.lower()][name] for name, schema in EXTENSION_OF.items()},
+    **NODES[CORE.lower()],
+}
+"""Names without a URN: those of the core schema, and of the extensions `manager`, `department` … (see quirks)."""
 
 
 def split_urn(text: str) -> tuple[str | None, str]:

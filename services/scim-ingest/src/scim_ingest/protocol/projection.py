@@ -8,12 +8,13 @@ import re
 
 import msgspec
 
-from scim_ingest.protocol.attributes import ENTERPRISE, NODES, split_urn
+from scim_ingest.protocol.attributes import EXTENSION_OF, EXTENSIONS, NODES, split_urn
 from scim_ingest.protocol.errors import invalid_value
 
 Names = dict[str, set[str] | None]
 """Lower-case top-level name -> wanted sub-attributes, None for the whole."""
 
+_WRITTEN = {schema.lower(): schema for schema in EXTENSIONS}
 _ALWAYS = frozenset({"id", "schemas"})
 _FILTER = re.compile(r"\[[^\]]*\]")
 _MAX_LENGTH = 4096
@@ -23,19 +24,20 @@ class Projection(msgspec.Struct, frozen=True):
     """At most one of the two is given."""
 
     core: Names | None = None
-    enterprise: Names | None = None
+    extensions: dict[str, Names] = {}
     exclude: bool = False
 
     def apply(self, resource: dict[str, object]) -> dict[str, object]:
         if self.core is None:
             return resource
         shown = _project(resource, self.core, exclude=self.exclude)
-        inner = resource.get(ENTERPRISE)
-        shown.pop(ENTERPRISE, None)
-        if isinstance(inner, dict):
-            parts = _project(inner, self.enterprise or {}, exclude=self.exclude)
-            if parts:
-                shown[ENTERPRISE] = parts
+        for schema in EXTENSIONS:
+            inner = resource.get(schema)
+            shown.pop(schema, None)
+            if isinstance(inner, dict):
+                parts = _project(inner, self.extensions.get(schema, {}), exclude=self.exclude)
+                if parts:
+                    shown[schema] = parts
         return shown
 
 
@@ -52,18 +54,18 @@ def read_projection(attributes: str | None, excluded: str | None) -> Projection:
     if len(text) > _MAX_LENGTH:
         raise invalid_value(f"The list of attributes is longer than {_MAX_LENGTH} characters.")
     core: Names = {}
-    enterprise: Names = {}
+    extensions: dict[str, Names] = {schema: {} for schema in EXTENSIONS}
     for name in _FILTER.sub("", text).split(","):
         schema, rest = split_urn(name.strip())
         top, _, sub = rest.lower().partition(".")
+        extension = _WRITTEN.get(schema) if schema is not None else EXTENSION_OF.get(top)
+        meant = core if extension is None else extensions[extension]
         if schema is not None and not top:
             for known in NODES[schema]:
-                _want(enterprise if schema == ENTERPRISE.lower() else core, known, "")
-        elif schema == ENTERPRISE.lower() or (schema is None and top in NODES[ENTERPRISE.lower()]):
-            _want(enterprise, top, sub)
+                _want(meant, known, "")
         else:
-            _want(core, top, sub)
-    return Projection(core, enterprise, exclude=not attributes)
+            _want(meant, top, sub)
+    return Projection(core, extensions, exclude=not attributes)
 
 
 def _want(names: Names, top: str, sub: str) -> None:

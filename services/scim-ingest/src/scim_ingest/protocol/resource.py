@@ -1,7 +1,7 @@
 """A user as SCIM shows him, and a user as a POST or PUT describes him.
 
 What goes out is what came in (decision D7): Entra compares and sends again whatever differs. No nulls, no empty shells,
-booleans as booleans, the manager as an object; `schemas` lists the enterprise schema only where it is used.
+booleans as booleans, the manager as an object; `schemas` lists the extensions that are used, and no other.
 """
 
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 from msgspec import UNSET
 
-from scim_ingest.protocol.attributes import ACTIVE, ATTRIBUTES, CORE, ENTERPRISE, MANDATORY, Attribute
+from scim_ingest.protocol.attributes import ACTIVE, ATTRIBUTES, CORE, ENTERPRISE, EXTENSIONS, MANDATORY, Attribute
 from scim_ingest.protocol.draft import Draft
 from scim_ingest.protocol.errors import ScimError, invalid_syntax
 from scim_ingest.protocol.patch import is_blank
@@ -75,18 +75,18 @@ class MandatoryMissing(ScimError):
 def to_scim(employee: Employee, users_url: str) -> Resource:
     """`users_url` is the absolute address of the company's `/Users`."""
     core: Resource = {"schemas": [CORE], "id": employee.id}
-    enterprise: Resource = {}
+    extensions: dict[str, Resource] = {}
     for attribute, read in _READERS:
         value = employee.state == "active" if attribute is ACTIVE else getattr(employee, read)
         if value is not None:
-            _place(enterprise if attribute.schema == ENTERPRISE else core, attribute, value)
+            _place(core if attribute.schema == CORE else extensions.setdefault(attribute.schema, {}), attribute, value)
     if employee.manager_ref is not None and employee.manager_id is not None:
-        manager = enterprise["manager"]
+        manager = extensions[ENTERPRISE]["manager"]
         assert isinstance(manager, dict)  # noqa: S101
         manager["$ref"] = f"{users_url}/{employee.manager_id}"
-    if enterprise:
-        core["schemas"] = [CORE, ENTERPRISE]
-        core[ENTERPRISE] = enterprise
+    if extensions:
+        core["schemas"] = [CORE, *(schema for schema in EXTENSIONS if schema in extensions)]
+        core.update(extensions)
     core["meta"] = {
         "resourceType": "User",
         "created": timestamp(employee.created_at),
