@@ -34,6 +34,8 @@ APART = [
     *({do.close_company, one} for one in (do.sign_in, do.sign_in_as_somebody_else)),
 ]
 """What comes out in neither order, and why that is right."""
+ENDS = {do.close_company, do.end_it}
+"""What leaves nothing for others to do."""
 PAIRS = [
     pytest.param(scene, one, other, id=f"{scene.__name__}-{one.__name__}-{other.__name__}")
     for scene, acts in MEETINGS.items()
@@ -126,9 +128,8 @@ async def test_everything_at_once_tires_nobody_and_leaves_a_whole_history(
     for furnish, acts in MEETINGS.items():
         scene = await set_up(database, owner, firm_urls, reader)
         await furnish(scene)
-        started = random.sample(
-            [act for act in acts if act is not do.close_company], k=len(acts) - (do.close_company in acts)
-        )
+        started = [act for act in acts if act not in ENDS]
+        random.shuffle(started)
         held_up.now = True
         answers = await asyncio.gather(*(answer(act(scene)) for act in started))
         held_up.now = False
@@ -136,6 +137,19 @@ async def test_everything_at_once_tires_nobody_and_leaves_a_whole_history(
         await scene.all()
         async with owner.scope_for_id(scene.firm.company_id).transaction() as tx:
             assert (await verify(tx)).breaks == []
+
+
+async def test_whatever_happens_in_a_company_while_it_is_deleted_nothing_of_it_remains(
+    scenes: dict[Furnish, Scene], held_up: HeldUp
+) -> None:
+    for _ in range(3 * ROUNDS):
+        scene = await scenes[do.over].again()
+        started = [act for act in MEETINGS[do.over] if act is not do.restore_company]
+        random.shuffle(started)
+        held_up.now = True
+        await asyncio.gather(*(answer(act(scene)) for act in started))
+        held_up.now = False
+        assert await scene.all() == []
 
 
 async def in_order(scene: Scene, *acts: Act) -> Outcome:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import pytest
@@ -10,19 +11,23 @@ from directory.approvers import grants
 from directory.brake import holds
 from directory.brake import setup as brake
 from directory.brake.applying import apply
-from directory.companies import ending
-from directory.database import Actor
-from directory.employees import operations, setup
+from directory.companies import deleting, ending, move
+from directory.database import Actor, CompanyTx
+from directory.employees import hr, operations, setup
+from directory.employees.people import view
+from directory.employees.writing import repeated
 from directory.imports.operations import import_file
 from directory.logins import operations as logins
 from directory.retention.erasure import erase_due
-from shared.errors import DomainError
+from shared.errors import DomainError, ErrorCode
 from shared.schemas import approvers as approval
 from shared.schemas import brake as held
 from shared.schemas import employee as entra
 from shared.schemas import login, people
 from tests.support.firm import uuid_of
 from tests.support.scene import (
+    NEXT_SIGNER,
+    NEXT_TENANT,
     NOON,
     OBJECT,
     OLD_SESSION,
@@ -32,6 +37,7 @@ from tests.support.scene import (
     Scene,
     insert_session,
     insert_ticket,
+    prepare_move,
 )  # fmt: skip
 
 Act = Callable[[Scene], Awaitable[object]]
@@ -217,6 +223,81 @@ async def close_company(scene: Scene) -> object:
         return await ending.close(tx, timedelta(days=30))
 
 
+async def end_it(scene: Scene) -> object:
+    """As the sweep does once the grace is over. Of several at once one does it, and whoever comes afterwards finds no company."""
+    try:
+        await deleting.delete(scene.owner, scene.firm.name)
+    except DomainError as error:
+        if error.code is not ErrorCode.not_found:
+            raise
+    return None
+
+
+async def restore_company(scene: Scene) -> object:
+    async with as_operator(scene) as tx:
+        await ending.restore(tx)
+    return None
+
+
+async def close_again(scene: Scene) -> object:
+    async with as_operator(scene) as tx:
+        return await ending.close(tx, timedelta(days=30))
+
+
+async def end_now(scene: Scene) -> object:
+    async with as_operator(scene) as tx:
+        await ending.end_now(tx, sure=True, without_export=True)
+    return None
+
+
+async def edit_by_hand(scene: Scene) -> object:
+    async with as_operator(scene) as tx:
+        return view(await hr.edit_employee(tx, scene.anna.id, people.EmployeeEdits(policy="A")))
+
+
+async def cut_over(scene: Scene) -> object:
+    async def attempt() -> move.Moved:
+        async with as_operator(scene) as tx:
+            return await move.cut_over(tx, anyway=True)
+
+    return await repeated(attempt)
+
+
+async def give_up_move(scene: Scene) -> object:
+    async with as_operator(scene) as tx:
+        await move.cancel(tx)
+    return None
+
+
+def as_operator(scene: Scene) -> AbstractAsyncContextManager[CompanyTx]:
+    """A transaction of an operator's command, which names the company."""
+    return scene.owner.scope_for_name(scene.firm.name).transaction(Actor("operator", "test"))
+
+
+async def create_from_there(scene: Scene) -> object:
+    """The new tenant names Anna, by another object."""
+    credential = entra.ScimCredential(token_sha256=scene.next_token_sha256, company=scene.firm.name)
+    new = entra.NewEmployee(
+        login_name="anna@firma.dk",
+        email="anna@firma.dk",
+        given_name="Anna",
+        family_name="Holm",
+        external_id=OTHER_OBJECT,
+    )
+    return await operations.provision_employee(
+        scene.database, entra.ProvisionEmployee(credential=credential, employee=new)
+    )
+
+
+async def sign_in_from_there(scene: Scene) -> object:
+    attempt = login.LoginAttempt(
+        company=scene.firm.name, ticket_sha256="d5" * 32, ticket_ttl_s=60, in_response_to=None, assertion_id="two",
+        expires_at=NOON + timedelta(minutes=5), tenant_id=NEXT_TENANT, object_id=OTHER_OBJECT, name_id="anna@firma.dk",
+        signer_fingerprint=NEXT_SIGNER,
+    )  # fmt: skip
+    return await logins.complete_login(scene.database, attempt)
+
+
 async def suspend_manager(scene: Scene) -> object:
     return await scene.firm.change(scene.people["carl"], active=False)
 
@@ -307,6 +388,21 @@ async def released(scene: Scene) -> None:
     await release_held(scene)
 
 
+async def moving(scene: Scene) -> None:
+    """A move to another tenant is prepared."""
+    await active(scene)
+    await prepare_move(scene)
+
+
+async def over(scene: Scene) -> None:
+    """Closed, and its grace is over; somebody in it is to be erased."""
+    await long_gone(scene)
+    await close_company(scene)
+    await scene.reader.execute(
+        "update companies set ends_at = $2 where company_id = $1", scene.firm.company_id, NOON - timedelta(days=1)
+    )
+
+
 MEETINGS: dict[Furnish, list[Act]] = {
     active: [
         create, create_boss, create_with_her_mail, create_without_active, change, rename, relink, suspend, remove, remove_manager,
@@ -320,4 +416,10 @@ MEETINGS: dict[Furnish, list[Act]] = {
     long_gone: [erase, create, create_boss, rename, resume, remove, end, edit, finish, sign_in, fill_group, bring],
     braked: [suspend, suspend_manager, resume, remove, release_held, refuse_held, end, rename, sign_in, open_session],
     released: [do_released, suspend, resume, remove, end, rename, block, sign_in, open_session, leave_group],
+    moving: [
+        cut_over, give_up_move, create, create_boss, create_from_there, change, rename, relink, suspend, remove, remove_manager,
+        edit, end, block, release, sign_in, sign_in_from_there, open_session, leave_group, fill_group, bring, make_admin,
+        close_company, note_mapping,
+    ],
+    over: [end_it, restore_company, close_again, end_now, edit_by_hand, erase, bring, cut_over, sign_in, create],
 }  # fmt: skip

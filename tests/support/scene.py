@@ -25,6 +25,7 @@ NOON = datetime(2026, 11, 2, 11, 0, tzinfo=UTC)
 SIGNER = "f" * 64
 OBJECT = "5a0d1f0e-4d0f-4c3d-9f43-2f4d8b5f0a11"
 OTHER_OBJECT = "6b0d1f0e-4d0f-4c3d-9f43-2f4d8b5f0b22"
+NEXT_TENANT, NEXT_TOKEN, NEXT_SIGNER = str(UUID(int=7)), UUID(int=8), "e" * 64
 TICKET, OLD_SESSION, ADMIN_SESSION = "a1" * 32, "b2" * 32, "c3" * 32
 
 _TABLES = """
@@ -54,6 +55,8 @@ class Scene:
     people: dict[str, Employee] = field(default_factory=dict)
     group_id: str = ""
     names: dict[UUID, str] = field(default_factory=dict)
+    next_token_sha256: str = ""
+    """Of the tenant that the company is to move to, where a move is prepared."""
 
     @property
     def database(self) -> Database:
@@ -73,12 +76,20 @@ class Scene:
 
     async def again(self) -> "Scene":
         """The same company once more, with the same ids, as if it had all happened there."""
-        token, company_id, name = os.urandom(32), uuid4(), f"firma-{uuid4().hex[:12]}"
-        changed = {"company": f"'{name}'", "token_sha256": f"'\\x{token.hex()}'"}
+        token, next_token, company_id, name = os.urandom(32), os.urandom(32), uuid4(), f"firma-{uuid4().hex[:12]}"
+        # Nobody else has a company's Entra app.
+        apps = {uuid4(): "app", uuid4(): "next app"}
+        app, next_app = (f"'{one}'" for one in apps)
+        changed = {
+            "company": f"'{name}'",
+            "token_sha256": f"case token_id when '{NEXT_TOKEN}' then '\\x{next_token.hex()}' else '\\x{token.hex()}' end::bytea",
+            "public.connections.app_id": app,
+            "public.next_connections.app_id": next_app,
+        }
         copies = ["set session_replication_role = replica"]
         for table in await self.reader.fetch(_TABLES):
             columns = ", ".join(table["columns"])
-            values = ", ".join(changed.get(one, one) for one in table["columns"])
+            values = ", ".join(changed.get(f"{table['name']}.{one}", changed.get(one, one)) for one in table["columns"])
             copies.append(
                 f"insert into {table['name']} (company_id, {columns}) "  # noqa: S608
                 f"select '{company_id}', {values} from {table['name']} where company_id = '{self.firm.company_id}'"
@@ -86,7 +97,7 @@ class Scene:
         await self.reader.execute("; ".join([*copies, "set session_replication_role = origin"]))
         credential = ScimCredential(token_sha256=token.hex(), company=name)
         firm = Firm(self.database, self.firm.urls, company_id, name, credential, self.firm.token_id)
-        return replace(self, firm=firm, names={})
+        return replace(self, firm=firm, names=apps, next_token_sha256=next_token.hex())
 
     async def all(self) -> list[str]:
         """Every row of the company, each as a text; whoever is new is called by his names instead of by his id.
@@ -171,6 +182,22 @@ async def insert_ticket(scene: Scene, employee_id: UUID) -> None:
         scene, "login_tickets", ticket_sha256=bytes.fromhex(TICKET), employee_id=employee_id, name_id="x", return_to="/",
         expires_at=NOON + timedelta(days=400),
     )  # fmt: skip
+
+
+async def prepare_move(scene: Scene) -> None:
+    """As `move.prepare` does, with a token of the new tenant and a certificate that signs there."""
+    await _insert(
+        scene, "next_connections", tenant_id=NEXT_TENANT, app_id=uuid4(), sso_enabled=True, login_url="https://there.example",
+        issuer="https://sts.there.example", signed="assertion", idp_initiated="true", group_check="off", email_domains=[],
+        provisioning_enabled=True, provisioning_strict=False, prepared_at=NOON,
+    )  # fmt: skip
+    await _insert(
+        scene, "next_certificates", fingerprint=NEXT_SIGNER, der=b"", subject="CN=y", not_before=NOON,
+        not_after=NOON + timedelta(days=1),
+    )  # fmt: skip
+    await _insert(
+        scene, "scim_tokens", token_id=NEXT_TOKEN, token_sha256=os.urandom(32), connection="next", created_at=NOON
+    )
 
 
 async def _insert(scene: Scene, table: str, **columns: object) -> None:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from directory import metrics
 from directory.database import Actor, Company, CompanyScope, CompanyTx, Database
-from directory.logins.store import read_session
+from directory.logins.store import hold_company, read_session
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text, token_text
 from shared.schemas.employee import ScimCredential
@@ -106,8 +106,8 @@ def scope_for_session(database: Database, session: SessionCredential) -> Company
 
 
 @asynccontextmanager
-async def setup(database: Database, session: SessionCredential) -> AsyncIterator[CompanyTx]:
-    """A transaction of a Setup admin, who is its actor.
+async def setup(database: Database, session: SessionCredential, *, reading: bool = False) -> AsyncIterator[CompanyTx]:
+    """A transaction of a Setup admin, who is its actor; `reading`: it changes nothing.
 
     Raises:
         DomainError: `unauthorized` for a session that is not (any more), `not_allowed` for whoever is no Setup admin.
@@ -118,6 +118,8 @@ async def setup(database: Database, session: SessionCredential) -> AsyncIterator
     try:
         async with scope_for_session(database, session).transaction() as tx:
             entered = True
+            if not reading:
+                await hold_company(tx)
             row = await read_session(tx, session_sha256)
             if row is None:
                 raise gone

@@ -16,11 +16,11 @@ LIMIT_MAX = 500
 
 def routes(database: Database, callers: CallerSecrets) -> list[Route]:
     async def get_employee_as_of(request: EmployeeAsOf) -> EmployeeView:
-        async with setup(database, request.session) as tx:
+        async with setup(database, request.session, reading=True) as tx:
             return await people.employee(tx, request.employee_id, request.at)
 
     async def read_employee_history(request: EmployeeHistory) -> HistoryPage:
-        async with setup(database, request.session) as tx:
+        async with setup(database, request.session, reading=True) as tx:
             if not 1 <= request.limit <= LIMIT_MAX:
                 raise DomainError(ErrorCode.invalid_request, f"limit is 1 to {LIMIT_MAX}.", field="limit")
             return await people.history(

@@ -24,18 +24,18 @@ CIRCLE_STEPS = 1000
 
 
 async def explain(database: Database, request: schema.ExplainApprovers) -> schema.ExplainedApprovers:
-    async with setup(database, request.session) as tx:
+    async with setup(database, request.session, reading=True) as tx:
         return await explain_approvers(tx, await find(tx, request.person))
 
 
 async def problems(database: Database, request: schema.ListApprovalProblems) -> schema.ApprovalProblems:
-    async with setup(database, request.session) as tx:
+    async with setup(database, request.session, reading=True) as tx:
         _check_limit(request.limit)
         return await list_problems(tx, kinds=request.kinds, after=request.after, limit=request.limit)
 
 
 async def preview(database: Database, request: schema.PreviewFollowing) -> schema.FollowingPreview:
-    async with setup(database, request.session) as tx:
+    async with setup(database, request.session, reading=True) as tx:
         _check_limit(request.limit)
         return await preview_following(
             tx, follow=request.follow_entra_managers, after=request.after, limit=request.limit

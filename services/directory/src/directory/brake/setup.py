@@ -56,7 +56,7 @@ async def held_changes(tx: CompanyTx, after: str = "", limit: int = 100) -> sche
 
 
 async def list_held_changes(database: Database, request: schema.ListHeldChanges) -> schema.HeldChanges:
-    async with setup(database, request.session) as tx:
+    async with setup(database, request.session, reading=True) as tx:
         return await held_changes(tx, request.after, request.limit)
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from directory.companies.catalogue import RECEIPTS, Table, count, tables
 from directory.companies.ending import locked
-from directory.companies.store import lock_company
+from directory.companies.store import lock_company_alone
 from directory.database import Actor, CompanyTx, Database, Statement, statement
 from shared.errors import DomainError, ErrorCode
 from shared.telemetry.logs import EventLog
@@ -130,7 +130,7 @@ async def go_on(database: Database, company_id: UUID) -> None:
 
 async def _finish(tx: CompanyTx) -> None:
     # Waits for whoever is still inside, and what he left behind goes with the rest.
-    await lock_company(tx)
+    await lock_company_alone(tx)
     everything = await tables(tx)
     head = await tx.fetchrow(_HEAD, tx.company_id)
     await _delete_rows(tx, [table for table in reversed(everything) if table.full_name != RECEIPTS])

@@ -26,7 +26,7 @@ _LOCK = statement(
     from companies c
     join connections n on n.company_id = c.company_id
     where c.company_id = $1
-    for no key update of c
+    for no key update of c, n
     """,
 )
 

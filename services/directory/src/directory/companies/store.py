@@ -39,7 +39,8 @@ _COMPANY = statement(
     """,
 )
 
-_LOCK_COMPANY = statement("companies.lock", "select 1 from companies where company_id = $1 for update")
+_LOCK_COMPANY = statement("companies.lock", "select 1 from companies where company_id = $1 for no key update")
+_LOCK_COMPANY_ALONE = statement("companies.lock_alone", "select 1 from companies where company_id = $1 for update")
 
 _INSERT_COMPANY = statement(
     "companies.insert",
@@ -164,6 +165,11 @@ async def read_connection(tx: CompanyTx) -> login.Connection:
 async def lock_company(tx: CompanyTx) -> None:
     """Held until the transaction ends: two applies of one company happen one after the other."""
     await tx.fetchval(_LOCK_COMPANY, tx.company_id)
+
+
+async def lock_company_alone(tx: CompanyTx) -> None:
+    """The same, and whoever has written something of the company has committed: every row holds on to the company's key."""
+    await tx.fetchval(_LOCK_COMPANY_ALONE, tx.company_id)
 
 
 async def read_company(tx: CompanyTx) -> asyncpg.Record:

@@ -196,7 +196,7 @@ def _gated(record: EmployeeRecord) -> tuple[str | None, str | None, str | None]:
 async def _locked(tx: CompanyTx, person: str, employee_id: EmployeeId, gates: store.Gates = ()) -> EmployeeRecord:
     found = _still_meant(person, await store.lock(tx, employee_id, gates))
     if found is None:
-        raise departed()
+        raise await _gone(tx, person)
     return found
 
 
@@ -205,8 +205,14 @@ async def _locked_to_remove(
 ) -> EmployeeRecord:
     found = _still_meant(person, await store.lock_to_remove(tx, employee_id, manager_id))
     if found is None:
-        raise departed()
+        raise await _gone(tx, person)
     return found
+
+
+async def _gone(tx: CompanyTx, person: str) -> DomainError:
+    """Departed, or erased since he was found: then he is not found."""
+    await find(tx, person)
+    return DomainError(ErrorCode.not_allowed, "He has departed; what is left of him cannot be changed.", field="person")
 
 
 def _still_meant(person: str, found: EmployeeRecord | None) -> EmployeeRecord | None:
@@ -218,7 +224,3 @@ def _still_meant(person: str, found: EmployeeRecord | None) -> EmployeeRecord | 
     if employee_from_text(person) is None and (found is None or found.login_key != search_key(person)):
         raise Outrun
     return found
-
-
-def departed() -> DomainError:
-    return DomainError(ErrorCode.not_allowed, "He has departed; what is left of him cannot be changed.", field="person")

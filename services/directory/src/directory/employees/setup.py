@@ -92,12 +92,12 @@ async def release(database: Database, request: schema.ReleaseAttribute) -> schem
 
 
 async def findings(database: Database, request: schema.ListFindings) -> schema.FindingList:
-    async with setup(database, request.session) as tx:
+    async with setup(database, request.session, reading=True) as tx:
         return schema.FindingList(findings=await open_findings(tx))
 
 
 async def work(database: Database, request: schema.WorkList) -> schema.WorkItems:
-    async with setup(database, request.session) as tx:
+    async with setup(database, request.session, reading=True) as tx:
         return await work_list(tx, request.after, request.limit)
 
 

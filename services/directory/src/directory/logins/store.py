@@ -137,6 +137,8 @@ _READ_SESSION = statement(
     """,
 )
 
+_HOLD_COMPANY = statement("companies.hold", "select true from companies where company_id = $1 for share")
+
 _SESSION_OWNER = statement(
     "sessions.owner",
     "select employee_id from sessions where company_id = $1 and session_sha256 = $2 and expires_at > $3",
@@ -182,14 +184,18 @@ _END_ALL = statement(
 
 _NOTIFY = statement("sessions.notify_ended", "select pg_notify('sessions_ended', $1)")
 
+# The company first, as everywhere.
 _LOCK_PERSON = statement(
     "employees.lock_for_session",
     """
-    select case when e.blocked_at is null and c.ends_at is null then e.state else 'suspended' end
-    from employees e
-    join companies c on c.company_id = e.company_id
+    with company as materialized (
+        select ends_at from companies where company_id = $1 for share
+    )
+    select case when e.blocked_at is null and company.ends_at is null then e.state else 'suspended' end
+    from company
+    cross join employees e
     where e.company_id = $1 and e.employee_id = $2
-    for update of e for share of c
+    for update of e
     """,
 )
 
@@ -317,6 +323,11 @@ async def read_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record |
     """The session with its owner, if it is live and he is active."""
     reports_left_after = left_after(local_date(tx.now, tx.company.time_zone))
     return await tx.fetchrow(_READ_SESSION, tx.company_id, session_sha256, tx.now, reports_left_after)
+
+
+async def hold_company(tx: CompanyTx) -> None:
+    """Until the transaction ends the company is neither closed nor moved: whoever ends all sessions comes before or after."""
+    await tx.fetchval(_HOLD_COMPANY, tx.company_id)
 
 
 async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:
