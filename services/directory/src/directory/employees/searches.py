@@ -5,13 +5,14 @@ arguments. Login name and e-mail compare by their keys, id and external id exact
 sent or by the id of the linked manager; the rest compares without case inside the company. Departed people never appear.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from directory.database import CompanyTx, Statement, statement
 from directory.employees.keys import is_storable, search_key
 from directory.employees.record import EmployeeRecord
 from directory.employees.store import COLUMNS, record_of
-from shared.ids import employee_from_text
+from shared.ids import EmployeeId, employee_from_text
 from shared.schemas.employee import Condition, FilterField
 
 UNIQUE: frozenset[FilterField] = frozenset({"id", "login_name", "email", "external_id"})
@@ -57,6 +58,17 @@ async def search(
         return len(rows), [record_of(row) for row in rows[offset : offset + limit]]
     rows = await tx.fetch(_page(shape), tx.company_id, *arguments, offset, limit)
     return rows[0]["total"], [record_of(row) for row in rows if row["employee_id"] is not None]
+
+
+def asked_about(conditions: list[Condition], found: Sequence[EmployeeRecord]) -> tuple[list[EmployeeId], bool]:
+    """Whom a search means, if it means somebody, and whether it asks who his manager is: a reference check does so above all
+    where it finds nobody, because we have another manager or none."""
+    manager = any(one.field == "manager" and one.value is not None for one in conditions)
+    named = [one for one in conditions if one.field in UNIQUE and one.value is not None]
+    if not named:
+        return [], False
+    by_id = next((employee_from_text(str(one.value)) for one in named if one.field == "id"), None)
+    return ([by_id] if by_id is not None else [one.employee_id for one in found]), manager
 
 
 def _arguments(condition: Condition) -> list[object]:
