@@ -1,4 +1,4 @@
-"""A manager whom Entra cleared without a word (A18): what is noted, what a sweep concludes."""
+"""A manager whom Entra cleared without a word (A18): what is noted, what a sweep concludes, what HR does about it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -14,15 +14,17 @@ from directory.cycles.looking import look
 from directory.cycles.notes import Notes
 from directory.cycles.writing import write, written_down
 from directory.database import Database
-from directory.employees import hr
+from directory.employees import hr, setup
 from directory.findings.store import open_findings
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
 from directory.sweep import sweep
-from shared.errors import DomainError
+from shared.errors import DomainError, ErrorCode
+from shared.schemas import people
 from shared.schemas.employee import Employee
-from shared.schemas.people import Finding
+from shared.schemas.people import EmployeeEdits, Finding
 from tests.support.clock import SettableClock
+from tests.support.command import Command
 from tests.support.firm import Firm, Urls, uuid_of
 from tests.support.plans import plans_of, scanned
 
@@ -41,6 +43,12 @@ def clock(firm_clock: SettableClock) -> Iterator[SettableClock]:
 async def owner(firm_urls: Urls, clock: SettableClock) -> AsyncIterator[Database]:
     async with Database(firm_urls.owner, clock=clock, min_size=1, max_size=4) as database:
         yield database
+
+
+@pytest.fixture
+def operator(firm_urls: Urls, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.setenv("DATABASE_URL", firm_urls.owner)
+    return Command(capsys)
 
 
 @dataclass
@@ -370,6 +378,104 @@ async def test_the_next_sweep_closes_what_is_over_in_another_way(
     assert await flagged.open() == []
 
 
+# What HR does
+
+
+async def test_hr_confirms_and_it_is_as_if_entra_had_removed_the_manager(flagged: Staffed, operator: Command) -> None:
+    """A18."""
+    firm, anna = flagged.firm, flagged.anna
+    told = await operator("company", "findings", firm.name)
+    assert f"manager_possibly_cleared: {anna.id}, manager {flagged.boss.id}" in told.out
+    answer = (await operator("company", "confirm-cleared", firm.name, str(anna.login_name), "--json")).json
+    assert (answer["manager_ref"], answer["manager_id"], answer["owners"]["manager_ref"]["owner"]) == (
+        None,
+        None,
+        "entra",
+    )
+    event = (await firm.history(anna))[-1]
+    assert (event["kind"], event["actor_kind"]) == ("employee.changed", "operator")
+    assert event["changes"] == {
+        "manager_ref": {"before": flagged.boss.id, "after": None},
+        "manager_id": {"before": flagged.boss.id, "after": None},
+    }
+    assert (await firm.get(anna)).version == anna.version + 1
+    assert await flagged.open() == []
+    await flagged.cycle(without=[anna])
+    assert await flagged.looked() == []
+
+
+async def test_entra_brings_back_a_manager_who_was_not_gone(flagged: Staffed) -> None:
+    async with flagged.firm.operator() as tx:
+        await hr.confirm_cleared(tx, flagged.anna.id)
+    assert (await flagged.firm.search({"id": flagged.anna.id, "manager": flagged.boss.id})).total == 0
+    assert (await flagged.firm.change(flagged.anna, manager_ref=flagged.boss.id)).employee.manager_id == flagged.boss.id
+
+
+async def test_a_setup_admin_keeps_the_manager_until_entra_has_spoken_of_him(flagged: Staffed) -> None:
+    firm, anna = flagged.firm, flagged.anna
+    admin = await firm.admin()
+    request = people.ConfirmCleared(session=admin, person=anna.id, keep=True)
+    assert (await setup.confirm_cleared(firm.database, request)).manager_id == flagged.boss.id
+    event = (await firm.history(anna))[-1]
+    assert (event["kind"], event["actor_kind"]) == ("employee.manager_kept", "person")
+    assert event["changes"] == {"kept_manager": {"before": None, "after": flagged.boss.id}}
+    assert (await firm.get(anna)).version == anna.version
+    for _ in range(2):
+        await flagged.cycle(without=[anna])
+        assert await flagged.looked() == []
+    await flagged.cycle()
+    await flagged.cycle(without=[anna])
+    assert [one.subject for one in await flagged.looked()] == [anna.id]
+
+
+async def test_another_manager_than_the_kept_one_is_another_question(flagged: Staffed) -> None:
+    async with flagged.firm.operator() as tx:
+        await hr.confirm_cleared(tx, flagged.anna.id, keep=True)
+    await flagged.firm.change(flagged.anna, manager_ref=flagged.reports[1].id)
+    await flagged.written()
+    flagged.passes()
+    await flagged.cycle(without=[flagged.anna])
+    assert [one.details["manager_id"] for one in await flagged.looked()] == [flagged.reports[1].id]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("how", [None, given_another, manager_departed, hrs_own, departed])
+async def test_without_a_question_there_is_nothing_to_confirm(
+    flagged: Staffed, keep: bool, how: Callable[[Staffed], Awaitable[None]] | None
+) -> None:
+    person = flagged.reports[2].id if how is None else flagged.anna.id
+    if how is not None:
+        await how(flagged)
+    before = await flagged.firm.as_owner("select * from employees order by employee_id")
+    still_open = len(await flagged.open())
+    with pytest.raises(DomainError) as refused:
+        async with flagged.firm.operator() as tx:
+            await hr.confirm_cleared(tx, person, keep=keep)
+    assert refused.value.code is ErrorCode.not_allowed
+    assert await flagged.firm.as_owner("select * from employees order by employee_id") == before
+    assert len(await flagged.open()) == still_open
+
+
+async def test_whoever_is_no_setup_admin_and_whoever_is_of_another_company_is_refused(
+    flagged: Staffed, other_firm: Firm
+) -> None:
+    firm, anna = flagged.firm, flagged.anna
+    for session, code in (
+        (await firm.admin("approver"), ErrorCode.not_allowed),
+        (await other_firm.admin(), ErrorCode.not_found),
+    ):
+        with pytest.raises(DomainError) as refused:
+            await setup.confirm_cleared(firm.database, people.ConfirmCleared(session=session, person=anna.id))
+        assert refused.value.code is code
+    assert len(await flagged.open()) == 1
+
+
+async def test_hr_does_not_clear_it_by_editing(flagged: Staffed) -> None:
+    with pytest.raises(DomainError):
+        async with flagged.firm.operator() as tx:
+            await hr.edit_employee(tx, flagged.anna.id, EmployeeEdits(manager_ref=None))
+
+
 # In the background
 
 
@@ -447,6 +553,8 @@ async def test_no_table_is_read_from_end_to_end(flagged: Staffed, monkeypatch: p
     async def everything() -> None:
         await flagged.cycle(without=[anna])
         await flagged.looked()
+        async with firm.operator() as tx:
+            await hr.confirm_cleared(tx, anna.id, keep=True)
 
     plans = await plans_of(firm, monkeypatch, everything, database=flagged.owner)
     assert {
