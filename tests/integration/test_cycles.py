@@ -11,7 +11,7 @@ import pytest
 from directory import metrics
 from directory.cycles import store
 from directory.cycles.looking import look
-from directory.cycles.notes import Notes
+from directory.cycles.notes import PEOPLE_MAX, Notes
 from directory.cycles.writing import write, written_down
 from directory.database import Database
 from directory.employees import hr, setup
@@ -279,7 +279,7 @@ async def test_a_cycle_of_which_something_is_not_known_is_not_judged(staff: Staf
     try:
         await staff.cycle(without=[staff.anna])
     finally:
-        staff.firm.database.notes._people_max = 20_000
+        staff.firm.database.notes._people_max = PEOPLE_MAX
     assert await staff.looked() == []
     assert (await staff.verdicts())[-1] == "has_gaps"
 

@@ -101,7 +101,7 @@ class Stack:
         return [row["kind"] for row in rows]
 
     async def write_notes(self) -> None:
-        """What directory does in the background, every two seconds; here when a test says so."""
+        """What directory does in the background, within half a minute; here when a test says so."""
         await write(self.database, self.notes)
 
     async def an_hour_passes(self, company: str) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from directory.cycles.judgement import Counted, Verdict, judge, too_many
-from directory.cycles.notes import FAILURES_MAX, PEOPLE_AT_ONCE, Asked, Notes
+from directory.cycles.notes import FAILURES_MAX, PEOPLE_AT_ONCE, PEOPLE_DUE, ROUNDS_DUE, Asked, Notes
 from shared.ids import CompanyId, EmployeeId
 
 NOON = datetime(2026, 11, 2, 11, tzinfo=UTC)
@@ -122,6 +122,18 @@ def test_a_company_is_taken_in_parts_and_none_is_lost() -> None:
     )
 
 
+def test_a_company_is_due_when_it_has_waited_or_is_of_many_people_or_all_are_too_many() -> None:
+    notes, few, many = Notes(people_max=4 * PEOPLE_DUE), Tx(1), Tx(2)
+    noting(notes, few, 1)
+    assert [notes.due() for _ in range(ROUNDS_DUE)] == [[]] * (ROUNDS_DUE - 1) + [[few.company_id]]
+    notes.take(few.company_id)
+    noting(notes, few, 1)
+    noting(notes, many, *range(PEOPLE_DUE))
+    assert notes.due() == [many.company_id]
+    noting(notes, many, *range(2 * PEOPLE_DUE))
+    assert notes.due() == [few.company_id, many.company_id]
+
+
 def test_what_could_not_be_written_comes_again_with_what_came_meanwhile_and_not_for_ever() -> None:
     notes, tx = Notes(), Tx()
     noting(notes, tx, 1)
@@ -135,4 +147,10 @@ def test_what_could_not_be_written_comes_again_with_what_came_meanwhile_and_not_
     left = notes.take(tx.company_id)
     assert left is not None
     assert (left.people, left.requests, left.has_gaps) == ({}, FAILURES_MAX, True)
+    noting(notes, tx, 1)
+    taken = notes.take(tx.company_id)
+    assert taken is not None
+    notes.give_back(tx.company_id, taken)
+    assert notes.due() == [tx.company_id], "in the next round"
+    notes.take(tx.company_id)
     assert len(notes) == 0

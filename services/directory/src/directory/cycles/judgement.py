@@ -17,8 +17,8 @@ from enum import StrEnum
 GAP = timedelta(minutes=10)
 """Requests further apart are of two cycles. Within one, Entra does not pause for minutes; between two its interval is 40."""
 
-NOTED_AFTER = timedelta(minutes=1)
-"""By then a process has written down what it heard: it does so every two seconds, and lets go of what fails three times."""
+NOTED_AFTER = timedelta(minutes=2)
+"""By then a process has written down what it heard: it does so after half a minute, and lets go of what fails three times."""
 
 SETTLED_AFTER = GAP + NOTED_AFTER
 """After its last request; then a cycle has ended, and all of it is known."""
