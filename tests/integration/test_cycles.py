@@ -18,7 +18,7 @@ from directory.employees import hr, setup
 from directory.findings.store import open_findings
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
-from directory.sweep import sweep
+from directory.sweep import _sweep_company, sweep
 from shared.errors import DomainError, ErrorCode
 from shared.schemas import people
 from shared.schemas.employee import Employee
@@ -26,7 +26,7 @@ from shared.schemas.people import EmployeeEdits, Finding
 from tests.support.clock import SettableClock
 from tests.support.command import Command
 from tests.support.firm import Firm, Urls, uuid_of
-from tests.support.plans import plans_of, scanned
+from tests.support.plans import plans_of, scanned, sent_by
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 LATER = timedelta(minutes=40)
@@ -552,7 +552,7 @@ async def test_no_table_is_read_from_end_to_end(flagged: Staffed, monkeypatch: p
 
     async def everything() -> None:
         await flagged.cycle(without=[anna])
-        await flagged.looked()
+        await _sweep_company(flagged.owner, firm.name)
         async with firm.operator() as tx:
             await hr.confirm_cleared(tx, anna.id, keep=True)
 
@@ -564,4 +564,13 @@ async def test_no_table_is_read_from_end_to_end(flagged: Staffed, monkeypatch: p
         "findings.flag_cleared",
         "cycles.claim",
     } <= plans.keys()
+    assert {"companies.standing", "cycles.sweep", "findings.close_cleared", "asked_about.keep"} <= plans.keys()
     assert scanned(plans) == {}
+
+
+async def test_a_company_of_which_nothing_was_heard_costs_a_sweep_no_look(
+    other_firm: Firm, owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = await sent_by(monkeypatch, lambda: _sweep_company(owner, other_firm.name))
+    assert "companies.standing" in {f"{one.collection}.{one.name}" for one, _ in sent}
+    assert not {one.name for one, _ in sent} & {"enter", "claim", "count_of_entra", "close_cleared"}
