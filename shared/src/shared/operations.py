@@ -258,6 +258,14 @@ CONFIRM_ADOPTION = Operation(
     summary="Let Entra take over the account of a Setup admin",
     refusals=_PERSON_REFUSALS,
 )
+CONFIRM_CLEARED = Operation(
+    "/setup/confirm_cleared",
+    people.ConfirmCleared,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="Entra seems to have cleared somebody's manager: it has, or the manager stays",
+    refusals=_PERSON_REFUSALS,
+)
 RELEASE_ATTRIBUTE = Operation(
     "/setup/release_attribute",
     people.ReleaseAttribute,

@@ -31,7 +31,7 @@ from directory.employees.matching import (
     refusal,
 )
 from directory.employees.record import EmployeeRecord, differences
-from directory.employees.searches import search
+from directory.employees.searches import asked_about, search
 from directory.events.catalogue import EventKind
 from directory.findings.catalogue import FindingKind
 from directory.findings.store import raise_finding
@@ -88,6 +88,7 @@ async def get_employee(database: Database, request: GetEmployee) -> Employee:
         found = await store.get(tx, _id(request.employee_id))
     if found is None:
         raise not_found()
+    database.notes.about(tx, found.employee_id)
     return found.seen_from_outside()
 
 
@@ -101,6 +102,9 @@ async def find_employees(database: Database, request: FindEmployees) -> Employee
         total, found = await search(
             tx, request.where, min(request.offset, 2**31), request.limit, sorting=request.sorting, after=after
         )
+    about, manager = asked_about(request.where, found)
+    for employee_id in about:
+        database.notes.about(tx, employee_id, manager=manager)
     return EmployeePage(total=total, employees=[one.seen_from_outside() for one in found])
 
 
@@ -111,7 +115,9 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
         async with provisioning(database, request.credential) as tx:
             check_values(request.employee)
             done = await _provision(tx, request.employee, request.missing)
-        return kept(done)
+        made = kept(done)
+        database.notes.about(tx, _id(made.employee.id), manager=request.employee.manager_ref is not None)
+        return made
 
     provisioned = await writing.repeated(attempt, request.employee)
     metrics.WRITES.labels("employee", provisioned.outcome).inc()
@@ -149,10 +155,11 @@ async def change_employee(database: Database, request: ChangeEmployee) -> Change
 async def _change_employee(database: Database, request: ChangeEmployee, changes: EmployeeChanges) -> Changed:
     async def attempt() -> tuple[Changed, EventKind | None]:
         async with provisioning(database, request.credential) as tx:
+            employee_id = _id(request.employee_id)
+            # Whatever comes of it: Entra has said who his manager is also where it is refused.
+            database.notes.about(tx, employee_id, manager=changes.manager_ref is not UNSET)
             check_values(changes)
-            done = await _change(
-                tx, _id(request.employee_id), changes, replaces=request.replaces, versions=request.versions
-            )
+            done = await _change(tx, employee_id, changes, replaces=request.replaces, versions=request.versions)
         return kept(done)
 
     changed, kind = await writing.repeated(attempt)

@@ -4,6 +4,7 @@ Login name and e-mail compare by their keys, id and external id exactly, the man
 of the linked manager; the rest compares without case inside the company. Departed people never appear.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from directory.database import CompanyTx, Statement, statement
@@ -116,6 +117,18 @@ async def search(
     asked = _statement("employees.find_page", _PAGE, told, **page)
     rows = await tx.fetch(asked, tx.company_id, *arguments.values)
     return rows[0]["total"], [record_of(row) for row in rows if row["employee_id"] is not None]
+
+
+def asked_about(expression: Expression | None, found: Sequence[EmployeeRecord]) -> tuple[list[EmployeeId], bool]:
+    """Whom a search means, if it means somebody, and whether it asks who his manager is: a reference check does so above all
+    where it finds nobody, because we have another manager or none."""
+    asked = list(must_equal(expression)) if expression is not None else []
+    named = [one for one in asked if one.field in UNIQUE]
+    if not named:
+        return [], False
+    by_id = next((employee_from_text(str(one.value)) for one in named if one.field == "id"), None)
+    about = [by_id] if by_id is not None else [one.employee_id for one in found]
+    return about, any(one.field == "manager" for one in asked)
 
 
 @lru_cache(maxsize=256)
