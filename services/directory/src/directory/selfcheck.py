@@ -22,6 +22,7 @@ DOORS = frozenset(
         "registry.forget_names",
         "registry.enter_by_api_credential",
         "registry.history_heads",
+        "registry.count_contacts",
     }
 )
 """The functions that may act with the owner's rights on the application's behalf."""

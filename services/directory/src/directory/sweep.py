@@ -30,13 +30,15 @@ _EXPIRED = {
     ),
     "tickets": statement("login_tickets.sweep", "delete from login_tickets where company_id = $1 and expires_at <= $2"),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
-    # The last one stays: it says when Entra was heard of.
+    # The last one stays, for it says when Entra was heard of; and the last full one, by which the forgotten are known.
     "cycles": statement(
         "cycles.sweep",
         """
         delete from cycles
         where company_id = $1 and looked_at <= $2::timestamptz - interval '14 days'
             and started_at < (select max(started_at) from cycles where company_id = $1)
+            and (verdict <> 'full' or started_at < (
+                select max(started_at) from cycles where company_id = $1 and verdict = 'full'))
         """,
     ),
 }

@@ -5,7 +5,16 @@ from collections.abc import Mapping
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "set a company up": ("apply", "diff", "show", "list", "scim-token", "app-credential"),
-    "see to what waits": ("work-list", "finish-work", "findings", "rehire", "confirm", "confirm-cleared", "brake"),
+    "see to what waits": (
+        "work-list",
+        "finish-work",
+        "findings",
+        "rehire",
+        "confirm",
+        "confirm-cleared",
+        "brake",
+        "provisioning",
+    ),
     "look after people": (
         "import",
         "add",
