@@ -8,6 +8,7 @@ through the same sequences and compares everything.
     company.py       people together: names, managers, departments, findings, history
     provisioning.py  what Entra does
     hr.py            what HR does
+    groups.py        what Entra does to groups, and the company's own one
     logins.py        who may sign in, tickets, sessions
     reading.py       what is derived: the work list, open findings, what Entra and HR are shown
 

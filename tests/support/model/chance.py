@@ -6,8 +6,11 @@ a whole, or it would never happen.
 from datetime import date
 from random import Random
 from typing import Any
+from uuid import UUID
 
 from tests.support.model import commands as do
+from tests.support.model import group_commands as groups
+from tests.support.model.company import Settings
 from tests.support.model.people import COUNTRIES
 from tests.support.model.world import ADMIN, Command
 
@@ -35,6 +38,11 @@ TEXTS: dict[str, list[Any]] = {
 PEOPLE = [1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8, 0]
 """0 is the Setup admin; if everything happened to him, there would soon be none."""
 
+GROUP, OTHER_GROUP = (f"{one}9c4d3b2-7a6f-4e5d-8c1b-0a9f8e7d6c5b" for one in "12")
+OWN_GROUPS = [(UUID(GROUP), "BitaBIZ Firma"), (UUID(GROUP), None), (None, "BitaBIZ Firma")]
+GROUP_NAMES = ["BitaBIZ Firma", "bitabiz FIRMA", "Everybody", "Everybody", " ", BAD]
+GROUP_IDS = [None, GROUP, GROUP, GROUP.upper(), OTHER_GROUP, "nick"]
+
 Values = dict[str, Any]
 
 
@@ -47,6 +55,15 @@ class Draw:
 
     def likely(self, percent: int) -> bool:
         return self.chance.random() * 100 < percent
+
+    def settings(self) -> Settings:
+        own = self.one((None, None), *OWN_GROUPS)
+        return Settings(
+            zone=self.one("Europe/Copenhagen", "Pacific/Auckland"),
+            ask_after_days=self.one(None, 0, 10),
+            group=own,
+            group_check=self.one("off", "when_sent", "required", "required") if any(own) else "off",
+        )
 
     def company(self) -> int:
         return int(self.one(0, 0, 0, 1, 1, 2))
@@ -163,9 +180,18 @@ class Draw:
     def sign_in(self) -> list[Command]:
         company, login = self.company(), self.one(*LOGINS)
         email = self.one(None, login, self.one(*LOGINS))
-        begun = do.SignIn(company, self.one(*OBJECTS), login, email, self.likely(10))
+        if self.likely(50):
+            begun = do.SignIn(company, (self.one(*OBJECTS), login), email, self.likely(10), *self.claim())
+        else:
+            begun = do.SignIn(company, self.one(*PEOPLE), self.one(None, None, email), False, *self.claim())
         current = (self.company(), self.one(-1, 0, 1)) if self.likely(30) else None
         return [begun, *(self.step() if self.likely(30) else []), do.Open(company, -1, current), *self.session()]
+
+    def claim(self) -> tuple[list[str] | None, bool]:
+        """Groups, and whether they were too many."""
+        by_id, by_name = [GROUP.upper()], ["x", "bitabiz firma"]
+        claims = [(None, False), (None, False), (by_id, False), (by_name, False), (["x"], False), (None, True)]
+        return self.chance.choice(claims)
 
     def session(self) -> list[Command]:
         number = self.one(-1, -1, 0, 1)
@@ -188,11 +214,58 @@ class Draw:
             *([decided] if self.likely(80) else []),
         ]
 
+    # Groups
+
+    def members(self) -> list[groups.Member]:
+        number = self.one(1, 1, 2, 4)
+        members = [self.one(*PEOPLE) for _ in range(number)]
+        stranger = self.one((self.company(), self.one(*PEOPLE)), "emp_" + "0" * 32, "nobody")
+        return [*members, *([stranger] if self.likely(7) else [])]
+
+    def group_names(self) -> Values:
+        return {"display_name": self.one(*GROUP_NAMES), "external_id": self.one(*GROUP_IDS)}
+
+    def create_group(self) -> list[Command]:
+        return [groups.CreateGroup(self.company(), self.group_names(), self.members() if self.likely(70) else [])]
+
+    def change_group(self) -> list[Command]:
+        changes: Values = {}
+        if self.likely(20):
+            changes = {name: one for name, one in self.group_names().items() if self.likely(60)}
+        for name in ("members", "add", "remove"):
+            if self.likely(40):
+                changes[name] = [one for one in self.members() if name != "remove" or one != "nobody"]
+        return [groups.ChangeGroup(self.company(), self.one(0, 1, 2), changes)]
+
+    def remove_group(self) -> list[Command]:
+        return [groups.RemoveGroup(self.company(), self.one(0, 1, 2))]
+
+    def find_groups(self) -> list[Command]:
+        field = self.one("display_name", "external_id", "member")
+        values: Values = {"display_name": GROUP_NAMES, "external_id": GROUP_IDS[1:], "member": PEOPLE}
+        return [groups.FindGroups(self.company(), field, self.one(*values[field]))]
+
+    def of_the_company_s_group(self) -> list[Command]:
+        """A member signs in, and is a member no more."""
+        company, person = self.company(), self.one(*PEOPLE)
+        names = {"display_name": "BitaBIZ Firma", "external_id": self.one(GROUP, GROUP, OTHER_GROUP, None)}
+        out = self.one({"remove": [person]}, {"members": []}, {"display_name": "Everybody", "external_id": None})
+        gone = groups.RemoveGroup(company, 0) if self.likely(30) else groups.ChangeGroup(company, 0, out)
+        between = self.step() if self.likely(40) else []
+        return [
+            groups.CreateGroup(company, names, [person]),
+            do.SignIn(company, person, None, False),
+            do.Open(company, -1, None),
+            *between,
+            gone,
+        ]
+
     def step(self) -> list[Command]:
         draw = self.chance.choices(
             [self.create, self.change, self.remove, self.find, self.note_mapping, self.of_person, self.decide, self.release,
-             self.bring, self.passing, self.sign_in, self.session, self.coming_back],
-            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5],
+             self.bring, self.passing, self.sign_in, self.session, self.coming_back, self.create_group, self.change_group,
+             self.remove_group, self.find_groups, self.of_the_company_s_group],
+            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3],
         )[0]  # fmt: skip
         return draw()
 

@@ -44,9 +44,10 @@ def meant(world: World, values: Values) -> Values:
 
 
 def new_id(real: Any) -> UUID:
-    """Of whoever has just come into being; any id where nobody has."""
-    text = getattr(getattr(real, "employee", real), "id", None)
-    return UUID(text.removeprefix("emp_")) if isinstance(text, str) else uuid4()
+    """Of whoever, or whatever group, has just come into being; any id where none has."""
+    made = getattr(real, "employee", None) or getattr(real, "group", real)
+    text = getattr(made, "id", None)
+    return UUID(text.partition("_")[2]) if isinstance(text, str) else uuid4()
 
 
 @dataclass
@@ -306,18 +307,26 @@ class Pass(BySystem):
 
 @dataclass
 class SignIn(BySystem):
-    object_id: str
-    name_id: str
+    who: tuple[str, str] | int
+    """Object id and NameID; or a person, as the object he is in Entra and by his login name."""
     email_claim: str | None
     again: bool
     """The assertion of the sign-in before, once more."""
+    groups: list[str] | None = None
+    overage: bool = False
 
     def _attempt(self, world: World, both: Both) -> login_rules.Attempt:
         number = len(both.model.traces) - self.again
         ticket = hashlib.sha256(f"{both.firm.name} {len(both.model.traces)}".encode()).hexdigest()
         return login_rules.Attempt(
-            UUID(self.object_id), self.name_id, self.email_claim, f"assertion {number}", ticket, TICKET_TTL
+            *self._who(both), self.email_claim, self.groups, self.overage, f"assertion {number}", ticket, TICKET_TTL
         )
+
+    def _who(self, both: Both) -> tuple[UUID, str]:
+        if not isinstance(self.who, int):
+            return UUID(self.who[0]), self.who[1]
+        person = both.person(self.who)
+        return person.entra_object_id or person.employee_id, person.login_name or "nobody"
 
     async def really(self, world: World, both: Both) -> object:
         asked = self._attempt(world, both)
@@ -329,9 +338,11 @@ class SignIn(BySystem):
             assertion_id=asked.assertion,
             expires_at=world.clock() + timedelta(minutes=5),
             tenant_id=both.tenant_id,
-            object_id=self.object_id,
-            name_id=self.name_id,
+            object_id=str(asked.object_id),
+            name_id=asked.name_id,
             email_claim=self.email_claim,
+            groups=self.groups,
+            groups_overage=self.overage,
             signer_fingerprint=SIGNER,
         )
         return await logins.complete_login(world.database, attempt)

@@ -19,7 +19,8 @@ TAKEN = (
 class Event:
     at: datetime
     kind: str
-    employee_id: UUID
+    employee_id: UUID | None
+    """None: it is about nobody in particular."""
     actor: tuple[str, str]
     changes: dict[str, Any]
     names: dict[str, Any] | None
@@ -41,17 +42,44 @@ class Session:
 
 
 @dataclass
+class Group:
+    group_id: UUID
+    display_name: str
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    members: dict[UUID, datetime] = field(default_factory=dict)
+    """Employee -> since when."""
+
+    @property
+    def text(self) -> str:
+        return f"grp_{self.group_id.hex}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What differs from company to company."""
+
+    zone: str
+    ask_after_days: int | None
+    group: tuple[UUID | None, str | None] = (None, None)
+    """The company's own AD group: object id and name."""
+    group_check: str = "off"
+
+
+@dataclass
 class Company:
     company_id: UUID
     name: str
-    zone: str
-    ask_after_days: int | None
+    settings: Settings
     evidence: int
     """So many of Entra's newest people show what it maps (S25)."""
     people: list[Person] = field(default_factory=list)
     departments: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     grants: dict[tuple[str, UUID], tuple[datetime, str]] = field(default_factory=dict)
     """Department and employee -> when and by whom."""
+    groups: list[Group] = field(default_factory=list)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
     history: list[Event] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
@@ -104,6 +132,7 @@ class Company:
             ),
         )  # fmt: skip
         self.end_sessions(after)
+        self._take_out_of_groups(turn, after)
         for event in self.history:
             if event.employee_id == after.employee_id:
                 event.names = None
@@ -174,14 +203,24 @@ class Company:
         held = [department for department, employee_id in self.grants if employee_id == person.employee_id]
         return dict.fromkeys(sorted(self.departments[department][0] for department in held), True)
 
+    def _take_out_of_groups(self, turn: Turn, person: Person) -> None:
+        for group in sorted(self.groups, key=lambda one: one.group_id):
+            if group.members.pop(person.employee_id, None):
+                group.version, group.updated_at = group.version + 1, turn.now
+                self.tell_of(group, turn, "group.members_changed", {"members": {"removed": [person.text]}})
+
     def end_sessions(self, person: Person) -> None:
         self.sessions = {name: one for name, one in self.sessions.items() if one.employee_id != person.employee_id}
         self.tickets = {name: one for name, one in self.tickets.items() if one[0] != person.employee_id}
 
-    def tell(self, turn: Turn, kind: str, person: Person, changes: dict[str, Any]) -> None:
+    def tell(self, turn: Turn, kind: str, person: Person | None, changes: dict[str, Any]) -> None:
         names = {name: one for name, one in changes.items() if name in NAMES}
         others = {name: one for name, one in changes.items() if name not in NAMES}
-        self.history.append(Event(turn.now, kind, person.employee_id, turn.actor, others, names or None))
+        about = person.employee_id if person else None
+        self.history.append(Event(turn.now, kind, about, turn.actor, others, names or None))
+
+    def tell_of(self, group: Group, turn: Turn, kind: str, changes: dict[str, Any]) -> None:
+        self.tell(turn, kind, None, {"group": {"id": group.text}, **changes})
 
     def raise_finding(self, turn: Turn, kind: str, subject: str, person: Person | None = None) -> None:
         found = self.findings.get((kind, subject))

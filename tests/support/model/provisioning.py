@@ -173,7 +173,7 @@ def _as_said(company: Company, turn: Turn, person: Person, active: bool) -> Pers
     if person.state == "active":
         return person
     days = (turn.today - person.termination_date).days if person.termination_date else 0
-    if company.ask_after_days is not None and days > company.ask_after_days:
+    if company.settings.ask_after_days is not None and days > company.settings.ask_after_days:
         return replace(person, rehire_asked_at=person.rehire_asked_at or turn.now)
     return resumed(person)
 

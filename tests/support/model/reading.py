@@ -5,8 +5,9 @@ from typing import Any
 from uuid import UUID
 
 from shared.schemas.employee import Employee
+from shared.schemas.group import Group as GroupView
 from shared.schemas.people import Owned, PersonView
-from tests.support.model.company import Company
+from tests.support.model.company import Company, Group
 from tests.support.model.people import SENT_BY_ENTRA, Person
 
 
@@ -21,6 +22,18 @@ def shown_to_entra(person: Person) -> Employee:
         updated_at=person.updated_at,
         version=person.version,
         **{name: getattr(person, name) for name in SENT_BY_ENTRA},
+    )
+
+
+def shown_group(group: Group) -> GroupView:
+    return GroupView(
+        id=group.text,
+        display_name=group.display_name,
+        external_id=group.external_id,
+        members=[f"emp_{one.hex}" for one in sorted(group.members)],
+        created_at=group.created_at,
+        updated_at=group.updated_at,
+        version=group.version,
     )
 
 

@@ -25,7 +25,7 @@ from shared.schemas.login import ReadSession, SessionCredential, SignedIn
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls
 from tests.support.model import reading
-from tests.support.model.company import Company, Session
+from tests.support.model.company import Company, Session, Settings
 from tests.support.model.logins import signed_in
 from tests.support.model.people import Person, Refused, Turn
 
@@ -85,7 +85,7 @@ class World:
         both = self.companies[command.company % len(self.companies)]
         real = await answered(command.really(self, both))
         try:
-            turn = Turn(self.clock(), self._actor(both, command.actor), both.model.zone)
+            turn = Turn(self.clock(), self._actor(both, command.actor), both.model.settings.zone)
             expected = command.by_the_rules(self, both, turn, real)
         except Refused as refused:
             expected = refused.code
@@ -124,12 +124,25 @@ class World:
         sql = "select department_key, employee_id, granted_at, granted_by, beside_manager from department_approvers"
         found = {row[:2]: row[2:] for row in await self._rows(both, sql)}
         same("grants", found, {name: (*one, True) for name, one in model.grants.items()})
+        await self._compare_groups(both)
         sessions = await self._rows(both, "select session_sha256, employee_id, signed_in_at, expires_at from sessions")
         same("sessions", {row[0].hex(): Session(*row[1:]) for row in sessions}, model.sessions)
         tickets = await self._rows(both, "select ticket_sha256, employee_id, expires_at from login_tickets")
         same("tickets", {row[0].hex(): row[1:] for row in tickets}, model.tickets)
         traces = await self._rows(both, "select outcome, employee_id from login_traces")
         assert sorted(traces, key=str) == sorted(model.traces, key=str)
+
+    async def _compare_groups(self, both: Both) -> None:
+        groups, columns = both.model.groups, "group_id, display_name, external_id, created_at, updated_at, version"
+        found = {row[0]: row[1:] for row in await self._rows(both, f"select {columns} from groups")}  # noqa: S608
+        told = {
+            one.group_id: (one.display_name, one.external_id, one.created_at, one.updated_at, one.version)
+            for one in groups
+        }
+        same("groups", found, told)
+        members = await self._rows(both, "select group_id, employee_id, added_at from group_members")
+        expected = {(one.group_id, member): since for one in groups for member, since in one.members.items()}
+        same("members", {row[:2]: row[2] for row in members}, expected)
 
     async def _people(self, both: Both) -> list[dict[str, Any]]:
         rows = await self.reader.fetch("select * from employees where company_id = $1", both.model.company_id)
@@ -148,7 +161,7 @@ class World:
 
     async def _compare_sessions(self, both: Both) -> None:
         """Whose each is, whether it still lets him in, and with which roles."""
-        turn = Turn(self.clock(), ("system", "directory"), both.model.zone)
+        turn = Turn(self.clock(), ("system", "directory"), both.model.settings.zone)
         for session in both.model.sessions:
             held = SessionCredential(company_id=str(both.model.company_id), session_sha256=session)
             real = await answered(logins.read_session(self.database, ReadSession(session=held)))
@@ -221,18 +234,23 @@ async def founded(
     owner: Database,
     urls: Urls,
     reader: asyncpg.Connection,
-    settings: list[tuple[str, int | None]],
+    settings: list[Settings],
 ) -> World:
-    """Time zone and rehire rule of each company; each begins with a Setup admin of an import, who has signed in."""
+    """The companies; each begins with a Setup admin of an import, who has signed in."""
     clock.set(BEGINNING)
     world = World(database, clock, owner, reader, [])
-    for zone, ask_after_days in settings:
-        firm = await Firm.founded(database, urls, time_zone=zone)
+    for one in settings:
+        firm = await Firm.founded(database, urls, time_zone=one.zone)
         tenant = await reader.fetchval("select tenant_id from connections where company_id = $1", firm.company_id)
-        model = Company(firm.company_id, firm.name, zone, ask_after_days, EVIDENCE)
-        both = Both(firm, model, str(tenant), uuid4().hex * 2)
+        both = Both(firm, Company(firm.company_id, firm.name, one, EVIDENCE), str(tenant), uuid4().hex * 2)
         await reader.execute(
-            "update companies set rehire_ask_after_days = $2 where company_id = $1", firm.company_id, ask_after_days
+            "update companies set rehire_ask_after_days = $2 where company_id = $1", firm.company_id, one.ask_after_days
+        )
+        await reader.execute(
+            "update connections set group_id = $2, group_name = $3, group_check = $4 where company_id = $1",
+            firm.company_id,
+            *one.group,
+            one.group_check,
         )
         await reader.execute(
             "insert into certificates (company_id, fingerprint, der, subject, not_before, not_after, added_at) "
