@@ -241,6 +241,20 @@ async def test_what_entra_asks_for_no_more_lapses_after_two_days(firm: Firm, fir
     assert [(await firm.kinds(one))[-1] for one in people[3:5]] == ["employee.deactivation_withdrawn"] * 2
 
 
+async def test_a_wish_that_comes_again_after_two_days_is_a_new_one_and_the_old_one_was_withdrawn(
+    firm: Firm, clock: SettableClock
+) -> None:
+    people = await staff(firm, 10)
+    assert await asked(firm, *people[:5]) == ["changed"] * 3 + ["held"] * 2
+    clock.set(NOON + timedelta(hours=49))
+    assert await asked(firm, *people[3:6]) == ["changed"] * 3
+    assert await asked(firm, people[4], people[6]) == ["unchanged", "held"]
+    clock.set(NOON + timedelta(hours=99))
+    assert await asked(firm, *people[6:7]) == ["changed"]
+    kinds = [one.removeprefix("employee.") for one in await firm.kinds(people[6])]
+    assert kinds[1:] == ["deactivation_held", "deactivation_withdrawn", "suspended"]
+
+
 # Withdrawing, releasing, refusing
 
 
