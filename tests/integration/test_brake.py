@@ -268,6 +268,18 @@ async def test_active_again_withdraws_what_was_held(firm: Firm) -> None:
     assert (await firm.kinds(people[4]))[-1] == "employee.deactivation_withdrawn"
 
 
+async def test_a_create_that_adopts_somebody_as_active_withdraws_what_was_held(firm: Firm) -> None:
+    people = await staff(firm, 9)
+    await firm.imported("late@firma.dk")
+    (late,) = (await firm.find(login_name="late@firma.dk")).employees
+    assert await asked(firm, *people[:4], late) == ["changed"] * 3 + ["held"] * 2
+    assert (await firm.provision(login="late@firma.dk")).outcome == "adopted"
+    assert await release(firm) == (1, 1)
+    assert (await firm.get(late)).state == "active"
+    kinds = [one.removeprefix("employee.") for one in await firm.kinds(late)]
+    assert kinds == ["deactivation_held", "deactivation_withdrawn", "adopted"]
+
+
 async def test_a_release_does_what_was_held_in_the_name_of_whoever_released_it(firm: Firm) -> None:
     people = await staff(firm, 10)
     await firm.sign_in(people[4])
