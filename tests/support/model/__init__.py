@@ -7,9 +7,11 @@ through the same sequences and compares everything.
     people.py        a person: every column of `employees`; keys, and what the history tells of a change
     company.py       people together: names, managers, departments, findings, history
     provisioning.py  what Entra does
+    brake.py         deactivations that are held, and what becomes of them
     hr.py            what HR does
     groups.py        what Entra does to groups, and the company's own one
     logins.py        who may sign in, tickets, sessions
+    sweeping.py      what `directory sweep` does to a company
     reading.py       what is derived: the work list, open findings, what Entra and HR are shown
 
 Words: a `Turn` is one command at one moment by one actor; `Refused` is a refusal with its code.

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.model import commands as do
+from tests.support.model import company_commands as whole
 from tests.support.model import group_commands as groups
 from tests.support.model.company import Settings
 from tests.support.model.people import COUNTRIES
@@ -63,6 +64,7 @@ class Draw:
             ask_after_days=self.one(None, 0, 10),
             group=own,
             group_check=self.one("off", "when_sent", "required", "required") if any(own) else "off",
+            brake=self.one((0, 30), (30, 30), (1, 0), (1, 60), (1, 60), (2, 50)),
         )
 
     def company(self) -> int:
@@ -260,12 +262,51 @@ class Draw:
             gone,
         ]
 
+    # A company as a whole
+
+    def many_leave(self) -> list[Command]:
+        """Entra asks for several people, asks again perhaps, and somebody decides."""
+        company = self.company()
+        leaving = [self.leaving(company) for _ in range(self.one(2, 3, 4))]
+        again = [do.Pass(company, self.one(1, 5, 30)), self.leaving(company)] if self.likely(40) else []
+        late = [do.Pass(company, 50), self.one(*leaving)] if self.likely(30) else []
+        back = [do.Change(company, self.one(*PEOPLE), {"active": True}, False)] if self.likely(40) else []
+        between = self.step() if self.likely(40) else []
+        return [*leaving, *again, *back, *between, *late, *self.decisions(company)]
+
+    def adopted_meanwhile(self) -> list[Command]:
+        """Somebody imported is to go, is held, and is then adopted as active."""
+        company, row = self.company(), self.row()
+        goes: list[Command] = [do.Change(company, -1, {"active": False}, False), do.Remove(company, -1)]
+        others = [self.leaving(company) for _ in range(self.one(1, 2))]
+        adopted = do.Create(company, {**self.new(row["login_name"]), "email": row["email"]}, [])
+        return [do.Import(company, [row]), *others, self.one(*goes), adopted, *self.decisions(company)]
+
+    def leaving(self, company: int) -> Command:
+        person = self.one(*PEOPLE)
+        if self.likely(25):
+            return do.Remove(company, person)
+        return do.Change(company, person, {"active": False, **self.attributes(10)}, self.likely(50))
+
+    def decisions(self, company: int) -> list[Command]:
+        refused = [whole.RefuseHeld(company, self.likely(50))] if self.likely(40) else []
+        again = [self.leaving(company)] if self.likely(30) else []
+        if self.likely(40):
+            return [*refused, *again]
+        released = whole.ReleaseHeld(company, self.likely(40), self.likely(50))
+        later = [self.one(do.Pass(company, 1), do.Pass(company, 2), self.leaving(company))] if self.likely(50) else []
+        return [*refused, *again, released, *later, whole.Sweep(company)]
+
+    def sweep(self) -> list[Command]:
+        return [whole.Sweep(self.company())]
+
     def step(self) -> list[Command]:
         draw = self.chance.choices(
             [self.create, self.change, self.remove, self.find, self.note_mapping, self.of_person, self.decide, self.release,
              self.bring, self.passing, self.sign_in, self.session, self.coming_back, self.create_group, self.change_group,
-             self.remove_group, self.find_groups, self.of_the_company_s_group],
-            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3],
+             self.remove_group, self.find_groups, self.of_the_company_s_group, self.many_leave, self.adopted_meanwhile,
+             self.sweep],
+            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 4, 2, 2],
         )[0]  # fmt: skip
         return draw()
 

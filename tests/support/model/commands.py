@@ -31,7 +31,7 @@ from tests.support.model.reading import shown_to_entra, shown_to_hr
 from tests.support.model.world import SIGNER, Both, World
 
 Values = dict[str, Any]
-TICKET_TTL, SESSION_TTL = timedelta(seconds=60), timedelta(days=14)
+TICKET_TTL, SESSION_TTL, ASSERTION_TTL = timedelta(seconds=60), timedelta(days=14), timedelta(minutes=5)
 
 
 def meant(world: World, values: Values) -> Values:
@@ -319,8 +319,9 @@ class SignIn(BySystem):
         number = len(both.model.traces) - self.again
         ticket = hashlib.sha256(f"{both.firm.name} {len(both.model.traces)}".encode()).hexdigest()
         return login_rules.Attempt(
-            *self._who(both), self.email_claim, self.groups, self.overage, f"assertion {number}", ticket, TICKET_TTL
-        )
+            *self._who(both), self.email_claim, self.groups, self.overage, f"assertion {number}",
+            world.clock() + ASSERTION_TTL, ticket, TICKET_TTL,
+        )  # fmt: skip
 
     def _who(self, both: Both) -> tuple[UUID, str]:
         if not isinstance(self.who, int):
@@ -336,7 +337,7 @@ class SignIn(BySystem):
             ticket_ttl_s=int(TICKET_TTL.total_seconds()),
             in_response_to=None,
             assertion_id=asked.assertion,
-            expires_at=world.clock() + timedelta(minutes=5),
+            expires_at=asked.assertion_over,
             tenant_id=both.tenant_id,
             object_id=str(asked.object_id),
             name_id=asked.name_id,

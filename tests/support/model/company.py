@@ -42,6 +42,20 @@ class Session:
 
 
 @dataclass
+class Held:
+    """A deactivation that the brake holds."""
+
+    step: str
+    asked_by: str
+    asked_at: datetime
+    last_asked_at: datetime
+    times: int = 1
+    state: str = "held"
+    decided_at: datetime | None = None
+    decided_by: tuple[str, str] | None = None
+
+
+@dataclass
 class Group:
     group_id: UUID
     display_name: str
@@ -66,6 +80,8 @@ class Settings:
     group: tuple[UUID | None, str | None] = (None, None)
     """The company's own AD group: object id and name."""
     group_check: str = "off"
+    brake: tuple[int, int] = (30, 30)
+    """People, and the share of the active ones in per cent."""
 
 
 @dataclass
@@ -80,12 +96,18 @@ class Company:
     grants: dict[tuple[str, UUID], tuple[datetime, str]] = field(default_factory=dict)
     """Department and employee -> when and by whom."""
     groups: list[Group] = field(default_factory=list)
+    asked: list[tuple[datetime, bool]] = field(default_factory=list)
+    """Every deactivation of Entra's when it was asked for the first time, and whether it passed."""
+    open_until: datetime | None = None
+    """Somebody released what the brake held: until then it holds nothing."""
+    held: dict[UUID, Held] = field(default_factory=dict)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
     history: list[Event] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     tickets: dict[str, tuple[UUID, datetime]] = field(default_factory=dict)
     traces: list[tuple[str, UUID | None]] = field(default_factory=list)
-    assertions: set[str] = field(default_factory=set)
+    assertions: dict[str, datetime] = field(default_factory=dict)
+    """When each is over."""
 
     @property
     def present(self) -> list[Person]:
@@ -109,17 +131,20 @@ class Company:
         return person
 
     def change(self, turn: Turn, kind: str, before: Person, after: Person) -> Person:
+        self.check_free(before, after)
+        after = self.put(turn, before, after)
+        if after.source == "entra":
+            self.findings.pop(("adoption_waits", after.text), None)
+        self._settle(turn, kind, before, after)
+        return after
+
+    def check_free(self, before: Person, after: Person) -> None:
         """Raises Refused where another present person has one of the names."""
         for code, name in TAKEN if after.present else ():
             if any(
                 name(after) is not None and name(other) == name(after) for other in self.present if other is not before
             ):
                 raise Refused(code)
-        after = self.put(turn, before, after)
-        if after.source == "entra":
-            self.findings.pop(("adoption_waits", after.text), None)
-        self._settle(turn, kind, before, after)
-        return after
 
     def depart(self, turn: Turn, before: Person, on: Any = None) -> Person:
         """S37 to S42: names released and forgotten, access ended, reports waiting."""

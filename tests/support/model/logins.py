@@ -1,7 +1,7 @@
 """Who may sign in (D10), his ticket and his sessions."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tests.support.model.company import Company, Session
@@ -22,6 +22,7 @@ class Attempt:
     overage: bool
     """There were too many groups for a claim."""
     assertion: str
+    assertion_over: datetime
     ticket: str
     ticket_ttl: timedelta
 
@@ -29,7 +30,7 @@ class Attempt:
 def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Person | None, bool]:
     """Accepted or the reason, who it is, and whether this login linked him."""
     reason, person, link = _decided(company, attempt)
-    company.assertions.add(attempt.assertion)
+    company.assertions.setdefault(attempt.assertion, attempt.assertion_over)
     company.traces.append((reason, person.employee_id if person else None))
     if reason == "accepted" and person is not None:
         if link:

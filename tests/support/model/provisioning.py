@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from tests.support.model import brake
 from tests.support.model.company import Company
 from tests.support.model.people import COUNTRIES, MANDATORY, SENT_BY_ENTRA, Person, Refused, Turn, key, object_id
 
@@ -18,6 +19,12 @@ def create(company: Company, turn: Turn, new: Values, missing: list[str], new_id
         if other is not meant and (code := _collision(new, other)):
             raise Refused(code)
     kind = "created" if meant is None else _outcome(company, turn, meant, new)
+    if meant is not None and meant.state == "active":
+        if new.get("active", True):
+            brake.withdraw(company, turn, meant)
+        else:
+            brake.stop(company, turn, meant, "suspend")
+            brake.passed(company, turn, meant)
     for attribute in missing:
         company.raise_finding(turn, "active_not_mapped" if attribute == "active" else "mapping_broken", attribute)
     for over in [one for one in company.findings if one[0] in {"active_not_mapped", "mapping_broken"}]:
@@ -53,6 +60,9 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     if not alone and (guarded(before) or (_tied(before) and link not in {None, before.entra_object_id})):
         company.raise_finding(turn, "adoption_waits", before.text, before)
         raise Refused("needs_confirmation")
+    said = changes.get("active") if before.state == "active" else None
+    if said is False:
+        brake.stop(company, turn, before, "suspend")
     sent = {name: value for name, value in changes.items() if name != "active"}
     told = [name for name, value in sent.items() if value is not None or getattr(before, name) is not None]
     after = replace(before, **sent, **_link_key(sent)).with_owner("entra", told, turn.now)
@@ -60,6 +70,9 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     if "active" in changes:
         after = _as_said(company, turn, after, changes["active"])
     after = company.linked(before, after)
+    company.check_free(before, after)
+    if said is not None:
+        (brake.withdraw if said else brake.passed)(company, turn, before)
     if same(before, after):
         return before, False
     if not (alone and (guarded(before) or _tied(before))):
@@ -68,7 +81,32 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
 
 
 def remove(company: Company, turn: Turn, employee_id: UUID) -> None:
-    company.depart(turn, _present(company, employee_id))
+    before = _present(company, employee_id)
+    if before.state == "active":
+        brake.stop(company, turn, before, "remove")
+        brake.passed(company, turn, before)
+    company.depart(turn, before)
+
+
+def do_released(company: Company, turn: Turn) -> int:
+    """Somebody has released what was held: it is done in his name. How many it was done of."""
+    done = 0
+    for employee_id in sorted(one for one, held in company.held.items() if held.state == "released"):
+        held, before = company.held.pop(employee_id), company.by_id(employee_id)
+        if before.present:
+            _do(company, replace(turn, actor=held.decided_by or turn.actor), before, held.step)
+            done += 1
+    return done
+
+
+def _do(company: Company, turn: Turn, before: Person, step: str) -> None:
+    if step == "remove":
+        company.depart(turn, before)
+        return
+    after = _suspended(turn, before)
+    if not (guarded(before) or _tied(before)):
+        after = replace(after, source="entra")
+    company.change(turn, "employee.suspended", before, after)
 
 
 def find(company: Company, field: str, value: str) -> list[Person]:

@@ -7,7 +7,7 @@ from uuid import UUID
 from shared.schemas.employee import Employee
 from shared.schemas.group import Group as GroupView
 from shared.schemas.people import Owned, PersonView
-from tests.support.model.company import Company, Group
+from tests.support.model.company import Company, Group, Held
 from tests.support.model.people import SENT_BY_ENTRA, Person
 
 
@@ -91,7 +91,29 @@ def findings(company: Company) -> set[tuple[object, ...]]:
         )
         for country, people in unknown.items()
     }
-    return kept | returns | countries
+    held = held_now(company)
+    braked = {
+        (
+            "mass_deactivation_held",
+            "company",
+            None,
+            min(one.asked_at for one in held.values()),
+            max(one.last_asked_at for one in held.values()),
+            sum(one.times for one in held.values()),
+        )
+        for _ in range(bool(held))
+    }
+    return kept | returns | countries | braked
+
+
+def held_now(company: Company, state: str = "held") -> dict[str, Held]:
+    """By the person: whoever has gone meanwhile is shown to nobody."""
+    return {
+        person.text: company.held[person.employee_id]
+        for person in company.people
+        if person.state == "active" and person.employee_id in company.held
+        if company.held[person.employee_id].state == state
+    }
 
 
 def work_list(company: Company) -> dict[str, tuple[str, datetime, dict[str, tuple[bool, str | None]]]]:

@@ -11,6 +11,7 @@ import asyncpg
 import msgspec
 
 from directory.api.people import view as shown_to_application
+from directory.brake.setup import held_changes
 from directory.database import CompanyTx, Database
 from directory.employees.store import lock_anybody
 from directory.events import store as events
@@ -24,8 +25,8 @@ from shared.ids import EmployeeId
 from shared.schemas.login import ReadSession, SessionCredential, SignedIn
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls
-from tests.support.model import reading
-from tests.support.model.company import Company, Session, Settings
+from tests.support.model import brake, reading
+from tests.support.model.company import Company, Held, Session, Settings
 from tests.support.model.logins import signed_in
 from tests.support.model.people import Person, Refused, Turn
 
@@ -125,6 +126,7 @@ class World:
         found = {row[:2]: row[2:] for row in await self._rows(both, sql)}
         same("grants", found, {name: (*one, True) for name, one in model.grants.items()})
         await self._compare_groups(both)
+        await self._compare_brake(both)
         sessions = await self._rows(both, "select session_sha256, employee_id, signed_in_at, expires_at from sessions")
         same("sessions", {row[0].hex(): Session(*row[1:]) for row in sessions}, model.sessions)
         tickets = await self._rows(both, "select ticket_sha256, employee_id, expires_at from login_tickets")
@@ -143,6 +145,28 @@ class World:
         members = await self._rows(both, "select group_id, employee_id, added_at from group_members")
         expected = {(one.group_id, member): since for one in groups for member, since in one.members.items()}
         same("members", {row[:2]: row[2] for row in members}, expected)
+
+    async def _compare_brake(self, both: Both) -> None:
+        columns = "step, asked_by, asked_at, last_asked_at, times, state, decided_at, decided_by_kind, decided_by"
+        rows = await self._rows(both, f"select employee_id, {columns} from held_changes")  # noqa: S608
+        found = {row[0]: Held(*row[1:8], *[row[8:] if row[8] else None]) for row in rows}
+        same("held", found, both.model.held)
+        async with both.firm.operator() as tx:
+            shown = await held_changes(tx)
+        passed = sum(brake.recent(both.model, self.clock()))
+        now = [both.model.open_until] if (both.model.open_until or self.clock()) > self.clock() else [None]
+        counts = [len(reading.held_now(both.model, state)) for state in ("held", "refused", "released")]
+        seen = [shown.open_until, shown.passed_within_the_hour, shown.held, shown.refused, shown.released]
+        assert seen == [*now, passed, *counts]
+        same(
+            "held changes",
+            {one.employee_id: (one.step, one.state, one.times) for one in shown.changes},
+            {
+                who: (one.step, state, one.times)
+                for state in ("held", "refused", "released")
+                for who, one in reading.held_now(both.model, state).items()
+            },
+        )
 
     async def _people(self, both: Both) -> list[dict[str, Any]]:
         rows = await self.reader.fetch("select * from employees where company_id = $1", both.model.company_id)
@@ -244,7 +268,10 @@ async def founded(
         tenant = await reader.fetchval("select tenant_id from connections where company_id = $1", firm.company_id)
         both = Both(firm, Company(firm.company_id, firm.name, one, EVIDENCE), str(tenant), uuid4().hex * 2)
         await reader.execute(
-            "update companies set rehire_ask_after_days = $2 where company_id = $1", firm.company_id, one.ask_after_days
+            "update companies set rehire_ask_after_days = $2, brake_people = $3, brake_percent = $4 where company_id = $1",
+            firm.company_id,
+            one.ask_after_days,
+            *one.brake,
         )
         await reader.execute(
             "update connections set group_id = $2, group_name = $3, group_check = $4 where company_id = $1",

@@ -1,0 +1,26 @@
+"""What `directory sweep` does to one company: what has had its time goes."""
+
+from dataclasses import replace
+
+from tests.support.model import brake
+from tests.support.model.company import Company
+from tests.support.model.people import Turn
+from tests.support.model.provisioning import do_released
+
+SWEEPER = ("system", "directory sweep")
+
+
+def sweep(company: Company, turn: Turn) -> dict[str, int]:
+    """How many of each kind went."""
+    turn = replace(turn, actor=SWEEPER)
+    over = {
+        "seen assertions": [one for one, at in company.assertions.items() if at <= turn.now],
+        "tickets": [one for one, (_, at) in company.tickets.items() if at <= turn.now],
+        "sessions": [one for one, session in company.sessions.items() if session.expires_at <= turn.now],
+    }
+    company.assertions = {one: at for one, at in company.assertions.items() if at > turn.now}
+    company.tickets = {one: held for one, held in company.tickets.items() if one not in over["tickets"]}
+    company.sessions = {one: held for one, held in company.sessions.items() if one not in over["sessions"]}
+    lapsed = brake.lapse(company, turn)
+    do_released(company, turn)
+    return {"login flows": 0, **{what: len(gone) for what, gone in over.items()}, "held deactivations": lapsed}
