@@ -191,10 +191,22 @@ async def test_a_name_that_somebody_bears_now_is_his(firm: Firm, owner: Database
     assert (await firm.history(report))[0]["changes"]["manager_ref"]["after"] == "post@firma.dk"
 
 
+async def test_an_external_id_that_somebody_has_now_is_his(firm: Firm, owner: Database) -> None:
+    anna = await firm.create(login="anna@firma.dk", external_id="Nick")
+    report = await firm.create(login="report@firma.dk", manager_ref="Nick")
+    await left(firm, anna, departed=True)
+    successor = await firm.create(login="bo@firma.dk", external_id="Nick")
+    await keeps(firm, 1)
+    assert await erase(owner, firm) == 1
+    now = await firm.get(report)
+    assert (now.manager_ref, now.manager_id) == ("Nick", successor.id)
+    assert await as_told(firm, report)
+
+
 async def test_who_bears_a_name_is_looked_up_and_not_searched_for(
     firm: Firm, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For each name in each of two indexes: a company of 50,000 erases as fast as a small one."""
+    """For each name in each of three indexes: a company of 50,000 erases as fast as a small one."""
     anna = await firm.create(login="anna@firma.dk")
     await firm.as_owner(
         "insert into employees (company_id, employee_id, source, state, login_name, login_key, email, email_key, given_name, "
@@ -208,6 +220,7 @@ async def test_who_bears_a_name_is_looked_up_and_not_searched_for(
     looked_up = " ".join(line for line in plan.splitlines() if "Index Cond" in line)
     assert "login_key = ANY" in looked_up, plan
     assert "email_key = ANY" in looked_up, plan
+    assert "external_id = ANY" in looked_up, plan
 
 
 async def test_a_new_employment_forgets_the_erased_one_before_it(firm: Firm, owner: Database) -> None:

@@ -43,7 +43,7 @@ _REFERENCES_WAITING = statement(
     """,
 )
 
-# Whoever bears the name now is meant by it. One look in each index, for an "or" of both reads the company for every name.
+# Whoever bears the name now is meant by it. One look in each index, for an "or" of all reads the company for every name.
 _BORNE = statement(
     "employees.names_borne",
     """
@@ -54,6 +54,10 @@ _BORNE = statement(
     select email_key
     from employees
     where company_id = $1 and email_key = any($2::text[]) and not employee_id = any($3::uuid[])
+    union
+    select external_id
+    from employees
+    where company_id = $1 and external_id = any($4::text[]) and not employee_id = any($3::uuid[])
     """,
 )
 
@@ -189,8 +193,11 @@ async def named_in_findings(tx: CompanyTx) -> set[str]:
     return {row["reference"] for row in await tx.fetch(_NAMED_IN_FINDINGS, tx.company_id)}
 
 
-async def names_borne(tx: CompanyTx, keys: Sequence[str], erased: Sequence[EmployeeId]) -> set[str]:
-    return {row["key"] for row in await tx.fetch(_BORNE, tx.company_id, keys, erased)}
+async def names_borne(
+    tx: CompanyTx, keys: Sequence[str], external_ids: Sequence[str], erased: Sequence[EmployeeId]
+) -> set[str]:
+    """Which of the keys are somebody's login name or e-mail, and which of the texts, compared exactly, his external id."""
+    return {row["key"] for row in await tx.fetch(_BORNE, tx.company_id, keys, erased, external_ids)}
 
 
 async def release_reports(tx: CompanyTx, erased: Sequence[EmployeeId]) -> list[tuple[EmployeeId, UUID]]:
