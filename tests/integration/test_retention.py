@@ -203,6 +203,25 @@ async def test_an_external_id_that_somebody_has_now_is_his(firm: Firm, owner: Da
     assert await as_told(firm, report)
 
 
+async def test_a_reference_that_is_linked_to_somebody_who_stays_is_his(firm: Firm, owner: Database) -> None:
+    """A link stays with the person when his names change, and so does the reference by which it was found."""
+    boss = await firm.create(login="boss@firma.dk")
+    report = await firm.create(login="report@firma.dk", manager_ref="boss@firma.dk")
+    await firm.change(boss, login_name="chef@firma.dk", email="chef@firma.dk")
+    anna = await firm.create(login="boss@firma.dk")
+    other = await firm.create(login="other@firma.dk", manager_ref="boss@firma.dk")
+    await left(firm, anna, departed=True)
+    await keeps(firm, 1)
+    assert await erase(owner, firm) == 1
+    now = await firm.get(report)
+    assert (now.manager_ref, now.manager_id) == ("boss@firma.dk", boss.id)
+    assert (await firm.get(other)).manager_ref is None
+    assert await as_told(firm, report)
+    assert await as_told(firm, other)
+    assert (await firm.history(other))[0]["changes"]["manager_ref"]["after"] is None
+    assert await breaks(firm) == []
+
+
 async def test_who_bears_a_name_is_looked_up_and_not_searched_for(
     firm: Firm, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
