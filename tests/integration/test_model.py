@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from directory.database import Database
 from tests.support.clock import SettableClock
 from tests.support.firm import Urls
-from tests.support.model.chance import Draw
+from tests.support.model.stories import Stories
 from tests.support.model.world import EVIDENCE, Command, founded
 from tests.support.shortening import shortened
 from tests.support.stack import with_database
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
-LENGTH = 60
+LENGTH = 90
 """Commands in a sequence: it is the long ones that find something."""
 
 
@@ -76,7 +76,7 @@ async def test_whatever_happens_happens_as_the_model_says(
     reader: asyncpg.Connection,
     chance: Random,
 ) -> None:
-    draw = Draw(chance)
+    draw = Stories(chance)
     companies = [draw.settings() for _ in range(draw.one(2, 3))]
     steps = draw.sequence(LENGTH)
 

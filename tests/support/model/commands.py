@@ -1,13 +1,14 @@
 """What can be asked: each command once as directory is asked, and once as the model is.
 
-People are numbers, counted round among those whom the company has; so is a manager of whichever company: `(company, number)`.
+People are numbers, counted round among those whom the company has and had, and -1 is the newest; so is a manager of whichever
+company: `(company, number, "id")`, or by the name that he bears.
 """
 
 import csv
 import hashlib
 import io
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -39,8 +40,10 @@ def meant(world: World, values: Values) -> Values:
     reference = values.get("manager_ref")
     if not isinstance(reference, tuple):
         return values
-    company, number = reference
-    return {**values, "manager_ref": world.companies[company % len(world.companies)].person(number).text}
+    company, number, by = reference
+    holder = world.companies[company % len(world.companies)]
+    name = getattr(holder.person(number), by, None) if by != "id" else None
+    return {**values, "manager_ref": name or holder.text_of(number)}
 
 
 def new_id(real: Any) -> UUID:
@@ -80,14 +83,14 @@ class Change(ByEntra):
     async def really(self, world: World, both: Both) -> object:
         request = entra.ChangeEmployee(
             credential=both.firm.credential,
-            employee_id=both.person(self.person).text,
+            employee_id=both.text_of(self.person),
             changes=entra.EmployeeChanges(**meant(world, self.changes)),
             deactivate_anyway=self.anyway,
         )
         return await operations.change_employee(world.database, request)
 
     def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
-        employee_id = both.person(self.person).employee_id
+        employee_id = both.id_of(self.person)
         person, changed, left_out = rules.change(both.model, turn, employee_id, meant(world, self.changes), self.anyway)
         return entra.Changed(employee=shown_to_entra(person), changed=changed, left_out=left_out)
 
@@ -97,11 +100,11 @@ class Remove(ByEntra):
     person: int
 
     async def really(self, world: World, both: Both) -> object:
-        request = entra.RemoveEmployee(credential=both.firm.credential, employee_id=both.person(self.person).text)
+        request = entra.RemoveEmployee(credential=both.firm.credential, employee_id=both.text_of(self.person))
         return await operations.remove_employee(world.database, request)
 
     def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
-        rules.remove(both.model, turn, both.person(self.person).employee_id)
+        rules.remove(both.model, turn, both.id_of(self.person))
         return entra.Removed()
 
 
@@ -161,7 +164,7 @@ class OfPerson(ByHr):
     values: Values = field(default_factory=dict)
 
     def _person(self, both: Both) -> str:
-        return self.person if isinstance(self.person, str) else both.person(self.person).text
+        return self.person if isinstance(self.person, str) else both.text_of(self.person)
 
     async def really(self, world: World, both: Both) -> object:
         person, values = self._person(both), meant(world, self.values)
@@ -231,7 +234,7 @@ class Decide(ByHr):
     departments: list[str]
 
     def _person(self, both: Both) -> str:
-        return self.person if isinstance(self.person, str) else both.person(self.person).text
+        return self.person if isinstance(self.person, str) else both.text_of(self.person)
 
     async def really(self, world: World, both: Both) -> object:
         person, only = self._person(both), bool(self.departments)
@@ -306,6 +309,20 @@ class Pass(BySystem):
 
 
 @dataclass
+class PassUntil(BySystem):
+    """It is noon of that day, in UTC; nothing where that has been."""
+
+    day: date
+
+    async def really(self, world: World, both: Both) -> object:
+        world.clock.set(max(world.clock(), datetime.combine(self.day, time(12), UTC)))
+        return None
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        return None
+
+
+@dataclass
 class SignIn(BySystem):
     who: tuple[str, str] | int
     """Object id and NameID; or a person, as the object he is in Entra and by his login name."""
@@ -316,8 +333,8 @@ class SignIn(BySystem):
     overage: bool = False
 
     def _attempt(self, world: World, both: Both) -> login_rules.Attempt:
-        number = len(both.model.traces) - self.again
-        ticket = hashlib.sha256(f"{both.firm.name} {len(both.model.traces)}".encode()).hexdigest()
+        number = both.model.sign_ins - self.again
+        ticket = hashlib.sha256(f"{both.firm.name} {both.model.sign_ins}".encode()).hexdigest()
         return login_rules.Attempt(
             *self._who(both), self.email_claim, self.groups, self.overage, f"assertion {number}",
             world.clock() + ASSERTION_TTL, ticket, TICKET_TTL,
@@ -327,6 +344,8 @@ class SignIn(BySystem):
         if not isinstance(self.who, int):
             return UUID(self.who[0]), self.who[1]
         person = both.person(self.who)
+        if person is None:
+            return both.id_of(self.who), "nobody"
         return person.entra_object_id or person.employee_id, person.login_name or "nobody"
 
     async def really(self, world: World, both: Both) -> object:

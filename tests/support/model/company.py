@@ -82,6 +82,7 @@ class Settings:
     group_check: str = "off"
     brake: tuple[int, int] = (30, 30)
     """People, and the share of the active ones in per cent."""
+    erase_after_months: int | None = None
 
 
 @dataclass
@@ -92,6 +93,7 @@ class Company:
     evidence: int
     """So many of Entra's newest people show what it maps (S25)."""
     people: list[Person] = field(default_factory=list)
+    erased: list[UUID] = field(default_factory=list)
     departments: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     grants: dict[tuple[str, UUID], tuple[datetime, str]] = field(default_factory=dict)
     """Department and employee -> when and by whom."""
@@ -105,7 +107,9 @@ class Company:
     history: list[Event] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     tickets: dict[str, tuple[UUID, datetime]] = field(default_factory=dict)
+    sign_ins: int = 0
     traces: list[tuple[str, UUID | None]] = field(default_factory=list)
+    """What became of those sign-ins whose people are not erased."""
     assertions: dict[str, datetime] = field(default_factory=dict)
     """When each is over."""
 
@@ -157,7 +161,7 @@ class Company:
             ),
         )  # fmt: skip
         self.end_sessions(after)
-        self._take_out_of_groups(turn, after)
+        self.take_out_of_groups(turn, after)
         for event in self.history:
             if event.employee_id == after.employee_id:
                 event.names = None
@@ -228,7 +232,7 @@ class Company:
         held = [department for department, employee_id in self.grants if employee_id == person.employee_id]
         return dict.fromkeys(sorted(self.departments[department][0] for department in held), True)
 
-    def _take_out_of_groups(self, turn: Turn, person: Person) -> None:
+    def take_out_of_groups(self, turn: Turn, person: Person) -> None:
         for group in sorted(self.groups, key=lambda one: one.group_id):
             if group.members.pop(person.employee_id, None):
                 group.version, group.updated_at = group.version + 1, turn.now

@@ -24,9 +24,9 @@ def _text(world: World, both: Both, member: Member) -> str:
         case str():
             return member
         case int():
-            return both.person(member).text
+            return both.text_of(member)
         case (company, number):
-            return world.companies[company % len(world.companies)].person(number).text
+            return world.companies[company % len(world.companies)].text_of(number)
 
 
 def _group(both: Both, number: int) -> str:

@@ -30,6 +30,7 @@ class Attempt:
 def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Person | None, bool]:
     """Accepted or the reason, who it is, and whether this login linked him."""
     reason, person, link = _decided(company, attempt)
+    company.sign_ins += 1
     company.assertions.setdefault(attempt.assertion, attempt.assertion_over)
     company.traces.append((reason, person.employee_id if person else None))
     if reason == "accepted" and person is not None:

@@ -9,6 +9,7 @@ from shared.schemas.group import Group as GroupView
 from shared.schemas.people import Owned, PersonView
 from tests.support.model.company import Company, Group, Held
 from tests.support.model.people import SENT_BY_ENTRA, Person
+from tests.support.model.retention import erased_from
 
 
 def shown_to_entra(person: Person) -> Employee:
@@ -138,12 +139,12 @@ def _leaver(company: Company, one: Person) -> tuple[str, datetime, dict[str, tup
         if report.state == "active"
         and (report.manager_id == one.employee_id or (report.manager_id is None and report.manager_ref == one.text))
     ]
-    ended_at = _ended_at(company, one)
+    ended_at, day = _ended_at(company, one), erased_from(company, one)
     steps = {
         "approvals_of_reports": (not reports, str(len(reports))),
         "future_registrations": (one.leaver_done_at is not None, _moment(one.leaver_done_at)),
         "access_ended": (True, _moment(ended_at)),
-        "erasure_date": (True, None),
+        "erasure_date": (True, day.isoformat() if day else None),
     }
     return "leaver", ended_at, steps
 

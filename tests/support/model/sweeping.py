@@ -6,6 +6,7 @@ from tests.support.model import brake
 from tests.support.model.company import Company
 from tests.support.model.people import Turn
 from tests.support.model.provisioning import do_released
+from tests.support.model.retention import erase
 
 SWEEPER = ("system", "directory sweep")
 
@@ -23,4 +24,7 @@ def sweep(company: Company, turn: Turn) -> dict[str, int]:
     company.sessions = {one: held for one, held in company.sessions.items() if one not in over["sessions"]}
     lapsed = brake.lapse(company, turn)
     do_released(company, turn)
-    return {"login flows": 0, **{what: len(gone) for what, gone in over.items()}, "held deactivations": lapsed}
+    swept = {"login flows": 0, **{what: len(gone) for what, gone in over.items()}, "held deactivations": lapsed}
+    if company.settings.erase_after_months is not None:
+        swept["people"] = erase(company, turn)
+    return swept

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import msgspec
@@ -50,8 +50,18 @@ class Both:
     tickets: list[str] = field(default_factory=list)
     sessions: list[str] = field(default_factory=list)
 
-    def person(self, number: int) -> Person:
-        return self.model.people[number % len(self.model.people)]
+    def person(self, number: int) -> Person | None:
+        """Counted round among all whom the company ever had; None of whoever is erased."""
+        return next((one for one in self.model.people if one.employee_id == self.id_of(number)), None)
+
+    def id_of(self, number: int) -> UUID:
+        if number == -1 and self.model.people:
+            return self.model.people[-1].employee_id
+        known = [*(one.employee_id for one in self.model.people), *self.model.erased]
+        return known[number % len(known)]
+
+    def text_of(self, number: int) -> str:
+        return f"emp_{self.id_of(number).hex}"
 
 
 class Command(Protocol):
@@ -268,10 +278,12 @@ async def founded(
         tenant = await reader.fetchval("select tenant_id from connections where company_id = $1", firm.company_id)
         both = Both(firm, Company(firm.company_id, firm.name, one, EVIDENCE), str(tenant), uuid4().hex * 2)
         await reader.execute(
-            "update companies set rehire_ask_after_days = $2, brake_people = $3, brake_percent = $4 where company_id = $1",
+            "update companies set rehire_ask_after_days = $2, brake_people = $3, brake_percent = $4, "
+            "erase_after_months = $5 where company_id = $1",
             firm.company_id,
             one.ask_after_days,
             *one.brake,
+            one.erase_after_months,
         )
         await reader.execute(
             "update connections set group_id = $2, group_name = $3, group_check = $4 where company_id = $1",
