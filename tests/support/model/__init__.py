@@ -11,6 +11,7 @@ through the same sequences and compares everything.
     hr.py            what HR does
     groups.py        what Entra does to groups, and the company's own one
     logins.py        who may sign in, tickets, sessions
+    ending.py        a company is closed, opened again, gone
     retention.py     who is erased, and from where
     sweeping.py      what `directory sweep` does to a company
     reading.py       what is derived: the work list, open findings, what Entra and HR are shown

@@ -9,7 +9,7 @@ import hashlib
 import io
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from directory.approvers import grants
@@ -57,6 +57,7 @@ def new_id(real: Any) -> UUID:
 class ByEntra:
     company: int
     actor: str = field(default="entra", init=False, repr=False)
+    when_gone: ClassVar[object] = "unauthorized"
 
 
 @dataclass
@@ -146,6 +147,10 @@ class ByHr:
     actor: str = field(default="operator", init=False, repr=False)
     admin: bool
 
+    @property
+    def when_gone(self) -> object:
+        return "unauthorized" if self.admin else "not_found"
+
     def turned(self, both: Both, turn: Turn) -> Turn:
         if not self.admin:
             return turn
@@ -207,6 +212,12 @@ RULES: dict[str, Any] = {
 class Release(ByHr):
     attribute: str
 
+    @property
+    def when_gone(self) -> object:
+        """What is asked for is judged before the company is entered."""
+        hr_rules.check_attribute(self.attribute)
+        return super().when_gone
+
     async def really(self, world: World, both: Both) -> object:
         if self.admin:
             request = people.ReleaseAttribute(session=self.session(both), attribute=self.attribute)
@@ -222,6 +233,7 @@ class Release(ByHr):
 class BySystem:
     company: int
     actor: str = field(default="system", init=False, repr=False)
+    when_gone: ClassVar[object] = "not_found"
 
 
 @dataclass
@@ -275,6 +287,7 @@ class Import:
     company: int
     actor: str = field(default="operator", init=False, repr=False)
     rows: list[Values]
+    when_gone: ClassVar[object] = "not_found"
 
     async def really(self, world: World, both: Both) -> object:
         told = io.StringIO()
@@ -299,6 +312,7 @@ class Pass(BySystem):
     """Time passes, for everybody."""
 
     hours: int
+    when_gone: ClassVar[object] = None
 
     async def really(self, world: World, both: Both) -> object:
         world.clock.set(world.clock() + timedelta(hours=self.hours))
@@ -313,6 +327,7 @@ class PassUntil(BySystem):
     """It is noon of that day, in UTC; nothing where that has been."""
 
     day: date
+    when_gone: ClassVar[object] = None
 
     async def really(self, world: World, both: Both) -> object:
         world.clock.set(max(world.clock(), datetime.combine(self.day, time(12), UTC)))
@@ -409,12 +424,16 @@ class Open(BySystem):
         outcome = login_rules.open_session(both.model, turn, ticket, session, SESSION_TTL, current)
         if outcome == "opened":
             both.sessions.append(session)
+            roles = both.model.by_id(both.model.sessions[session].employee_id).roles
+            if both.admin not in both.model.sessions and "setup_admin" in roles:
+                both.admin = session
         return outcome
 
 
 @dataclass
 class EndSession(BySystem):
     session: int
+    when_gone: ClassVar[object] = False
 
     async def really(self, world: World, both: Both) -> object:
         held = SessionCredential(company_id=str(both.firm.company_id), session_sha256=_one(both.sessions, self.session))
@@ -427,6 +446,7 @@ class EndSession(BySystem):
 @dataclass
 class ReadSession(BySystem):
     session: int
+    when_gone: ClassVar[object] = "unauthorized"
 
     async def really(self, world: World, both: Both) -> object:
         held = SessionCredential(company_id=str(both.firm.company_id), session_sha256=_one(both.sessions, self.session))

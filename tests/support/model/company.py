@@ -104,6 +104,10 @@ class Company:
     """Somebody released what the brake held: until then it holds nothing."""
     held: dict[UUID, Held] = field(default_factory=dict)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    ends_at: datetime | None = None
+    """It is closed."""
+    gone_at: datetime | None = None
+    """Nothing of it remains; what stands here is what went."""
     history: list[Event] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     tickets: dict[str, tuple[UUID, datetime]] = field(default_factory=dict)

@@ -1,14 +1,18 @@
 """What is done to a company as a whole: each command as in `commands`."""
 
-from dataclasses import dataclass
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, ClassVar
 
 from directory.brake import holds, setup
 from directory.brake.applying import apply
-from directory.database import Actor
+from directory.companies import ending
+from directory.database import Actor, CompanyTx
 from directory.sweep import sweep_company
 from shared.schemas import brake as schema
 from tests.support.model import brake, sweeping
+from tests.support.model import ending as ending_rules
 from tests.support.model.commands import ByHr, BySystem
 from tests.support.model.people import Turn
 from tests.support.model.provisioning import do_released
@@ -50,6 +54,42 @@ class RefuseHeld(ByHr):
 
     def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
         return brake.decide(both.model, self.turned(both, turn), "refused")
+
+
+@dataclass
+class ByOwner:
+    """An operator's command, as the tables' owner."""
+
+    company: int
+    actor: str = field(default="operator", init=False, repr=False)
+    when_gone: ClassVar[object] = "not_found"
+
+    def transaction(self, world: World, both: Both) -> AbstractAsyncContextManager[CompanyTx]:
+        return world.owner.scope_for_name(both.firm.name).transaction(Actor("operator", "test"))
+
+
+@dataclass
+class Close(ByOwner):
+    grace_days: int
+
+    async def really(self, world: World, both: Both) -> object:
+        async with self.transaction(world, both) as tx:
+            return await ending.close(tx, timedelta(days=self.grace_days))
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        return ending_rules.close(both.model, turn, timedelta(days=self.grace_days))
+
+
+@dataclass
+class Restore(ByOwner):
+    async def really(self, world: World, both: Both) -> object:
+        async with self.transaction(world, both) as tx:
+            await ending.restore(tx)
+        return None
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        ending_rules.restore(both.model, turn)
+        return None
 
 
 @dataclass

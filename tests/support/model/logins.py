@@ -42,6 +42,8 @@ def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Perso
 
 
 def _decided(company: Company, attempt: Attempt) -> tuple[str, Person | None, bool]:
+    if company.ends_at is not None:
+        return "sso_off", None, False
     if attempt.assertion in company.assertions:
         return "replayed", None, False
     linked = [one for one in company.people if one.entra_object_id == attempt.object_id]

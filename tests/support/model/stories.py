@@ -26,7 +26,7 @@ class Stories(Acts):
         else:
             begun = do.SignIn(company, self.one(*PEOPLE), self.one(None, None, email), False, *self.claim())
         current = (self.company(), self.one(-1, 0, 1)) if self.likely(30) else None
-        return [begun, *(self.step() if self.likely(30) else []), do.Open(company, -1, current), *self.session()]
+        return [begun, *self.step_or_none(30), do.Open(company, -1, current), *self.session()]
 
     def coming_back(self) -> list[Command]:
         """Suspended, away for a while, said to be back; and what HR says to that."""
@@ -35,7 +35,7 @@ class Stories(Acts):
         back = by_change if self.likely(70) else do.Create(company, self.new(login), [])
         choice = {"choice": self.one("continue", "new_employment")}
         decided = do.OfPerson(company, self.likely(50), "decide_rehire", person if self.likely(70) else login, choice)
-        between = self.step() if self.likely(40) else []
+        between = self.step_or_none(40)
         away = do.Pass(company, 24 * self.one(1, 12))
         return [
             do.Change(company, person, {"active": False}, False),
@@ -51,7 +51,7 @@ class Stories(Acts):
         names = {"display_name": "BitaBIZ Firma", "external_id": self.one(GROUP, GROUP, OTHER_GROUP, None)}
         out = self.one({"remove": [person]}, {"members": []}, {"display_name": "Everybody", "external_id": None})
         gone = groups.RemoveGroup(company, 0) if self.likely(30) else groups.ChangeGroup(company, 0, out)
-        between = self.step() if self.likely(40) else []
+        between = self.step_or_none(40)
         return [
             groups.CreateGroup(company, names, [person]),
             do.SignIn(company, person, None, False),
@@ -67,7 +67,7 @@ class Stories(Acts):
         again = [do.Pass(company, self.one(1, 5, 30)), self.leaving(company)] if self.likely(40) else []
         late = [do.Pass(company, 50), self.one(*leaving)] if self.likely(30) else []
         back = [do.Change(company, self.one(*PEOPLE), {"active": True}, False)] if self.likely(40) else []
-        between = self.step() if self.likely(40) else []
+        between = self.step_or_none(40)
         return [*leaving, *again, *back, *between, *late, *self.decisions(company)]
 
     def adopted_meanwhile(self) -> list[Command]:
@@ -96,7 +96,7 @@ class Stories(Acts):
     def long_gone(self) -> list[Command]:
         """A manager leaves, by whichever name he is known; somebody follows him perhaps; he is erased in the end."""
         company, report, login = self.company(), self.one(*PEOPLE), self.one(*LOGINS[:-1])
-        by = self.one("id", "login_name", "external_id", "email")
+        by = self.one("id", "login_name", "login_name", "external_id", "email")
         named = [
             do.Change(company, one, {"manager_ref": (company, -1, by)}, False) for one in (report, self.one(*PEOPLE))
         ]
@@ -123,14 +123,26 @@ class Stories(Acts):
         ended = do.OfPerson(company, False, "end", person, {"on": left})
         return [ended, do.PassUntil(company, due), whole.Sweep(company)]
 
+    def end_of_a_company(self) -> list[Command]:
+        """Closed, and opened again within the grace or not; seldom the one to which most happens."""
+        company = self.one(0, 1, 1, 1)
+        closed: list[Command] = [whole.Close(company, self.one(0, 1, 30)), *self.step_or_none(60)]
+        restored: list[Command] = [whole.Restore(company), do.SignIn(company, 0, None, False, [GROUP, "BitaBIZ Firma"])]
+        if self.likely(50):
+            return [*closed, whole.Sweep(company), *restored, do.Open(company, -1, None)]
+        return [*closed, do.Pass(company, 24 * 31), whole.Sweep(company), *self.step_or_none(60), *restored[:1]]
+
+    def step_or_none(self, percent: int) -> list[Command]:
+        return self.step() if self.likely(percent) else []
+
     def step(self) -> list[Command]:
         draw = self.chance.choices(
             [self.create, self.change, self.remove, self.find, self.note_mapping, self.of_person, self.decide, self.release,
              self.bring, self.passing, self.sign_in, self.session, self.coming_back, self.create_group, self.change_group,
              self.remove_group, self.find_groups, self.of_the_company_s_group, self.many_leave, self.adopted_meanwhile,
              self.sweep, self.long_gone, self.gone_and_back,
-             self.end_of_a_month],
-            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 4, 2, 2, 5, 2, 2],
+             self.end_of_a_month, self.end_of_a_company],
+            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 4, 2, 2, 5, 2, 2, 2],
         )[0]  # fmt: skip
         return draw()
 

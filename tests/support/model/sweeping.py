@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from tests.support.model import brake
 from tests.support.model.company import Company
+from tests.support.model.ending import is_over
 from tests.support.model.people import Turn
 from tests.support.model.provisioning import do_released
 from tests.support.model.retention import erase
@@ -23,8 +24,11 @@ def sweep(company: Company, turn: Turn) -> dict[str, int]:
     company.tickets = {one: held for one, held in company.tickets.items() if one not in over["tickets"]}
     company.sessions = {one: held for one, held in company.sessions.items() if one not in over["sessions"]}
     lapsed = brake.lapse(company, turn)
-    do_released(company, turn)
     swept = {"login flows": 0, **{what: len(gone) for what, gone in over.items()}, "held deactivations": lapsed}
+    if is_over(company, turn.now):
+        company.gone_at = turn.now
+        return {**swept, "companies": 1}
+    do_released(company, turn)
     if company.settings.erase_after_months is not None:
         swept["people"] = erase(company, turn)
     return swept

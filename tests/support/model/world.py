@@ -12,6 +12,8 @@ import msgspec
 
 from directory.api.people import view as shown_to_application
 from directory.brake.setup import held_changes
+from directory.companies.catalogue import RECEIPTS
+from directory.companies.deleting import receipts
 from directory.database import CompanyTx, Database
 from directory.employees.store import lock_anybody
 from directory.events import store as events
@@ -27,8 +29,10 @@ from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls
 from tests.support.model import brake, reading
 from tests.support.model.company import Company, Held, Session, Settings
+from tests.support.model.ending import check_provisioning
 from tests.support.model.logins import signed_in
 from tests.support.model.people import Person, Refused, Turn
+from tests.support.traces import rows_of
 
 BEGINNING = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)
 """Two hours before the night in which Denmark's clocks go back."""
@@ -46,7 +50,7 @@ class Both:
     model: Company
     tenant_id: str
     admin: str
-    """The session of the Setup admin it begins with."""
+    """The session of the Setup admin it begins with; when that has ended, of one who signs in."""
     tickets: list[str] = field(default_factory=list)
     sessions: list[str] = field(default_factory=list)
 
@@ -69,6 +73,10 @@ class Command(Protocol):
 
     @property
     def actor(self) -> str: ...
+
+    @property
+    def when_gone(self) -> object:
+        """What is answered where there is no such company any more."""
 
     async def really(self, world: "World", both: Both) -> object: ...
 
@@ -97,10 +105,17 @@ class World:
         real = await answered(command.really(self, both))
         try:
             turn = Turn(self.clock(), self._actor(both, command.actor), both.model.settings.zone)
-            expected = command.by_the_rules(self, both, turn, real)
+            expected = self._by_the_rules(command, both, turn, real)
         except Refused as refused:
             expected = refused.code
         assert real == expected, f"\n{command}\nreally:       {real}\nby the rules: {expected}"
+
+    def _by_the_rules(self, command: Command, both: Both, turn: Turn, real: object) -> object:
+        if both.model.gone_at is not None:
+            return command.when_gone
+        if command.actor == "entra":
+            check_provisioning(both.model)
+        return command.by_the_rules(self, both, turn, real)
 
     def _actor(self, both: Both, kind: str) -> tuple[str, str]:
         if kind == "entra":
@@ -109,6 +124,9 @@ class World:
 
     async def compare(self) -> None:
         for both in self.companies:
+            if both.model.gone_at is not None:
+                await self._compare_gone(both)
+                continue
             await self._compare_rows(both)
             await self._compare_history(both)
             await self._compare_sessions(both)
@@ -125,6 +143,24 @@ class World:
                 for one in work
             }
             same("work list", items, reading.work_list(both.model))
+
+    async def _compare_gone(self, both: Both) -> None:
+        """Nothing remains but the receipt, which says what went."""
+        model = both.model
+        assert await rows_of(self.reader, model.company_id) == {RECEIPTS: 1}
+        receipt = next(one for one in await receipts(self.owner) if one.company_id == model.company_id)
+        told = (receipt.company, receipt.began_at, receipt.deleted_at, receipt.sequence)
+        assert told == (model.name, model.gone_at, model.gone_at, len(model.history))
+        went = {
+            "employees": len(model.people),
+            "events": len(model.history),
+            "groups": len(model.groups),
+            "group_members": sum(len(one.members) for one in model.groups),
+            "held_changes": len(model.held),
+            "department_approvers": len(model.grants),
+            "login_traces": len(model.traces),
+        }
+        same("deleted", {table: receipt.rows_deleted[f"public.{table}"] for table in went}, went)
 
     async def _compare_rows(self, both: Both) -> None:
         model = both.model
