@@ -197,6 +197,14 @@ async def test_groups_of_the_old_tenant_go_with_it(firm: Firm, operator: Operato
     assert (await Groups(there).create("Alle", anna)).members == [anna.id]
 
 
+async def test_a_cut_over_counts_the_tokens_that_it_retires(operator: Operator) -> None:
+    await operator.prepare()
+    assert (await operator.cut_over()).retired_tokens == 1
+    operator.new = {name: str(uuid4()) for name in operator.new}
+    await operator.prepare()
+    assert (await operator.cut_over()).retired_tokens == 1
+
+
 async def test_the_history_of_a_move_folds_to_the_present_state(firm: Firm, operator: Operator) -> None:
     """Who follows the feed sees the same people as before, under new names."""
     people = [await firm.create(login=f"{name}@firma.dk", external_id=str(uuid4())) for name in "abc"]
