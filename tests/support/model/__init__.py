@@ -12,6 +12,7 @@ through the same sequences and compares everything.
     groups.py        what Entra does to groups, and the company's own one
     logins.py        who may sign in, tickets, sessions
     ending.py        a company is closed, opened again, gone
+    moving.py        a move to another Entra tenant
     retention.py     who is erased, and from where
     sweeping.py      what `directory sweep` does to a company
     reading.py       what is derived: the work list, open findings, what Entra and HR are shown

@@ -27,9 +27,10 @@ from tests.support.model import approvals, imports
 from tests.support.model import hr as hr_rules
 from tests.support.model import logins as login_rules
 from tests.support.model import provisioning as rules
+from tests.support.model.company import Connection
 from tests.support.model.people import Turn
 from tests.support.model.reading import shown_to_entra, shown_to_hr
-from tests.support.model.world import SIGNER, Both, World
+from tests.support.model.world import Both, World
 
 Values = dict[str, Any]
 TICKET_TTL, SESSION_TTL, ASSERTION_TTL = timedelta(seconds=60), timedelta(days=14), timedelta(minutes=5)
@@ -346,14 +347,19 @@ class SignIn(BySystem):
     """The assertion of the sign-in before, once more."""
     groups: list[str] | None = None
     overage: bool = False
+    tenant: int | None = None
+    """Another one than the company is in."""
 
     def _attempt(self, world: World, both: Both) -> login_rules.Attempt:
         number = both.model.sign_ins - self.again
         ticket = hashlib.sha256(f"{both.firm.name} {both.model.sign_ins}".encode()).hexdigest()
         return login_rules.Attempt(
-            *self._who(both), self.email_claim, self.groups, self.overage, f"assertion {number}",
+            self._connection(both).signer, *self._who(both), self.email_claim, self.groups, self.overage, f"assertion {number}",
             world.clock() + ASSERTION_TTL, ticket, TICKET_TTL,
         )  # fmt: skip
+
+    def _connection(self, both: Both) -> Connection:
+        return both.model.live if self.tenant is None else both.connection(self.tenant)
 
     def _who(self, both: Both) -> tuple[UUID, str]:
         if not isinstance(self.who, int):
@@ -372,13 +378,13 @@ class SignIn(BySystem):
             in_response_to=None,
             assertion_id=asked.assertion,
             expires_at=asked.assertion_over,
-            tenant_id=both.tenant_id,
+            tenant_id=str(self._connection(both).tenant_id),
             object_id=str(asked.object_id),
             name_id=asked.name_id,
             email_claim=self.email_claim,
             groups=self.groups,
             groups_overage=self.overage,
-            signer_fingerprint=SIGNER,
+            signer_fingerprint=asked.signer,
         )
         return await logins.complete_login(world.database, attempt)
 

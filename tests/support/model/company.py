@@ -72,6 +72,18 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Connection:
+    """With an Entra tenant."""
+
+    tenant_id: UUID
+    app_id: UUID
+    signer: str
+    """Fingerprint of its certificate."""
+    domains: tuple[str, ...] = ()
+    """Of its people's e-mail addresses; none: nobody looks."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """What differs from company to company."""
 
@@ -90,6 +102,7 @@ class Company:
     company_id: UUID
     name: str
     settings: Settings
+    live: Connection
     evidence: int
     """So many of Entra's newest people show what it maps (S25)."""
     people: list[Person] = field(default_factory=list)
@@ -104,6 +117,10 @@ class Company:
     """Somebody released what the brake held: until then it holds nothing."""
     held: dict[UUID, Held] = field(default_factory=dict)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    next: Connection | None = None
+    """Prepared: nobody signs in by it, and its token changes nothing."""
+    retired: dict[tuple[UUID, UUID], datetime] = field(default_factory=dict)
+    """Tenant and app that the company has left -> when."""
     ends_at: datetime | None = None
     """It is closed."""
     gone_at: datetime | None = None
@@ -162,6 +179,7 @@ class Company:
             replace(
                 before, state="departed", login_name=None, email=None, external_id=None, blocked_at=None, rehire_asked_at=None,
                 termination_date=on or before.termination_date or turn.today, released=self._released(before), roles=(),
+                awaits_link_since=None,
             ),
         )  # fmt: skip
         self.end_sessions(after)

@@ -61,6 +61,15 @@ def remove(company: Company, turn: Turn, text: str) -> None:
     _end_access(company, group, list(group.members))
 
 
+def remove_all(company: Company, turn: Turn) -> int:
+    """What the company's former tenant said about groups goes with it. How many there were."""
+    gone = sorted(company.groups, key=lambda one: one.group_id)
+    company.groups = []
+    for group in gone:
+        company.tell_of(group, turn, "group.removed", _difference(_names(group), (None, None)))
+    return len(gone)
+
+
 def find(company: Company, field: str, value: str) -> list[Group]:
     def meant(group: Group) -> bool:
         if field == "display_name":

@@ -15,6 +15,7 @@ GRACE = timedelta(days=30)
 class Attempt:
     """What Entra says of who is signing in."""
 
+    signer: str
     object_id: UUID
     name_id: str
     email_claim: str | None
@@ -35,7 +36,7 @@ def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Perso
     company.traces.append((reason, person.employee_id if person else None))
     if reason == "accepted" and person is not None:
         if link:
-            after = replace(person, entra_object_id=attempt.object_id)
+            after = replace(person, entra_object_id=attempt.object_id, awaits_link_since=None)
             person = company.change(turn, "employee.linked", person, after)
         company.tickets[attempt.ticket] = (person.employee_id, turn.now + attempt.ticket_ttl)
     return reason, person, link and reason == "accepted"
@@ -44,6 +45,8 @@ def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Perso
 def _decided(company: Company, attempt: Attempt) -> tuple[str, Person | None, bool]:
     if company.ends_at is not None:
         return "sso_off", None, False
+    if attempt.signer != company.live.signer:
+        return "unknown_signer", None, False
     if attempt.assertion in company.assertions:
         return "replayed", None, False
     linked = [one for one in company.people if one.entra_object_id == attempt.object_id]

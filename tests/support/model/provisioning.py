@@ -35,8 +35,9 @@ def create(company: Company, turn: Turn, new: Values, missing: list[str], new_id
     after = _taken_over(turn, meant, new)
     after = _as_said(company, turn, after, new.get("active", True))
     after = company.linked(meant, after)
-    asked = after.rehire_asked_at is not None
-    return kind, company.change(turn, "employee.rehire_asked" if asked else f"employee.{kind}", meant, after)
+    asked = after.rehire_asked_at is not None and meant.rehire_asked_at is None
+    changed = company.change(turn, "employee.rehire_asked" if asked else f"employee.{kind}", meant, after)
+    return "adopted" if kind == "relinked" else kind, changed
 
 
 def change(
@@ -76,7 +77,7 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     if same(before, after):
         return before, False
     if not (alone and (guarded(before) or _tied(before))):
-        after = replace(after, source="entra")
+        after = replace(after, source="entra", awaits_link_since=None)
     return company.change(turn, _kind(before, after), before, after), True
 
 
@@ -105,7 +106,7 @@ def _do(company: Company, turn: Turn, before: Person, step: str) -> None:
         return
     after = _suspended(turn, before)
     if not (guarded(before) or _tied(before)):
-        after = replace(after, source="entra")
+        after = replace(after, source="entra", awaits_link_since=None)
     company.change(turn, "employee.suspended", before, after)
 
 
@@ -166,6 +167,8 @@ def _outcome(company: Company, turn: Turn, meant: Person, new: Values) -> str:
     if meant.state == "suspended" or meant.source == "entra":
         if away and new.get("active", True):
             return "reactivated"
+        if meant.awaits_link_since is not None and not away:
+            return "relinked"
         raise taken
     return "adopted"
 
@@ -196,7 +199,9 @@ def _created(turn: Turn, new: Values, new_id: UUID) -> Person:
 def _taken_over(turn: Turn, before: Person, new: Values) -> Person:
     """Entra's values win, and what it does not send stays (S33)."""
     sent = {name: new[name] for name in SENT_BY_ENTRA if new.get(name) is not None}
-    after = replace(before, **sent, **_link_key(sent), source="entra", adoption_confirmed_at=None)
+    after = replace(
+        before, **sent, **_link_key(sent), source="entra", adoption_confirmed_at=None, awaits_link_since=None
+    )
     return with_calendar_group(before, after.with_owner("entra", list(sent), turn.now))
 
 

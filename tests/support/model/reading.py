@@ -8,7 +8,7 @@ from shared.schemas.employee import Employee
 from shared.schemas.group import Group as GroupView
 from shared.schemas.people import Owned, PersonView
 from tests.support.model.company import Company, Group, Held
-from tests.support.model.people import SENT_BY_ENTRA, Person
+from tests.support.model.people import SENT_BY_ENTRA, Person, key
 from tests.support.model.retention import erased_from
 
 
@@ -115,6 +115,23 @@ def held_now(company: Company, state: str = "held") -> dict[str, Held]:
         if person.state == "active" and person.employee_id in company.held
         if company.held[person.employee_id].state == state
     }
+
+
+def move(company: Company) -> tuple[str, dict[str, int], list[str | None]]:
+    """How far it is; of the active people, how many there are, are linked, wait, have addresses outside; and who waits."""
+    active = [one for one in company.people if one.state == "active"]
+    domains = company.next.domains if company.next else ()
+    waiting = [one for one in active if one.awaits_link_since is not None]
+    people = {
+        "people": len(active),
+        "linked": sum(one.entra_object_id is not None for one in active),
+        "waiting": len(waiting),
+        "outside": sum((key(one.email) or "").split("@")[-1] not in domains for one in active if domains),
+    }
+    first = [one.login_name for one in company.present if one.awaits_link_since is not None]
+    if company.next is not None:
+        return "prepared", people, first
+    return "waiting" if waiting else "moved" if company.retired else "none", people, first
 
 
 def work_list(company: Company) -> dict[str, tuple[str, datetime, dict[str, tuple[bool, str | None]]]]:

@@ -6,7 +6,7 @@ from tests.support.model import commands as do
 from tests.support.model import company_commands as whole
 from tests.support.model import group_commands as groups
 from tests.support.model.acts import Acts
-from tests.support.model.chance import DAYS, GROUP, LOGINS, OBJECTS, OTHER_GROUP, PEOPLE
+from tests.support.model.chance import DAYS, EXTERNALS, GROUP, LOGINS, OBJECTS, OTHER_GROUP, PEOPLE
 from tests.support.model.world import Command
 
 MONTH_ENDS = [
@@ -132,6 +132,54 @@ class Stories(Acts):
             return [*closed, whole.Sweep(company), *restored, do.Open(company, -1, None)]
         return [*closed, do.Pass(company, 24 * 31), whole.Sweep(company), *self.step_or_none(60), *restored[:1]]
 
+    def move(self) -> list[Command]:
+        """Prepared, and cut over or given up; who comes from either tenant meanwhile, and who is found again."""
+        company = self.company()
+        prepared = [self.prepare(company) for _ in range(self.one(1, 1, 2))]
+        meanwhile = [*self.step_or_none(60), self.readdressed(company), *self.from_another_tenant(company)]
+        if self.likely(20):
+            return [*prepared, *meanwhile, whole.CancelMove(company), *self.from_another_tenant(company)]
+        cut_over: list[Command] = [whole.CutOver(company, self.likely(60)), *self.from_another_tenant(company)]
+        again = [self.named_by_the_new_tenant(company) for _ in range(self.one(1, 2, 3, 4))]
+        return [*prepared, *meanwhile, *cut_over, *self.step_or_none(40), *again]
+
+    def prepare(self, company: int) -> Command:
+        return whole.Prepare(company, self.one(0, 1, 2), self.one((), (), ("firma.dk",)))
+
+    def readdressed(self, company: int) -> Command:
+        edits = self.some({"email": LOGINS, "login_name": LOGINS, "title": ["Kok"]}, 50)
+        return do.OfPerson(company, self.likely(50), "edit", self.who(), edits)
+
+    def from_another_tenant(self, company: int) -> list[Command]:
+        """By the token of the one or the other, or with its assertion."""
+        if self.likely(50):
+            person, claim = self.one(*PEOPLE), self.claim()
+            return [do.SignIn(company, person, None, False, *claim, tenant=self.one(0, 1, 2))]
+        acts = [
+            self.create,
+            self.change,
+            self.remove,
+            self.find,
+            self.find_groups,
+            self.create_group,
+            self.change_group,
+        ]
+        commands = self.chance.choice(acts)()
+        for one in commands:
+            one.company = company
+        return [whole.ByOtherToken(one, self.likely(50)) for one in commands]
+
+    def named_by_the_new_tenant(self, company: int) -> Command:
+        person = self.one(*PEOPLE)
+        acts: list[Command] = [
+            do.Create(company, self.new(), []),
+            do.Create(company, self.new(), []),
+            do.Change(company, person, {"external_id": self.one(*EXTERNALS)}, False),
+            do.SignIn(company, person, None, False, *self.claim()),
+            self.readdressed(company),
+        ]
+        return self.chance.choice(acts)
+
     def step_or_none(self, percent: int) -> list[Command]:
         return self.step() if self.likely(percent) else []
 
@@ -141,8 +189,8 @@ class Stories(Acts):
              self.bring, self.passing, self.sign_in, self.session, self.coming_back, self.create_group, self.change_group,
              self.remove_group, self.find_groups, self.of_the_company_s_group, self.many_leave, self.adopted_meanwhile,
              self.sweep, self.long_gone, self.gone_and_back,
-             self.end_of_a_month, self.end_of_a_company],
-            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 4, 2, 2, 5, 2, 2, 2],
+             self.end_of_a_month, self.end_of_a_company, self.move],
+            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 4, 2, 2, 5, 2, 2, 2, 3],
         )[0]  # fmt: skip
         return draw()
 

@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import asyncpg
 import msgspec
 
 from directory.api.people import view as shown_to_application
 from directory.brake.setup import held_changes
+from directory.companies import move
 from directory.companies.catalogue import RECEIPTS
 from directory.companies.deleting import receipts
 from directory.database import CompanyTx, Database
@@ -24,11 +25,12 @@ from directory.logins import operations as logins
 from directory.worklist.operations import work_list
 from shared.errors import DomainError
 from shared.ids import EmployeeId
+from shared.schemas.employee import ScimCredential
 from shared.schemas.login import ReadSession, SessionCredential, SignedIn
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls
 from tests.support.model import brake, reading
-from tests.support.model.company import Company, Held, Session, Settings
+from tests.support.model.company import Company, Connection, Held, Session, Settings
 from tests.support.model.ending import check_provisioning
 from tests.support.model.logins import signed_in
 from tests.support.model.people import Person, Refused, Turn
@@ -48,11 +50,22 @@ class Both:
 
     firm: Firm
     model: Company
-    tenant_id: str
+    first: Connection
+    """With the tenant it begins in."""
     admin: str
     """The session of the Setup admin it begins with; when that has ended, of one who signs in."""
     tickets: list[str] = field(default_factory=list)
     sessions: list[str] = field(default_factory=list)
+    next_token: tuple[UUID, ScimCredential] | None = None
+    """Of the connection that is prepared."""
+    former_tokens: list[ScimCredential] = field(default_factory=list)
+
+    def connection(self, number: int, domains: tuple[str, ...] = ()) -> Connection:
+        """With one of the few tenants between which the company moves; 0 is where it begins."""
+        if number == 0:
+            return replace(self.first, domains=domains)
+        tenant, app = (uuid5(self.firm.company_id, f"{what} {number}") for what in ("tenant", "app"))
+        return Connection(tenant, app, f"{number}" * 64, domains)
 
     def person(self, number: int) -> Person | None:
         """Counted round among all whom the company ever had; None of whoever is erased."""
@@ -172,6 +185,7 @@ class World:
         found = {row[:2]: row[2:] for row in await self._rows(both, sql)}
         same("grants", found, {name: (*one, True) for name, one in model.grants.items()})
         await self._compare_groups(both)
+        await self._compare_move(both)
         await self._compare_brake(both)
         sessions = await self._rows(both, "select session_sha256, employee_id, signed_in_at, expires_at from sessions")
         same("sessions", {row[0].hex(): Session(*row[1:]) for row in sessions}, model.sessions)
@@ -213,6 +227,21 @@ class World:
                 for who, one in reading.held_now(both.model, state).items()
             },
         )
+
+    async def _compare_move(self, both: Both) -> None:
+        model, columns = both.model, "tenant_id, app_id, email_domains"
+        live = await self._rows(both, f"select {columns} from connections")  # noqa: S608
+        prepared = await self._rows(both, f"select {columns} from next_connections")  # noqa: S608
+        assert [(row[0], row[1], tuple(row[2])) for row in [*live, *prepared]] == [
+            (one.tenant_id, one.app_id, one.domains) for one in (model.live, model.next) if one is not None
+        ]
+        trusted = await self._rows(both, "select fingerprint from certificates")
+        assert trusted == [(model.live.signer,)]
+        retired = await self._rows(both, "select tenant_id, app_id, retired_at from retired_connections")
+        same("retired", {row[:2]: row[2] for row in retired}, model.retired)
+        async with self.owner.scope_for_id(model.company_id).transaction() as tx:
+            told = await move.state(tx)
+        assert (told["state"], told["people"], told["first_waiting"]) == reading.move(model)
 
     async def _people(self, both: Both) -> list[dict[str, Any]]:
         rows = await self.reader.fetch("select * from employees where company_id = $1", both.model.company_id)
@@ -311,8 +340,10 @@ async def founded(
     world = World(database, clock, owner, reader, [])
     for one in settings:
         firm = await Firm.founded(database, urls, time_zone=one.zone)
-        tenant = await reader.fetchval("select tenant_id from connections where company_id = $1", firm.company_id)
-        both = Both(firm, Company(firm.company_id, firm.name, one, EVIDENCE), str(tenant), uuid4().hex * 2)
+        row = await reader.fetchrow("select tenant_id, app_id from connections where company_id = $1", firm.company_id)
+        assert row is not None
+        first = Connection(row["tenant_id"], row["app_id"], SIGNER)
+        both = Both(firm, Company(firm.company_id, firm.name, one, first, EVIDENCE), first, uuid4().hex * 2)
         await reader.execute(
             "update companies set rehire_ask_after_days = $2, brake_people = $3, brake_percent = $4, "
             "erase_after_months = $5 where company_id = $1",
