@@ -21,7 +21,7 @@ from tests.support.shortening import shortened
 from tests.support.stack import with_database
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
-LENGTH = 90
+LENGTH = 80
 """Commands in a sequence: it is the long ones that find something."""
 
 

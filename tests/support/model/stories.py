@@ -63,7 +63,7 @@ class Stories(Acts):
     def many_leave(self) -> list[Command]:
         """Entra asks for several people, asks again perhaps, and somebody decides."""
         company = self.company()
-        leaving = [self.leaving(company) for _ in range(self.one(2, 3, 4))]
+        leaving = self.several_leave(company)
         again = [do.Pass(company, self.one(1, 5, 30)), self.leaving(company)] if self.likely(40) else []
         late = [do.Pass(company, 50), self.one(*leaving)] if self.likely(30) else []
         back = [do.Change(company, self.one(*PEOPLE), {"active": True}, False)] if self.likely(40) else []
@@ -78,8 +78,11 @@ class Stories(Acts):
         adopted = do.Create(company, {**self.new(row["login_name"]), "email": row["email"]}, [])
         return [do.Import(company, [row]), *others, self.one(*goes), adopted, *self.decisions(company)]
 
-    def leaving(self, company: int) -> Command:
-        person = self.one(*PEOPLE)
+    def several_leave(self, company: int) -> list[Command]:
+        return [self.leaving(company, person) for person in self.chance.sample(range(7), self.one(2, 3, 4))]
+
+    def leaving(self, company: int, person: int | None = None) -> Command:
+        person = self.one(*PEOPLE) if person is None else person
         if self.likely(25):
             return do.Remove(company, person)
         return do.Change(company, person, {"active": False, **self.attributes(10)}, self.likely(50))
@@ -136,7 +139,8 @@ class Stories(Acts):
         """Prepared, and cut over or given up; who comes from either tenant meanwhile, and who is found again."""
         company = self.company()
         prepared = [self.prepare(company) for _ in range(self.one(1, 1, 2))]
-        meanwhile = [*self.step_or_none(60), self.readdressed(company), *self.from_another_tenant(company)]
+        held = self.several_leave(company) if self.likely(60) else []
+        meanwhile = [self.readdressed(company), *self.from_another_tenant(company), *self.step_or_none(40), *held]
         if self.likely(20):
             return [*prepared, *meanwhile, whole.CancelMove(company), *self.from_another_tenant(company)]
         cut_over: list[Command] = [whole.CutOver(company, self.likely(60)), *self.from_another_tenant(company)]
@@ -190,12 +194,19 @@ class Stories(Acts):
              self.remove_group, self.find_groups, self.of_the_company_s_group, self.many_leave, self.adopted_meanwhile,
              self.sweep, self.long_gone, self.gone_and_back,
              self.end_of_a_month, self.end_of_a_company, self.move],
-            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 4, 2, 2, 5, 2, 2, 2, 3],
+            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 6, 2, 2, 7, 2, 2, 2, 4],
         )[0]  # fmt: skip
         return draw()
 
+    def staff(self, company: int) -> Command:
+        """Those who are there before Entra is asked."""
+        logins = self.chance.sample(["bo@firma.dk", "carl@firma.dk", "dorte@firma.dk", "erik@firma.dk"], 3)
+        names = {"given_name": "Ann", "family_name": "Holm"}
+        return do.Import(company, [{"login_name": login, "email": login, **names} for login in logins])
+
     def sequence(self, length: int) -> list[Command]:
-        steps = [step for _ in range(5) for step in self.create()]
+        steps = [self.staff(company) for company in range(3)]
+        steps += [step for _ in range(5) for step in self.create()]
         while len(steps) < length:
             steps += self.step()
         return steps
