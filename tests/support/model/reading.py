@@ -92,19 +92,15 @@ def findings(company: Company) -> set[tuple[object, ...]]:
         )
         for country, people in unknown.items()
     }
-    held = held_now(company)
-    braked = {
-        (
-            "mass_deactivation_held",
-            "company",
-            None,
-            min(one.asked_at for one in held.values()),
-            max(one.last_asked_at for one in held.values()),
-            sum(one.times for one in held.values()),
-        )
-        for _ in range(bool(held))
-    }
-    return kept | returns | countries | braked
+    return kept | returns | countries | _braked(company)
+
+
+def _braked(company: Company) -> set[tuple[object, ...]]:
+    held = held_now(company).values()
+    if not held:
+        return set()
+    first, last = min(one.asked_at for one in held), max(one.last_asked_at for one in held)
+    return {("mass_deactivation_held", "company", None, first, last, sum(one.times for one in held))}
 
 
 def held_now(company: Company, state: str = "held") -> dict[str, Held]:

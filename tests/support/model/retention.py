@@ -72,10 +72,12 @@ def _clear_references(company: Company, turn: Turn, due: list[Person], stay: lis
             key(reference) in {key(one.login_name), key(one.email)} or reference == one.external_id for one in stay
         )
 
-    linked = {one.employee_id: one.manager_ref for one in stay if one.manager_id is not None}
+    linked: dict[UUID | None, str | None] = {
+        one.employee_id: one.manager_ref for one in stay if one.manager_id is not None
+    }
     for event in company.history:
         if told := event.changes.get("manager_ref"):
-            stands = linked.get(event.employee_id)  # type: ignore[arg-type]
+            stands = linked.get(event.employee_id)
             event.changes["manager_ref"] = {
                 when: None if one != stands and means_him(one) else one for when, one in told.items()
             }

@@ -192,8 +192,7 @@ class Stories(Acts):
             [self.create, self.change, self.remove, self.find, self.note_mapping, self.of_person, self.decide, self.release,
              self.bring, self.passing, self.sign_in, self.session, self.coming_back, self.create_group, self.change_group,
              self.remove_group, self.find_groups, self.of_the_company_s_group, self.many_leave, self.adopted_meanwhile,
-             self.sweep, self.long_gone, self.gone_and_back,
-             self.end_of_a_month, self.end_of_a_company, self.move],
+             self.sweep, self.long_gone, self.gone_and_back, self.end_of_a_month, self.end_of_a_company, self.move],
             [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 6, 2, 2, 7, 2, 2, 2, 4],
         )[0]  # fmt: skip
         return draw()
