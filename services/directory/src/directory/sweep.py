@@ -69,7 +69,7 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
     async with owner_database(settings) as database:
         for name in await database.company_names():
             async with _passed_over(name, failed):
-                swept.update(await _sweep_company(database, name))
+                swept.update(await sweep_company(database, name))
         for company_id in await deleting.unfinished(database):
             async with _passed_over(str(company_id), failed):
                 await deleting.go_on(database, company_id)
@@ -94,7 +94,8 @@ async def _passed_over(company: str, failed: list[str]) -> AsyncIterator[None]:
         log.error("company_not_swept", company=company, exc_info=True)  # noqa: G201  EventLog has no other
 
 
-async def _sweep_company(database: Database, name: str) -> dict[str, int]:
+async def sweep_company(database: Database, name: str) -> dict[str, int]:
+    """How many of each kind were deleted; as the tables' owner."""
     scope = database.scope_for_name(name)
     async with scope.transaction(deleting.SYSTEM) as tx:
         swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
