@@ -57,7 +57,7 @@ def decide(company: Company, turn: Turn, state: str) -> int:
     lapse(company, turn)
     open_to = {"held"} if state == "refused" else {"held", "refused"}
     for employee_id, held in sorted(company.held.items(), key=lambda one: one[0]):
-        if held.state in open_to:
+        if held.state in open_to and company.by_id(employee_id).state == "active":
             company.held[employee_id] = replace(held, state=state, decided_at=turn.now, decided_by=turn.actor)
             told = {**_step(None, held.step), "asked_by": {"before": None, "after": held.asked_by}}
             company.tell(turn, f"employee.deactivation_{state}", company.by_id(employee_id), told)
