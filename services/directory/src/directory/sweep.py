@@ -26,6 +26,9 @@ _EXPIRED = {
         "seen_assertions.sweep", "delete from seen_assertions where company_id = $1 and expires_at <= $2"
     ),
     "tickets": statement("login_tickets.sweep", "delete from login_tickets where company_id = $1 and expires_at <= $2"),
+    "access tokens": statement(
+        "access_tokens.sweep", "delete from access_tokens where company_id = $1 and expires_at <= $2"
+    ),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
 }
 # Most companies have nothing more to do, and cost one transaction.
