@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from tests.entra.token_requests import TokenSettings
+
 SigningOption = Literal["assertion", "response", "both"]
 Dialect = Literal["legacy", "compliant"]
 ManagerRemoval = Literal["silent", "remove", "remove_with_value", "remove_filtered", "empty"]
@@ -118,6 +120,8 @@ DEFAULT_MAPPINGS = (
 class ProvisioningSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tenant_url: str = ""
     token: str = ""
+    oauth: TokenSettings | None = None
+    """In place of the token."""
     dialect: Dialect = "legacy"
     matching_attribute: str = "userName"
     mappings: tuple[Mapping, ...] = DEFAULT_MAPPINGS

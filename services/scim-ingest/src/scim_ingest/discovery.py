@@ -95,6 +95,26 @@ class Discovery:
         return document(f"{self._base_url}/scim/v2/{company}", str(request.path_params.get("name", "")))
 
 
+# What every company may choose; which one uses what, discovery does not say.
+_AUTHENTICATION: tuple[Document, ...] = (
+    {
+        "type": "oauth2",
+        "name": "OAuth 2.0 client credentials",
+        "description": "An access token of one hour from /oauth2/token below the Tenant URL, for a client secret or for an "
+        "assertion of the company's Entra tenant (RFC 7523)",
+        "specUri": "https://www.rfc-editor.org/info/rfc6749",
+        "primary": True,
+    },
+    {
+        "type": "oauthbearertoken",
+        "name": "SCIM token",
+        "description": "The company's token as Authorization: Bearer; several may be valid at once",
+        "specUri": "https://www.rfc-editor.org/info/rfc6750",
+        "primary": False,
+    },
+)
+
+
 def _config(base: str, _name: str) -> Document:
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG],
@@ -105,15 +125,7 @@ def _config(base: str, _name: str) -> Document:
         "sort": {"supported": False},
         # Versions are shown, but If-Match is not obeyed; RFC 7643 section 5 asks for both.
         "etag": {"supported": False},
-        "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "SCIM token",
-                "description": "The company's token as Authorization: Bearer; several may be valid at once",
-                "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                "primary": True,
-            }
-        ],
+        "authenticationSchemes": list(_AUTHENTICATION),
         "meta": {"resourceType": "ServiceProviderConfig", "location": f"{base}/ServiceProviderConfig"},
     }
 

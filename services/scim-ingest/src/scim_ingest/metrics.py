@@ -5,8 +5,19 @@ from typing import Literal
 from prometheus_client import Counter, Histogram
 
 Operation = Literal[
-    "user_create", "user_get", "user_list", "user_patch", "user_replace", "user_delete", "schema", "config", "other"
+    "user_create",
+    "user_get",
+    "user_list",
+    "user_patch",
+    "user_replace",
+    "user_delete",
+    "schema",
+    "config",
+    "token",
+    "other",
 ]
+Grant = Literal["secret", "assertion", "none"]
+"""By what a token request proves its client; none: it could not be read."""
 Result = Literal[
     "read",
     "created",
@@ -40,6 +51,16 @@ ATTRIBUTE_CHANGES = Counter(
 )
 DEACTIVATIONS_ALONE = Counter(
     "scim_deactivations_alone_total", "Deactivations applied although the rest of their PATCH was refused"
+)
+TOKEN_REQUESTS = Counter(
+    "scim_token_requests_total",
+    "Requests for an access token, by what proves the client (secret, assertion) and result: issued, or the OAuth error",
+    ["grant", "result"],
+)
+KEY_FETCHES = Counter(
+    "scim_key_fetches_total",
+    "Fetches of an Entra tenant's public keys, for federation: fetched, failed (the known keys stay in use for a day)",
+    ["result"],
 )
 
 _RESULT_OF_STATUS: dict[int, Result] = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 409: "conflict"}
