@@ -14,6 +14,8 @@ SOURCES = {
     "sso_gateway": ROOT / "services/sso-gateway/src/sso_gateway",
 }
 PURE = [
+    "directory/cycles/judgement.py",
+    "directory/cycles/notes.py",
     "directory/employees/lifecycle.py",
     "directory/employees/matching.py",
     "directory/employees/keys.py",

@@ -2,7 +2,8 @@
 
     connection check        GET by a random value; anything but 200 with a list: quarantine
     each person             `person_sync`: match, create, update, disable, delete
-    references              a PATCH of its own for each manager, once everybody exists
+    references              for whoever has a manager: a reference check, and where it fails a PATCH of its own, once everybody
+                            exists
     groups                  only where switched on
 
 An initial cycle looks at everybody in scope, an incremental one at what changed since the watermark, at failures in

@@ -24,8 +24,8 @@ from tests.support.firm import Firm
 
 DoneT = TypeVar("DoneT")
 YEAR = timedelta(days=365)
-SUBJECT = str(uuid4())
-AUDIENCE = f"api://{uuid4()}"
+SUBJECT = "44444444-4444-4444-8444-444444444444"
+AUDIENCE = "api://55555555-5555-4555-8555-555555555555"
 
 
 @pytest.fixture

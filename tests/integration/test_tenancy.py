@@ -99,6 +99,15 @@ async def furnished(firm: Firm) -> Firm:
         uuid_of(anna),
     )
     await firm.as_owner(
+        "insert into asked_about (company_id, employee_id, asked_at) values ($1, $2, now())",
+        firm.company_id,
+        uuid_of(anna),
+    )
+    await firm.as_owner(
+        "insert into cycles (company_id, started_at, last_request_at, requests, has_gaps) values ($1, now(), now(), 1, false)",
+        firm.company_id,
+    )
+    await firm.as_owner(
         "insert into next_connections (company_id, tenant_id, app_id, sso_enabled, login_url, issuer, signed, idp_initiated, "
         "group_check, email_domains, provisioning_enabled, provisioning_strict, prepared_at) "
         "values ($1, $2, $2, true, '', '', 'assertion', 'true', 'off', '{}', true, false, now())",

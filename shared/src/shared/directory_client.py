@@ -20,6 +20,7 @@ from shared.operations import (
     CHECK_CREDENTIAL,
     COMPLETE_LOGIN,
     CONFIRM_ADOPTION,
+    CONFIRM_CLEARED,
     CREATE_EMPLOYEE,
     CREATE_GROUP,
     DECIDE_REHIRE,
@@ -237,6 +238,9 @@ class DirectoryClient:
 
     async def confirm_adoption(self, request: people.ConfirmAdoption) -> people.PersonView:
         return await self._call(CONFIRM_ADOPTION, request)
+
+    async def confirm_cleared(self, request: people.ConfirmCleared) -> people.PersonView:
+        return await self._call(CONFIRM_CLEARED, request)
 
     async def release_attribute(self, request: people.ReleaseAttribute) -> people.ReleasedAttribute:
         return await self._call(RELEASE_ATTRIBUTE, request)

@@ -85,7 +85,7 @@ FIND_EMPLOYEES = Operation(
     employee.FindEmployees,
     employee.EmployeePage,
     caller="scim-ingest",
-    summary="Employees that meet every condition, in the order of their creation",
+    summary="Employees that meet a condition, sorted, a page of them",
     refusals=_TOKEN_REFUSALS,
 )
 CHANGE_EMPLOYEE = Operation(
@@ -94,7 +94,14 @@ CHANGE_EMPLOYEE = Operation(
     employee.Changed,
     caller="scim-ingest",
     summary="Change, suspend or resume an employee, all or nothing",
-    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.not_found, ErrorCode.held),
+    refusals=(
+        *_TOKEN_REFUSALS,
+        *_TAKEN,
+        ErrorCode.invalid_value,
+        ErrorCode.not_found,
+        ErrorCode.version_differs,
+        ErrorCode.held,
+    ),
 )
 REMOVE_EMPLOYEE = Operation(
     "/provisioning/remove_employee",
@@ -102,7 +109,7 @@ REMOVE_EMPLOYEE = Operation(
     employee.Removed,
     caller="scim-ingest",
     summary="Hard delete: end of employment today, login name and e-mail released",
-    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.held),
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs, ErrorCode.held),
 )
 
 CREATE_GROUP = Operation(
@@ -126,7 +133,7 @@ FIND_GROUPS = Operation(
     group.FindGroups,
     group.GroupPage,
     caller="scim-ingest",
-    summary="Groups that meet every condition, in the order of their creation",
+    summary="Groups that meet a condition, sorted, a page of them",
     refusals=_TOKEN_REFUSALS,
 )
 CHANGE_GROUP = Operation(
@@ -135,7 +142,7 @@ CHANGE_GROUP = Operation(
     group.GroupWritten,
     caller="scim-ingest",
     summary="Rename a group, add and take out members, all or nothing",
-    refusals=(*_TOKEN_REFUSALS, *_GROUP_REFUSALS, ErrorCode.not_found),
+    refusals=(*_TOKEN_REFUSALS, *_GROUP_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs),
 )
 REMOVE_GROUP = Operation(
     "/provisioning/remove_group",
@@ -143,7 +150,7 @@ REMOVE_GROUP = Operation(
     group.GroupRemoved,
     caller="scim-ingest",
     summary="Delete a group; its members stay who they are",
-    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs),
 )
 
 REDEEM_SECRET = Operation(
@@ -274,6 +281,14 @@ CONFIRM_ADOPTION = Operation(
     people.PersonView,
     caller="sso-gateway",
     summary="Let Entra take over the account of a Setup admin",
+    refusals=_PERSON_REFUSALS,
+)
+CONFIRM_CLEARED = Operation(
+    "/setup/confirm_cleared",
+    people.ConfirmCleared,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="Entra seems to have cleared somebody's manager: it has, or the manager stays",
     refusals=_PERSON_REFUSALS,
 )
 RELEASE_ATTRIBUTE = Operation(

@@ -22,6 +22,7 @@ from shared.schemas import approvers as approval
 from shared.schemas import employee as entra
 from shared.schemas import login, people
 from shared.schemas.login import SessionCredential
+from shared.schemas.search import equal
 from tests.support.model import approvals, imports
 from tests.support.model import hr as hr_rules
 from tests.support.model import logins as login_rules
@@ -110,9 +111,9 @@ class Find(ByEntra):
     value: str
 
     async def really(self, world: World, both: Both) -> object:
-        asked = [entra.Condition(field=self.field, value=self.value)]
+        asked = equal(self.field, self.value)
         found = await operations.find_employees(
-            world.database, entra.FindEmployees(credential=both.firm.credential, conditions=asked)
+            world.database, entra.FindEmployees(credential=both.firm.credential, where=asked)
         )
         return found.total, sorted(found.employees, key=lambda one: one.id)
 

@@ -15,6 +15,7 @@ from shared.ids import employee_text, new_employee_id
 from shared.schemas import employee as schemas
 from shared.schemas import oauth
 from shared.tokens import sha256
+from tests.support.searching import meets
 
 
 class DirectoryDouble(DirectoryClient):
@@ -103,14 +104,21 @@ class DirectoryDouble(DirectoryClient):
         found = [
             _linked(employees, one)
             for one in employees.values()
-            if all(_meets(one, condition) for condition in request.conditions)
+            if meets(request.where, {**asdict(one), "active": one.state == "active", "manager": one.manager_ref})
         ]
-        page = found[request.offset : request.offset + request.limit]
+        if request.sorting is not None:
+            field, descending = request.sorting.field, request.sorting.descending
+            found.sort(key=lambda one: str(getattr(one, field) or "").lower(), reverse=descending)
+        if request.after is not None:
+            page = [one for one in found if one.id > request.after][: request.limit]
+        else:
+            page = found[request.offset : request.offset + request.limit]
         return schemas.EmployeePage(total=len(found), employees=page)
 
     async def change_employee(self, request: schemas.ChangeEmployee) -> schemas.Changed:
         employees = self._company("change_employee", request.credential)
         before = _existing(employees, request.employee_id)
+        _check_version(before, request.versions)
         try:
             return self._change(employees, before, request.changes)
         except DomainError as error:
@@ -134,7 +142,9 @@ class DirectoryDouble(DirectoryClient):
 
     async def remove_employee(self, request: schemas.RemoveEmployee) -> schemas.Removed:
         employees = self._company("remove_employee", request.credential)
-        del employees[_existing(employees, request.employee_id).id]
+        before = _existing(employees, request.employee_id)
+        _check_version(before, request.versions)
+        del employees[before.id]
         return schemas.Removed()
 
 
@@ -142,6 +152,11 @@ def _existing(employees: dict[str, schemas.Employee], employee_id: str) -> schem
     if employee_id not in employees:
         raise DomainError(ErrorCode.not_found, "There is no such employee.")
     return employees[employee_id]
+
+
+def _check_version(one: schemas.Employee, versions: list[int] | None) -> None:
+    if versions is not None and one.version not in versions:
+        raise DomainError(ErrorCode.version_differs, "It has another version.")
 
 
 def _linked(employees: dict[str, schemas.Employee], one: schemas.Employee) -> schemas.Employee:
@@ -156,12 +171,3 @@ def _check_unique(employees: dict[str, schemas.Employee], own_id: str, values: d
         for other in employees.values():
             if other.id != own_id and wanted is not None and getattr(other, field).lower() == str(wanted).lower():
                 raise DomainError(code, f"'{wanted}' belongs to another employee.", field=field)
-
-
-def _meets(one: schemas.Employee, condition: schemas.Condition) -> bool:
-    if condition.field == "active":
-        return (one.state == "active") == condition.value
-    value = getattr(one, "manager_ref" if condition.field == "manager" else condition.field)
-    if isinstance(value, str) and isinstance(condition.value, str) and condition.field not in ("id", "external_id"):
-        return value.lower() == condition.value.lower()
-    return bool(value == condition.value)

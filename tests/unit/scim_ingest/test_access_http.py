@@ -185,9 +185,7 @@ async def test_head_is_get_without_body(service: Service) -> None:
     assert head.headers["content-length"] == str(len(got.content))
 
 
-@pytest.mark.parametrize(
-    "path", ["/Me", "/Groups", "/Groups/1", "/Groups/.search", "/Bulk", "/.search", "/Users/.search"]
-)
+@pytest.mark.parametrize("path", ["/Me", "/Bulk"])
 @pytest.mark.parametrize("verb", ["GET", "POST"])
 async def test_what_is_not_offered_says_so(service: Service, verb: str, path: str) -> None:
     answer = await ask(service, f"/scim/v2/firma{path}", verb)

@@ -47,6 +47,7 @@ async def provisioning(
             raise _wrong_token()
         refusal = _refusal(tx.company, reading)
         if refusal is None:
+            database.notes.heard(tx)
             yield tx
             return
     # Behind the commit: when the token was last used is known all the same.

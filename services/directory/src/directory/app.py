@@ -13,6 +13,8 @@ from directory.api.routes import routes as application_routes
 from directory.api.setup import routes as history_routes
 from directory.approvers.routes import routes as approver_routes
 from directory.brake.setup import routes as brake_routes
+from directory.cycles.notes import Notes
+from directory.cycles.writing import EVERY_S, written_down
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
@@ -31,13 +33,19 @@ from shared.operations import CHECK_CREDENTIAL
 from shared.schemas.employee import CheckCredential, CompanyProvisioning
 
 
-def create_service(settings: Settings, *, clock: Clock = system_clock) -> Service:
+def create_service(
+    settings: Settings, *, clock: Clock = system_clock, notes: Notes | None = None, notes_every_s: float = EVERY_S
+) -> Service:
     """The service, ready to be started.
 
     Starting refuses (`selfcheck.SelfCheckFailed`) unless the database enforces the isolation of companies.
     """
     database = Database(
-        settings.database_app_url, clock=clock, min_size=settings.database_pool_min, max_size=settings.database_pool_max
+        settings.database_app_url,
+        clock=clock,
+        min_size=settings.database_pool_min,
+        max_size=settings.database_pool_max,
+        notes=notes,
     )
     readers = WaitingReaders(database.history_heads)
     callers = CallerSecrets({"scim-ingest": settings.scim_ingest_secret, "sso-gateway": settings.sso_gateway_secret})
@@ -61,7 +69,8 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
         async with database:
             async with database.connection() as connection:
                 await check(connection)
-            yield
+            async with written_down(database, database.notes, every_s=notes_every_s):
+                yield
 
     return Service(
         "directory",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import asyncpg
 
+from directory.cycles.notes import Notes
 from directory.places import Places
 from directory.statements import Statement as Statement
 from directory.statements import observed
@@ -263,7 +264,14 @@ class Database:
     """The pool. `async with Database(…)`; nothing outside this module touches a connection."""
 
     def __init__(
-        self, dsn: str, *, clock: Clock, min_size: int = 2, max_size: int = 10, command_timeout_s: float = 10.0
+        self,
+        dsn: str,
+        *,
+        clock: Clock,
+        min_size: int = 2,
+        max_size: int = 10,
+        command_timeout_s: float = 10.0,
+        notes: Notes | None = None,
     ) -> None:
         self._dsn = dsn
         self._min_size = min_size
@@ -272,6 +280,8 @@ class Database:
         # A company may be entered in three ways at once (token, name, session) that wait for the same lock.
         self.places = Places(max(2, max_size // 3))
         self.clock = clock
+        self.notes = Notes() if notes is None else notes
+        """What provisioning asks about; `cycles.writing` writes it down."""
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     async def __aenter__(self) -> Self:

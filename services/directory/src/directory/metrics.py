@@ -66,4 +66,14 @@ PLACES_REFUSED = Counter(
     "directory_places_refused_total",
     "Requests answered 503 because too many of the same company were waiting for each other already",
 )
+NOTES = Counter(
+    "directory_notes_total",
+    "People noted as asked about by provisioning: written down; failed, to be tried again; dropped, because too many waited",
+    ["result"],
+)
+CYCLES = Counter(
+    "directory_cycles_total",
+    "Cycles of provisioning that a sweep has looked at: partial (incremental), full, without_checks of managers, has_gaps",
+    ["verdict"],
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

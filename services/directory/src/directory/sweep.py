@@ -11,7 +11,10 @@ from directory.brake.applying import apply
 from directory.brake.holds import lapse
 from directory.cli.environment import owner_database
 from directory.companies import deleting
+from directory.cycles.judgement import SETTLED_AFTER
+from directory.cycles.looking import look
 from directory.database import Database, statement
+from directory.findings.catalogue import FindingKind
 from directory.overlaps import close_where_alone, report
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
@@ -30,13 +33,24 @@ _EXPIRED = {
         "access_tokens.sweep", "delete from access_tokens where company_id = $1 and expires_at <= $2"
     ),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
+    # The last one stays: it says when Entra was heard of.
+    "cycles": statement(
+        "cycles.sweep",
+        """
+        delete from cycles
+        where company_id = $1 and looked_at <= $2::timestamptz - interval '14 days'
+            and started_at < (select max(started_at) from cycles where company_id = $1)
+        """,
+    ),
 }
 # Most companies have nothing more to do, and cost one transaction.
 _STANDING = statement(
     "companies.standing",
     """
     select coalesce(ends_at <= $2, false) as is_over, erase_after_months is not null as erases,
-        exists (select from held_changes where company_id = $1 and state = 'released') as released
+        exists (select from held_changes where company_id = $1 and state = 'released') as released,
+        exists (select from cycles where company_id = $1 and looked_at is null and last_request_at < $3)
+            or exists (select from findings where company_id = $1 and kind = $4 and closed_at is null) as to_look_at
     from companies
     where company_id = $1
     """,
@@ -87,7 +101,9 @@ async def _sweep_company(database: Database, name: str) -> dict[str, int]:
         swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
         swept["held deactivations"] = await lapse(tx)
         await close_where_alone(tx)
-        standing = await tx.fetchrow(_STANDING, tx.company_id, tx.now)
+        standing = await tx.fetchrow(
+            _STANDING, tx.company_id, tx.now, tx.now - SETTLED_AFTER, FindingKind.manager_possibly_cleared.value
+        )
     if standing is None:
         return swept
     if standing["is_over"]:
@@ -95,6 +111,8 @@ async def _sweep_company(database: Database, name: str) -> dict[str, int]:
         return {**swept, "companies": 1}
     if standing["released"]:
         await apply(lambda: scope.transaction(deleting.SYSTEM))
+    if standing["to_look_at"]:
+        await look(lambda: scope.transaction(deleting.SYSTEM))
     if standing["erases"]:
         swept["people"] = await erase_due(lambda: scope.transaction(deleting.SYSTEM))
     return swept

@@ -12,10 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scim_ingest.discovery import Discovery
 from scim_ingest.exchange import Endpoint, fault, http_error, refuse
+from scim_ingest.groups import Groups
 from scim_ingest.oauth.endpoint import TokenEndpoint
 from scim_ingest.oauth.fetching import KeyFetcher, allowed_hosts
 from scim_ingest.oauth.keys import KeyRing
 from scim_ingest.protocol.errors import ScimError
+from scim_ingest.root_search import RootSearch
 from scim_ingest.settings import Settings
 from scim_ingest.users import Users
 from shared.clock import Clock, system_clock
@@ -46,12 +48,15 @@ def create_service(
     async def ready() -> str | None:
         return None if await client.is_ready() else "directory cannot be reached"
 
+    users, groups = Users(client, settings, log), Groups(client, settings, log)
     service = Service(
         "scim-ingest",
         settings,
         routes=[
             *_not_offered(log),
-            *Users(client, settings, log).routes(),
+            *users.routes(),
+            *groups.routes(),
+            *RootSearch(users, groups, settings, log).routes(),
             *Discovery(client, settings, log).routes(),
             *TokenEndpoint(client, settings, log, fetcher=fetcher, keys=keys, clock=clock).routes(),
         ],
@@ -76,11 +81,7 @@ def _not_offered(log: EventLog) -> list[Route]:
     base = "/scim/v2/{company}"
     told = {
         "/Me": "/Me is not offered: a provisioning token belongs to no user.",
-        "/Groups": "Groups are not offered; set the group mapping in Entra to No.",
-        "/Groups/{rest:path}": "Groups are not offered; set the group mapping in Entra to No.",
         "/Bulk": "/Bulk is not offered; send the requests one by one.",
-        "/.search": "/.search is not offered; use GET with a filter.",
-        "/Users/.search": "/.search is not offered; use GET with a filter.",
     }
     return [Route(base + path, refusing(detail), methods=_METHODS) for path, detail in told.items()]
 

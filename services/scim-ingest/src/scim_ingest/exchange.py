@@ -18,7 +18,7 @@ from starlette.routing import Route
 from scim_ingest import metrics
 from scim_ingest.credential import credential_of
 from scim_ingest.metrics import Operation, Result
-from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax, invalid_value
+from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax
 from scim_ingest.protocol.json_body import read_json, write_json
 from shared.errors import DomainError, ErrorCode
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
@@ -164,15 +164,6 @@ def _form_decoded(raw: bytes) -> str:
         return unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
         raise invalid_syntax("The query is not UTF-8.") from None
-
-
-def integer(parameters: dict[str, str], name: str, default: int) -> int:
-    text = parameters.get(name.lower(), "")
-    if not text:
-        return default
-    if not re.match(r"[+-]?[0-9]{1,18}\Z", text.strip()):
-        raise invalid_value(f"{name} must be a whole number.")
-    return int(text)
 
 
 async def json_body(request: Request, max_body_bytes: int, timeout_s: float) -> object:

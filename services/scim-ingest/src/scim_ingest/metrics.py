@@ -11,6 +11,13 @@ Operation = Literal[
     "user_patch",
     "user_replace",
     "user_delete",
+    "group_create",
+    "group_get",
+    "group_list",
+    "group_patch",
+    "group_replace",
+    "group_delete",
+    "search",
     "schema",
     "config",
     "token",
@@ -72,8 +79,9 @@ _REASON_OF_TYPE = {
     "noTarget": "no_target",
     "mutability": "mutability",
     "invalidVers": "version",
+    "invalidCursor": "invalid_cursor",
 }
-_REASON_OF_STATUS = {401: "token_unknown", 403: "company_suspended", 413: "body_too_large"}
+_REASON_OF_STATUS = {401: "token_unknown", 403: "company_suspended", 412: "version", 413: "body_too_large"}
 
 ATTRIBUTE_LABELS = {
     "login_name": "userName",

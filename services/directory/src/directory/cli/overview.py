@@ -14,7 +14,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "federation",
         "app-credential",
     ),
-    "see to what waits": ("work-list", "finish-work", "findings", "rehire", "confirm", "brake"),
+    "see to what waits": ("work-list", "finish-work", "findings", "rehire", "confirm", "confirm-cleared", "brake"),
     "look after people": (
         "import",
         "add",

@@ -81,6 +81,13 @@ async def confirm_adoption(database: Database, request: schema.ConfirmAdoption) 
     )
 
 
+async def confirm_cleared(database: Database, request: schema.ConfirmCleared) -> schema.PersonView:
+    event = "manager_kept" if request.keep else "manager_cleared"
+    return await _person(
+        database, request.session, lambda tx: hr.confirm_cleared(tx, request.person, keep=request.keep), event
+    )
+
+
 async def finish_work(database: Database, request: schema.FinishWork) -> schema.PersonView:
     return await _person(database, request.session, lambda tx: hr.finish_work(tx, request.person), "leaver_finished")
 
@@ -109,6 +116,7 @@ def routes(database: Database, callers: CallerSecrets) -> list[Route]:
         serve(declared.BLOCK_ACCESS, callers, partial(block_access, database)),
         serve(declared.DECIDE_REHIRE, callers, partial(decide_rehire, database)),
         serve(declared.CONFIRM_ADOPTION, callers, partial(confirm_adoption, database)),
+        serve(declared.CONFIRM_CLEARED, callers, partial(confirm_cleared, database)),
         serve(declared.RELEASE_ATTRIBUTE, callers, partial(release, database)),
         serve(declared.LIST_FINDINGS, callers, partial(findings, database)),
         serve(declared.WORK_LIST, callers, partial(work, database)),

@@ -87,6 +87,10 @@ class EventKind(StrEnum):
     )
     employee_manager_linked = "employee.manager_linked", "A manager who was waited for appeared and is linked now"
     employee_manager_lost = "employee.manager_lost", "The manager departed; the employee waits for another one"
+    employee_manager_kept = (
+        "employee.manager_kept",
+        "HR has looked: the manager stays, although Entra asked about everybody's manager but his",
+    )
     employee_role_granted = (
         "employee.role_granted",
         "HR granted a role, or departments to approve for",

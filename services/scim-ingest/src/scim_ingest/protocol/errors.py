@@ -21,6 +21,7 @@ ScimType = Literal[
     "noTarget",
     "invalidValue",
     "invalidVers",
+    "invalidCursor",
 ]
 
 
@@ -117,6 +118,7 @@ _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     # A person who must be confirmed by a Setup admin first (A24): the name is in use until then.
     ErrorCode.needs_confirmation: (409, "uniqueness"),
     ErrorCode.invalid_value: (400, "invalidValue"),
+    ErrorCode.version_differs: (412, None),
     # Directory could not read what we sent: our two versions do not fit, and the sender can mend nothing.
     ErrorCode.invalid_request: (500, None),
     ErrorCode.unauthorized: (401, None),
@@ -139,9 +141,12 @@ def from_domain(error: DomainError) -> ScimError:
         case ErrorCode.unauthorized:
             return token_refused()
         case ErrorCode.not_found:
-            return user_not_found()
+            return group_not_found() if error.field == "group_id" else user_not_found()
         case ErrorCode.invalid_request:
-            return ScimError(500, "Internal error.")
+            # More members together than one answer should hold; else our two versions do not fit.
+            return (
+                ScimError(400, error.detail, "tooMany") if error.field == "limit" else ScimError(500, "Internal error.")
+            )
         case ErrorCode.held:
             return ScimError(status, error.detail, headers={"Retry-After": str(HELD_RETRY_AFTER_S)}, held=True)
         case ErrorCode.unavailable:
@@ -149,6 +154,11 @@ def from_domain(error: DomainError) -> ScimError:
     path = path_of_field(error.field) if error.field else None
     detail = f"{path}: {error.detail}" if path and path not in error.detail else error.detail
     return ScimError(status, detail, scim_type)
+
+
+def group_not_found() -> ScimError:
+    """The same for an id that never was and one of another company (D15)."""
+    return ScimError(404, "No group has this id.")
 
 
 def user_not_found() -> ScimError:

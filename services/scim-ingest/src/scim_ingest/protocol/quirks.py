@@ -91,6 +91,22 @@ def manager_value(value: object) -> object:
     return value
 
 
+def member_ids(value: object) -> list[str]:
+    """Who is named as a member of a group: a list of `{value}`, of `{$ref}`, of ids, or one of these alone.
+
+    A `$ref` of null beside the value is nothing (Microsoft: SCIM tutorial, members).
+    """
+    if value is None or value == "":
+        return []
+    found: list[str] = []
+    for one in value if isinstance(value, list) else [value]:
+        named = manager_value(one)
+        if not isinstance(named, str) or not named:
+            raise invalid_value(f'A member is named as {{"value": "…"}}; {type_name(one)} came.')
+        found.append(named)
+    return found
+
+
 def _only_value(attribute: Attribute, value: object) -> object:
     """Unwraps `[x]` and `{"value": x}` once each (quirk: single_value_in_list)."""
     if isinstance(value, list):
