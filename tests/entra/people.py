@@ -130,6 +130,10 @@ class ProvisioningSettings(msgspec.Struct, frozen=True, kw_only=True, rename="ca
     """What the removal of a manager sends. Public sources disagree, so all documented forms are here; null is
     skipped by default, like every cleared attribute (known-issues.md)."""
 
+    @property
+    def is_federated(self) -> bool:
+        return self.oauth is not None and not self.oauth.client_secret
+
 
 class EnterpriseApp(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     app_id: str

@@ -53,9 +53,9 @@ class Workload:
         self.clock = clock
         self.keys = [SigningKey()]
         """Published; the last one signs."""
-        self.app_id = str(uuid.uuid4())
+        self.app_id = str(uuid.uuid5(uuid.UUID(tenant_id), "workload identity"))
         """Of the workload identity, which may serve several enterprise apps."""
-        self.subject = str(uuid.uuid4())
+        self.subject = str(uuid.uuid5(uuid.UUID(tenant_id), "provisioning service"))
         """Object id of the provisioning service in this tenant: the same for all its apps."""
 
     @property
