@@ -47,6 +47,7 @@ PURE = [
     "shared/entra_issuer.py",
     "scim_ingest/oauth/assertion.py",
     "scim_ingest/oauth/jwks.py",
+    "scim_ingest/oauth/metadata.py",
     "scim_ingest/oauth/request.py",
     "scim_ingest/protocol/patch.py",
     "scim_ingest/protocol/paths.py",

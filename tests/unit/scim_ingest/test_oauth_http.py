@@ -13,12 +13,14 @@ import pytest_asyncio
 from prometheus_client import REGISTRY
 from starlette.responses import Response
 
+from scim_ingest.oauth.metadata import metadata
 from shared.errors import DomainError, ErrorCode
 from shared.http.service import Service
 from shared.telemetry import context
 from shared.tokens import sha256
 from tests.entra.key_server import KeyServer
 from tests.entra.workload import Workload, blank_secret_token
+from tests.unit.scim_ingest.conftest import PUBLIC_URL
 from tests.unit.scim_ingest.directory_double import DirectoryDouble
 
 SECRET = "idgwsec_secret-of-firma"
@@ -190,6 +192,27 @@ async def test_directory_away_is_503_and_a_version_that_does_not_fit_is_500(
     answer = await token(service, data=FORM)
     assert_refused(answer, 500, "server_error")
     assert answer.headers["x-request-id"] in answer.json()["error_description"]
+
+
+async def test_machines_are_told_what_the_endpoint_can_do_whatever_the_company(service: Service) -> None:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
+        told = await client.get("/scim/v2/firma/.well-known/oauth-authorization-server")
+        other = await client.get("/scim/v2/nobody/.well-known/oauth-authorization-server")
+        impossible = await client.get("/scim/v2/%00/.well-known/oauth-authorization-server")
+    assert (
+        told.json()["token_endpoint"]
+        == f"{told.json()['issuer']}/oauth2/token"
+        == f"{PUBLIC_URL}/scim/v2/firma/oauth2/token"
+    )
+    assert told.json()["token_endpoint_auth_methods_supported"][-1] == "private_key_jwt"
+    assert other.text == told.text.replace("/firma", "/nobody")
+    assert impossible.status_code == 404
+
+
+def test_without_federation_no_assertions_are_offered() -> None:
+    told = metadata("https://x", federation=False)
+    assert told["token_endpoint_auth_methods_supported"] == ["client_secret_basic", "client_secret_post"]
+    assert "token_endpoint_auth_signing_alg_values_supported" not in told
 
 
 # Bad input

@@ -101,8 +101,8 @@ _AUTHENTICATION: tuple[Document, ...] = (
     {
         "type": "oauth2",
         "name": "OAuth 2.0 client credentials",
-        "description": "An access token of one hour from /oauth2/token below the Tenant URL, for a client secret or for an "
-        "assertion of the company's Entra tenant (RFC 7523)",
+        "description": "An access token of one hour from /oauth2/token below the Tenant URL, which is described by "
+        "/.well-known/oauth-authorization-server beside it",
         "specUri": "https://www.rfc-editor.org/info/rfc6749",
         "primary": True,
     },

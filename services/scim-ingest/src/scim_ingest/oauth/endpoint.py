@@ -5,6 +5,7 @@ that we have made -> the token, this once
 """
 
 import time
+from collections.abc import Mapping
 
 import msgspec
 from starlette.requests import Request
@@ -13,12 +14,14 @@ from starlette.routing import Route
 
 from scim_ingest import metrics
 from scim_ingest.credential import company_of
-from scim_ingest.exchange import route
+from scim_ingest.exchange import refuse, route
 from scim_ingest.oauth.assertion import AssertionRefused, UnverifiedAssertion, read_assertion, verify
 from scim_ingest.oauth.fetching import KeyFetcher
 from scim_ingest.oauth.keys import KeyRing, KeysUnavailable, KeyUnknown
+from scim_ingest.oauth.metadata import PATH, metadata
 from scim_ingest.oauth.refusals import OAuthRefusal, invalid_client, invalid_request, unavailable
 from scim_ingest.oauth.request import SCOPE, ByAssertion, BySecret, check_content_type, read_token_request
+from scim_ingest.protocol.errors import ScimError
 from scim_ingest.settings import Settings
 from shared.clock import Clock
 from shared.directory_client import DirectoryClient
@@ -54,7 +57,15 @@ class TokenEndpoint:
         self._clock = clock
 
     def routes(self) -> list[Route]:
-        return [route("/scim/v2/{company}/oauth2/token", POST=self._answer)]
+        base = "/scim/v2/{company}"
+        return [route(f"{base}/oauth2/token", POST=self._answer), route(base + PATH, GET=self._describe)]
+
+    async def _describe(self, request: Request) -> Response:
+        company = company_of(request)
+        if company is None:
+            return refuse(ScimError(404, "There is no such company."), self._log)
+        tenant_url = f"{self._settings.public_url.rstrip('/')}/scim/v2/{company}"
+        return _json(200, metadata(tenant_url, federation=self._fetcher.is_on))
 
     async def _answer(self, request: Request) -> Response:
         started = time.perf_counter()
@@ -171,7 +182,7 @@ def _refused(refusal: OAuthRefusal) -> Response:
     return _json(refusal.status, {"error": refusal.error, "error_description": refusal.description}, headers)
 
 
-def _json(status: int, body: dict[str, str | int], headers: dict[str, str] | None = None) -> Response:
+def _json(status: int, body: Mapping[str, object], headers: dict[str, str] | None = None) -> Response:
     """Nobody keeps it (RFC 6749 section 5.1)."""
     kept = {"Cache-Control": "no-store", "Pragma": "no-cache"}
     return Response(msgspec.json.encode(body), status, {**kept, **(headers or {})}, media_type="application/json")

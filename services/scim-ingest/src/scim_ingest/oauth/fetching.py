@@ -60,6 +60,11 @@ class KeyFetcher:
         if self._session is not None:
             await self._session.close()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether any tenant's assertions may be trusted."""
+        return bool(self._allowed)
+
     def allows(self, issuer: EntraIssuer) -> bool:
         return (issuer.scheme, issuer.host) in self._allowed
 
