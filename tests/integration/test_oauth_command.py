@@ -146,6 +146,8 @@ async def test_a_move_retires_what_the_old_tenant_had_and_takes_over_what_the_ne
     told = await operator("company", "federation", company.name, "--json", *claims(move.there.tenant.tenant_id))
     assert told.json["connection"] == "next"
     assert await connections(operator, company) == [("live", False), ("next", False), ("live", False), ("next", False)]
+    state = await operator("company", "move", company.name)
+    assert (state.out.count("sec_"), state.out.count("fed_")) == (2, 2)
     moved = await move.cut_over()
     assert moved["retired_tokens"] == 3
     assert await connections(operator, company) == [

@@ -54,8 +54,10 @@ class Company:
     time_zone: str
     provisioning_enabled: bool | None = None
     provisioning_strict: bool | None = None
+    token_id: uuid.UUID | None = None
+    """Of what provisioning proved itself by; for an access token that is what it was issued for."""
     credential: str = ""
-    """Of provisioning, as people know it: `tok_…`, `sec_…` or `fed_…`; an access token is what it was issued for."""
+    """The same, as people know it: `tok_…`, `sec_…` or `fed_…`."""
     scopes: frozenset[str] = frozenset()
     """Of the credential by which the BitaBIZ application entered."""
     connection: Literal["next", "live", "retired"] | None = None
@@ -232,6 +234,7 @@ def _company(row: asyncpg.Record) -> Company:
         row["time_zone"],
         row.get("provisioning_enabled"),
         row.get("provisioning_strict"),
+        row.get("token_id"),
         _credential(row),
         frozenset(row.get("scopes") or ()),
         row.get("connection"),

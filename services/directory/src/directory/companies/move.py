@@ -188,6 +188,10 @@ async def state(tx: CompanyTx) -> dict[str, Any]:
         "people": {name: progress[name] for name in ("people", "linked", "waiting", "outside")},
         "first_waiting": [login_name for _, login_name in waiting],
         "tokens": [one for one in tokens if one["revoked_at"] is None],
+        "oauth": {
+            kind: [one for one in found if one["revoked_at"] is None]
+            for kind, found in (await setting_up.read(tx)).items()
+        },
     }
 
 
