@@ -41,11 +41,13 @@ from shared.operations import (
     LIST_APPROVAL_PROBLEMS,
     LIST_FINDINGS,
     LIST_HELD_CHANGES,
+    LIST_UNASKED,
     NOTE_MAPPING,
     OPEN_SESSION,
     PREVIEW_FOLLOWING,
     PROVISION_EMPLOYEE,
     READ_EMPLOYEE_HISTORY,
+    READ_PROVISIONING,
     READ_SESSION,
     REDEEM_ASSERTION,
     REDEEM_SECRET,
@@ -59,7 +61,7 @@ from shared.operations import (
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -253,6 +255,14 @@ class DirectoryClient:
 
     async def finish_work(self, request: people.FinishWork) -> people.PersonView:
         return await self._call(FINISH_WORK, request)
+
+    async def read_provisioning(
+        self, request: provisioning_report.ReadProvisioning
+    ) -> provisioning_report.ProvisioningReport:
+        return await self._call(READ_PROVISIONING, request)
+
+    async def list_unasked(self, request: provisioning_report.ListUnasked) -> provisioning_report.UnaskedPeople:
+        return await self._call(LIST_UNASKED, request)
 
     # The history, for a Setup admin: called by sso-gateway with his session.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -306,6 +306,22 @@ LIST_FINDINGS = Operation(
     caller="sso-gateway",
     summary="What somebody in the company ought to look at",
     refusals=_SETUP_REFUSALS,
+)
+READ_PROVISIONING = Operation(
+    "/setup/read_provisioning",
+    provisioning_report.ReadProvisioning,
+    provisioning_report.ProvisioningReport,
+    caller="sso-gateway",
+    summary="How the company's provisioning stands, by its traffic",
+    refusals=_SETUP_REFUSALS,
+)
+LIST_UNASKED = Operation(
+    "/setup/list_unasked",
+    provisioning_report.ListUnasked,
+    provisioning_report.UnaskedPeople,
+    caller="sso-gateway",
+    summary="Active people whom the last full cycle did not ask about",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_request),
 )
 WORK_LIST = Operation(
     "/setup/work_list",

@@ -13,6 +13,7 @@ from directory.api.routes import routes as application_routes
 from directory.api.setup import routes as history_routes
 from directory.approvers.routes import routes as approver_routes
 from directory.brake.setup import routes as brake_routes
+from directory.cycles.counting import counted
 from directory.cycles.notes import Notes
 from directory.cycles.writing import EVERY_S, written_down
 from directory.database import Database
@@ -69,7 +70,7 @@ def create_service(
         async with database:
             async with database.connection() as connection:
                 await check(connection)
-            async with written_down(database, database.notes, every_s=notes_every_s):
+            async with written_down(database, database.notes, every_s=notes_every_s), counted(database):
                 yield
 
     return Service(

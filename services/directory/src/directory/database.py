@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -180,6 +180,7 @@ _NEW = statement(
 )
 _NAMES = statement("registry.companies", "select company from registry.companies order by company")
 _HEADS = statement("registry.history_heads", "select * from registry.history_heads($1)")
+_CONTACTS = statement("registry.count_contacts", "select * from registry.count_contacts($1, $2, $3)")
 _FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1)")
 
 
@@ -377,6 +378,14 @@ class Database:
             with observed(_HEADS):
                 rows = await connection.fetch(_HEADS.sql, companies)
         return {row["company_id"]: row["sequence"] for row in rows}
+
+    async def count_contacts(self, running: timedelta, silent: timedelta) -> dict[str, int]:
+        """How many companies' provisioning was heard within `running`, within `silent`, and before; of no single one."""
+        async with self.connection() as connection:
+            with observed(_CONTACTS):
+                row = await connection.fetchrow(_CONTACTS.sql, self.clock(), running, silent)
+        assert row is not None  # noqa: S101  an aggregate has one row
+        return {"running": row["running_now"], "resting": row["resting"], "silent": row["fallen_silent"]}
 
     async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""

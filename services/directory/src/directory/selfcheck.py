@@ -23,6 +23,7 @@ DOORS = frozenset(
         "registry.enter_by_api_credential",
         "registry.enter_by_oauth_secret",
         "registry.history_heads",
+        "registry.count_contacts",
     }
 )
 """The functions that may act with the owner's rights on the application's behalf."""

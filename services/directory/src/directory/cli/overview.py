@@ -14,7 +14,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "federation",
         "app-credential",
     ),
-    "see to what waits": ("work-list", "finish-work", "findings", "rehire", "confirm", "confirm-cleared", "brake"),
+    "see to what waits": (
+        "work-list",
+        "finish-work",
+        "findings",
+        "rehire",
+        "confirm",
+        "confirm-cleared",
+        "brake",
+        "provisioning",
+    ),
     "look after people": (
         "import",
         "add",
