@@ -9,10 +9,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from directory import metrics
 from directory.companies import deleting, ending
 from directory.database import Actor, CompanyTx, Database
 from directory.oauth import operations as do
 from directory.oauth import setting_up
+from directory.oauth.store import turn
 from directory.settings import DatabaseSettings
 from directory.sweep import sweep
 from shared.errors import DomainError, ErrorCode
@@ -349,6 +351,43 @@ async def test_a_company_trusts_its_own_tenant_alone(firm: Firm, operator: Opera
     assert (error.code, error.field) == (ErrorCode.not_allowed, "issuer")
     assert await tenant_of(firm) in error.detail
     assert (await operator.trust(firm, tenant=(await tenant_of(firm)).upper())).connection == "live"
+
+
+# The move
+
+
+async def test_what_a_tenant_that_was_left_had_is_refused_and_counted(firm: Firm, operator: Operator) -> None:
+    """S70: its tokens in hand, and those it would like to have."""
+    secret, tenant = await operator.secret(firm), await prepare_move(firm)
+    await operator.trust(firm)
+    held, federated = (await redeem(firm, secret))[0], await redeem_assertion(firm)
+    coming, _ = await redeem(firm, await operator.secret(firm, connection="next"))
+    await operator.trust(firm, tenant=tenant)
+    coming_federated = await redeem_assertion(firm, tenant=tenant)
+    for entra in (coming, coming_federated):
+        assert (await entra.find()).total == 0
+        assert await code(entra.create()) is ErrorCode.not_allowed
+    before = metrics.RETIRED_SOURCE_CALLS._value.get()
+    await operator.act(firm, turn)
+    for attempt in (held.find(), federated.find(), redeem(firm, secret), redeem_assertion(firm)):
+        assert await code(attempt) is ErrorCode.unauthorized
+    assert metrics.RETIRED_SOURCE_CALLS._value.get() == before + 4
+    await coming.create()
+    assert (await coming_federated.find()).total == 1
+    assert all(one["last_used_at"] for one in (await operator.act(firm, setting_up.read))["secrets"])
+
+
+async def test_a_token_issued_at_the_moment_of_the_cut_over_is_retired_with_it(firm: Firm, operator: Operator) -> None:
+    secret = await operator.secret(firm)
+    asking = [asyncio.create_task(redeem(firm, secret)) for _ in range(8)]
+    await operator.act(firm, turn)
+    answered = await asyncio.gather(*asking, return_exceptions=True)
+    for one in answered:
+        if isinstance(one, tuple):
+            assert await code(one[0].find()) is ErrorCode.unauthorized
+        else:
+            assert isinstance(one, DomainError)
+            assert one.code is ErrorCode.unauthorized
 
 
 # The end

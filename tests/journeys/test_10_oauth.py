@@ -1,6 +1,6 @@
 """Journey 10: Entra provisions with access tokens, by a client secret and by an assertion of its own, and rotates both."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import aiohttp
@@ -214,6 +214,27 @@ async def test_a_move_lets_the_new_tenant_read_then_write_and_the_old_one_neithe
     restarted = await there.engine.restart(there.app)
     assert restarted.quarantine is None
     assert not restarted.failures
+
+
+async def test_what_a_token_costs_and_that_a_request_with_it_costs_no_more(
+    company: Company, operator: Command, microsoft: KeyServer, stack: Stack
+) -> None:
+    """Internal calls and SQL statements."""
+
+    async def cost(request: Awaitable[Any]) -> tuple[tuple[int, int], Any]:
+        async with stack.counting() as count:
+            answer = await request
+        return (sum(count.calls.values()), sum(count.statements.values())), answer
+
+    await by_secret(operator, company)
+    spent, answer = await cost(asked(company))
+    assert spent == (1, 2)
+    async with ScimClient(company.scim_url, answer.token) as entra:
+        assert (await cost(entra.find("userName", "nobody@firma.dk")))[0] == (1, 2)
+        with_token = await cost(company.scim.find("userName", "nobody@firma.dk"))
+        assert with_token[0] == (1, 2)
+    await by_federation(operator, company, microsoft.workload(company.tenant.tenant_id))
+    assert (await cost(asked(company)))[0] == (2, 5)
 
 
 async def test_the_blank_secret_mode_never_gets_in(
