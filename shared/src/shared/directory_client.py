@@ -30,6 +30,7 @@ from shared.operations import (
     EXPLAIN_APPROVERS,
     FIND_COMPANIES,
     FIND_EMPLOYEES,
+    FIND_FEDERATION,
     FIND_GROUPS,
     FINISH_WORK,
     GET_CONNECTION,
@@ -48,6 +49,8 @@ from shared.operations import (
     READ_EMPLOYEE_HISTORY,
     READ_PROVISIONING,
     READ_SESSION,
+    REDEEM_ASSERTION,
+    REDEEM_SECRET,
     REFUSE_HELD_CHANGES,
     RELEASE_ATTRIBUTE,
     RELEASE_HELD_CHANGES,
@@ -58,7 +61,7 @@ from shared.operations import (
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, people, provisioning_report
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -174,6 +177,17 @@ class DirectoryClient:
 
     async def remove_group(self, request: group.RemoveGroup) -> group.GroupRemoved:
         return await self._call(REMOVE_GROUP, request)
+
+    # Access tokens: called by scim-ingest's token endpoint.
+
+    async def redeem_secret(self, request: oauth.RedeemSecret) -> oauth.AccessTokenIssued:
+        return await self._call(REDEEM_SECRET, request)
+
+    async def find_federation(self, request: oauth.FindFederation) -> oauth.FoundFederation:
+        return await self._call(FIND_FEDERATION, request)
+
+    async def redeem_assertion(self, request: oauth.RedeemAssertion) -> oauth.AccessTokenIssued:
+        return await self._call(REDEEM_ASSERTION, request)
 
     # Logins: called by sso-gateway.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, people, provisioning_report
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -151,6 +151,31 @@ REMOVE_GROUP = Operation(
     caller="scim-ingest",
     summary="Delete a group; its members stay who they are",
     refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs),
+)
+
+REDEEM_SECRET = Operation(
+    "/provisioning/redeem_secret",
+    oauth.RedeemSecret,
+    oauth.AccessTokenIssued,
+    caller="scim-ingest",
+    summary="An access token for a secret of the company's OAuth client",
+    refusals=(ErrorCode.unauthorized,),
+)
+FIND_FEDERATION = Operation(
+    "/provisioning/find_federation",
+    oauth.FindFederation,
+    oauth.FoundFederation,
+    caller="scim-ingest",
+    summary="Whether the company trusts an issuer, audience and subject, whose assertion is still to be proven",
+    refusals=(ErrorCode.unauthorized,),
+)
+REDEEM_ASSERTION = Operation(
+    "/provisioning/redeem_assertion",
+    oauth.RedeemAssertion,
+    oauth.AccessTokenIssued,
+    caller="scim-ingest",
+    summary="An access token for a proven assertion of a federation that the company trusts",
+    refusals=(ErrorCode.unauthorized,),
 )
 
 GET_CONNECTION = Operation(

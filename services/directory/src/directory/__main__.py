@@ -21,6 +21,7 @@ from directory.cli import (
     history,
     imports,
     move,
+    oauth,
     overlaps,
     overview,
     people,
@@ -40,7 +41,7 @@ Answer = dict[str, Any]
 FILES = frozenset({"file", "output", "emails"})
 """Arguments that name a file."""
 
-COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, move, provisioning)
+COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, oauth, ending, brake, move, provisioning)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """

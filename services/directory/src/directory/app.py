@@ -22,6 +22,7 @@ from directory.employees.setup import routes as people_routes
 from directory.events.heads import WaitingReaders
 from directory.groups.routes import routes as group_routes
 from directory.logins.routes import routes as login_routes
+from directory.oauth.routes import routes as oauth_routes
 from directory.rpc import serve
 from directory.selfcheck import check
 from directory.settings import Settings
@@ -78,6 +79,7 @@ def create_service(
         routes=[
             Route("/ready", ready_route),
             serve(CHECK_CREDENTIAL, callers, check_credential),
+            *oauth_routes(database, callers),
             *employee_routes(database, callers),
             *people_routes(database, callers),
             *group_routes(database, callers),

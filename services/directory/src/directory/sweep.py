@@ -29,6 +29,9 @@ _EXPIRED = {
         "seen_assertions.sweep", "delete from seen_assertions where company_id = $1 and expires_at <= $2"
     ),
     "tickets": statement("login_tickets.sweep", "delete from login_tickets where company_id = $1 and expires_at <= $2"),
+    "access tokens": statement(
+        "access_tokens.sweep", "delete from access_tokens where company_id = $1 and expires_at <= $2"
+    ),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
     # The last one stays, for it says when Entra was heard of; and the last full one, by which the forgotten are known.
     "cycles": statement(

@@ -16,3 +16,6 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     """Largest request body; a larger one is answered 413."""
     body_timeout_s: float = 15.0
     """Seconds for a request body to arrive; a slower one is answered 408."""
+    federation_hosts: str = "login.microsoftonline.com"
+    """Hosts of Entra tenants whose assertions may be trusted, separated by commas; keys are fetched from these alone, over https.
+    Empty: federation is off. `http://127.0.0.1` is for a simulated Entra on this machine."""
