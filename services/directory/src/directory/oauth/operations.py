@@ -1,6 +1,6 @@
 """Access tokens for provisioning: what a secret or a proven assertion is given, in one transaction each.
 
-A token lives an hour and belongs to what it was issued for: revoked, expired or retired with it (migration 0018).
+A token lives an hour and belongs to what it was issued for: revoked, expired or retired with it (migration 0021).
 """
 
 import hmac
