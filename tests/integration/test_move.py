@@ -210,7 +210,9 @@ async def test_whoever_waits_for_hr_s_choice_is_linked_again_and_waits_on(firm: 
     await firm.as_owner("update companies set rehire_ask_after_days = 10")
     anna = await firm.create(external_id=str(uuid4()))
     await firm.change(anna, active=False)
-    await firm.as_owner("update employees set termination_date = termination_date - 30, suspended_on = suspended_on - 30")
+    await firm.as_owner(
+        "update employees set termination_date = termination_date - 30, suspended_on = suspended_on - 30"
+    )
     await firm.change(anna, active=True)
     asked = (await firm.row(anna))["rehire_asked_at"]
     there = await operator.moved()
