@@ -472,6 +472,7 @@ async def over(scene: Scene) -> None:
 
 ABOUT: dict[Furnish, set[Act]] = {
     moving: {cut_over, give_up_move, create_from_there, sign_in_from_there},
+    flagged: {confirm_cleared, keep_manager, change_manager, look_at_cycles, write_notes},
 }
 """What the scene was made for; the others have met without it in another one."""
 MEETINGS: dict[Furnish, list[Act]] = {
