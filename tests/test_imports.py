@@ -44,6 +44,8 @@ PURE = [
     "directory/companies/certificates.py",
     "sso_gateway/saml/gate.py",
     "sso_gateway/saml/profile.py",
+    "scim_ingest/protocol/bulk.py",
+    "scim_ingest/protocol/bulk_order.py",
     "scim_ingest/protocol/patch.py",
     "scim_ingest/protocol/paths.py",
     "scim_ingest/protocol/filters.py",

@@ -152,10 +152,9 @@ async def test_head_is_get_without_body(service: Service) -> None:
     assert head.headers["content-length"] == str(len(got.content))
 
 
-@pytest.mark.parametrize("path", ["/Me", "/Bulk"])
-@pytest.mark.parametrize("verb", ["GET", "POST"])
-async def test_what_is_not_offered_says_so(service: Service, verb: str, path: str) -> None:
-    answer = await ask(service, f"/scim/v2/firma{path}", verb)
+@pytest.mark.parametrize("verb", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+async def test_what_is_not_offered_says_so(service: Service, verb: str) -> None:
+    answer = await ask(service, "/scim/v2/firma/Me", verb)
     assert answer.status_code == 501
     assert answer.json()["status"] == "501"
 

@@ -52,11 +52,13 @@ class Discovery:
         self._directory = directory
         self._base_url = settings.public_url.rstrip("/")
         self._log = log
+        limits = {"maxOperations": settings.bulk_max_operations, "maxPayloadSize": settings.max_body_bytes}
+        self._bulk: Document = {"supported": True, **limits}
 
     def routes(self) -> list[Route]:
         base = "/scim/v2/{company}"
         return [
-            route(f"{base}/ServiceProviderConfig", GET=self._endpoint("config", _config)),
+            route(f"{base}/ServiceProviderConfig", GET=self._endpoint("config", self._config)),
             route(f"{base}/ResourceTypes", GET=self._endpoint("config", _resource_types)),
             route(f"{base}/ResourceTypes/{{name}}", GET=self._endpoint("config", _resource_type)),
             route(f"{base}/Schemas", GET=self._endpoint("schema", _schemas)),
@@ -95,12 +97,15 @@ class Discovery:
             raise ScimError(404, "There is no such company.")
         return document(f"{self._base_url}/scim/v2/{company}", str(request.path_params.get("name", "")))
 
+    def _config(self, base: str, _name: str) -> Document:
+        return _config(base, self._bulk)
 
-def _config(base: str, _name: str) -> Document:
+
+def _config(base: str, bulk: Document) -> Document:
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": bulk,
         "filter": {"supported": True, "maxResults": MAX_COUNT},
         "changePassword": {"supported": False},
         "sort": {"supported": True},

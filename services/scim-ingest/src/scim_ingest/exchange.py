@@ -47,6 +47,8 @@ class Handler(Protocol):
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Writing = dict[str, Endpoint]
+"""Method -> endpoint, of what changes one kind of resource; also done by `/Bulk`, operation by operation."""
 
 # These came after directory had accepted the token, so the company in the path is proven.
 _PROVEN = frozenset(ErrorCode) - {

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.routing import Route
 
-from scim_ingest.exchange import Answer, activity_id, endpoint, json_body, parameters_of, route
+from scim_ingest.exchange import Answer, Writing, activity_id, endpoint, json_body, parameters_of, route
 from scim_ingest.metrics import Result
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.group_names import GROUP_NAMES, group_sort_field
@@ -40,22 +40,24 @@ class Groups:
         self._settings = settings
         self._base_url = settings.public_url.rstrip("/")
         self._log = log
+        self.writing: Writing = {
+            "POST": endpoint("group_create", self.create, log),
+            "PATCH": endpoint("group_patch", self.patch, log),
+            "PUT": endpoint("group_replace", self.replace, log),
+            "DELETE": endpoint("group_delete", self.delete, log),
+        }
 
     def routes(self) -> list[Route]:
-        groups = "/scim/v2/{company}/Groups"
+        groups, writing = "/scim/v2/{company}/Groups", self.writing
         return [
             route(f"{groups}/.search", POST=endpoint("group_list", self.search, self._log)),
-            route(
-                groups,
-                GET=endpoint("group_list", self.find, self._log),
-                POST=endpoint("group_create", self.create, self._log),
-            ),
+            route(groups, GET=endpoint("group_list", self.find, self._log), POST=writing["POST"]),
             route(
                 f"{groups}/{{id}}",
                 GET=endpoint("group_get", self.get, self._log),
-                PATCH=endpoint("group_patch", self.patch, self._log),
-                PUT=endpoint("group_replace", self.replace, self._log),
-                DELETE=endpoint("group_delete", self.delete, self._log),
+                PATCH=writing["PATCH"],
+                PUT=writing["PUT"],
+                DELETE=writing["DELETE"],
             ),
         ]
 

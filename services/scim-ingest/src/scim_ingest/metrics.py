@@ -18,6 +18,7 @@ Operation = Literal[
     "group_replace",
     "group_delete",
     "search",
+    "bulk",
     "schema",
     "config",
     "other",
@@ -26,6 +27,7 @@ Result = Literal[
     "read",
     "created",
     "updated",
+    "partial",
     "unchanged",
     "reactivated",
     "linked",
@@ -55,6 +57,10 @@ ATTRIBUTE_CHANGES = Counter(
 )
 DEACTIVATIONS_ALONE = Counter(
     "scim_deactivations_alone_total", "Deactivations applied although the rest of their PATCH was refused"
+)
+BULK_NOT_BEGUN = Counter(
+    "scim_bulk_not_begun_total",
+    "Operations of bulk requests that were not begun, because the time for the request was over",
 )
 
 _RESULT_OF_STATUS: dict[int, Result] = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 409: "conflict"}

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from scim_ingest import metrics
-from scim_ingest.exchange import Answer, activity_id, endpoint, json_body, parameters_of, route
+from scim_ingest.exchange import Answer, Writing, activity_id, endpoint, json_body, parameters_of, route
 from scim_ingest.metrics import Result
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.listing import Listing, from_body, from_query
@@ -54,22 +54,24 @@ class Users:
         self._settings = settings
         self._base_url = settings.public_url.rstrip("/")
         self._log = log
+        self.writing: Writing = {
+            "POST": endpoint("user_create", self.create, log),
+            "PATCH": endpoint("user_patch", self.patch, log),
+            "PUT": endpoint("user_replace", self.replace, log),
+            "DELETE": endpoint("user_delete", self.delete, log),
+        }
 
     def routes(self) -> list[Route]:
-        users, user = "/scim/v2/{company}/Users", "/scim/v2/{company}/Users/{id}"
+        users, writing = "/scim/v2/{company}/Users", self.writing
         return [
             route(f"{users}/.search", POST=endpoint("user_list", self.search, self._log)),
+            route(users, GET=endpoint("user_list", self.find, self._log), POST=writing["POST"]),
             route(
-                users,
-                GET=endpoint("user_list", self.find, self._log),
-                POST=endpoint("user_create", self.create, self._log),
-            ),
-            route(
-                user,
+                f"{users}/{{id}}",
                 GET=endpoint("user_get", self.get, self._log),
-                PATCH=endpoint("user_patch", self.patch, self._log),
-                PUT=endpoint("user_replace", self.replace, self._log),
-                DELETE=endpoint("user_delete", self.delete, self._log),
+                PATCH=writing["PATCH"],
+                PUT=writing["PUT"],
+                DELETE=writing["DELETE"],
             ),
         ]
 
