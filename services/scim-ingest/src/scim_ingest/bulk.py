@@ -21,6 +21,7 @@ from scim_ingest import metrics
 from scim_ingest.exchange import MEDIA_TYPE, Answer, Writing, activity_id, endpoint, json_body, route
 from scim_ingest.protocol.attributes import ENTERPRISE
 from scim_ingest.protocol.bulk import (
+    BULK_REQUEST,
     BULK_RESPONSE,
     Kind,
     Malformed,
@@ -34,6 +35,7 @@ from scim_ingest.protocol.bulk import (
 )
 from scim_ingest.protocol.bulk_order import Order, Turn
 from scim_ingest.protocol.errors import ScimError, invalid_value
+from scim_ingest.protocol.strict import PATCH_OP, in_message
 from scim_ingest.settings import Settings
 from shared.directory_client import DirectoryClient
 from shared.schemas.employee import CheckCredential, ScimCredential
@@ -70,9 +72,11 @@ class Bulk:
     async def perform(self, request: Request, credential: ScimCredential) -> Answer:
         until = self._clock() + self._settings.bulk_time_s
         # First, so that a wrong token is one 401 and a stranger's body is not even read.
-        await self._directory.check_credential(CheckCredential(credential=credential))
+        company = await self._directory.check_credential(CheckCredential(credential=credential))
         context.company.set(credential.company)
         body = await json_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
+        if company.strict and (deviation := in_message(body, BULK_REQUEST)) is not None:
+            raise deviation
         bulk = read_bulk(body, self._settings.bulk_max_operations)
         base = f"{self._settings.public_url.rstrip('/')}/scim/v2/{credential.company}"
         run = _Run(request, bulk.operations, self._writing, base, self._log)
@@ -214,7 +218,7 @@ class _Run:
         except ScimError as error:
             return _half_done(first, error.detail)
         value = {"op": "add", "path": f"{ENTERPRISE}:manager", "value": manager}
-        body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [value]}
+        body = {"schemas": [PATCH_OP], "Operations": [value]}
         patch = msgspec.structs.replace(operation, method="PATCH", version=None)
         answer = await self._ask(patch, self._created[operation.bulk_id], body)
         if answer.status_code >= 300:

@@ -1,7 +1,7 @@
 """`/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas`: what is here, generated from the table of attributes.
 
-They say nothing about a company, so they may be read without a token (RFC 7643 section 5); a token that is sent must be
-right. What we do not do says false.
+Without a token (RFC 7643 section 5) they say nothing about a company, not even whether there is one; a token that is sent must be
+right, and then `interopProfileConformant` is there where the company is in strict mode. What we do not do says false.
 """
 
 from collections.abc import Callable
@@ -57,20 +57,22 @@ class Discovery:
 
     def routes(self) -> list[Route]:
         base = "/scim/v2/{company}"
+        config = self._endpoint("config", self._config, in_strict_mode={"interopProfileConformant": True})
         return [
-            route(f"{base}/ServiceProviderConfig", GET=self._endpoint("config", self._config)),
+            route(f"{base}/ServiceProviderConfig", GET=config),
             route(f"{base}/ResourceTypes", GET=self._endpoint("config", _resource_types)),
             route(f"{base}/ResourceTypes/{{name}}", GET=self._endpoint("config", _resource_type)),
             route(f"{base}/Schemas", GET=self._endpoint("schema", _schemas)),
             route(f"{base}/Schemas/{{name}}", GET=self._endpoint("schema", _schema)),
         ]
 
-    def _endpoint(self, operation: Operation, document: Maker) -> Endpoint:
-        """Without a token: the document. With one: checked by directory first."""
+    def _endpoint(self, operation: Operation, document: Maker, *, in_strict_mode: Document | None = None) -> Endpoint:
+        """Without a token: the document. With one: checked by directory first, and what holds in strict mode is added."""
 
         async def checked(request: Request, credential: ScimCredential) -> Answer:
-            await self._directory.check_credential(CheckCredential(credential=credential))
-            return Answer(200, "read", self._document(request, document))
+            company = await self._directory.check_credential(CheckCredential(credential=credential))
+            told = in_strict_mode if in_strict_mode is not None and company.strict else {}
+            return Answer(200, "read", {**self._document(request, document), **told})
 
         with_token = endpoint(operation, checked, self._log)
 

@@ -5,7 +5,8 @@ bytes -> credential -> content type -> body -> (users.py: compile, ONE call of d
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -20,6 +21,7 @@ from scim_ingest.credential import credential_of
 from scim_ingest.metrics import Operation, Result
 from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax
 from scim_ingest.protocol.json_body import read_json, write_json
+from scim_ingest.protocol.strict import Deviation
 from shared.errors import DomainError, ErrorCode
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from shared.schemas.employee import ScimCredential
@@ -85,6 +87,26 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
         return response
 
     return answer
+
+
+@contextmanager
+def refused_if_strict(deviation: Deviation | None, credential: ScimCredential) -> Iterator[str | None]:
+    """Gives the quirk that the call of directory must carry, and tells the sender what it was if directory refuses it.
+
+    Raises:
+        Deviation: the company is in strict mode.
+    """
+    if deviation is None:
+        yield None
+        return
+    metrics.QUIRKS_MET.labels(deviation.quirk).inc()
+    try:
+        yield deviation.quirk
+    except DomainError as error:
+        if error.code is not ErrorCode.not_conformant:
+            raise
+        context.company.set(credential.company)
+        raise deviation from error
 
 
 def route(path: str, **endpoints: Endpoint) -> Route:

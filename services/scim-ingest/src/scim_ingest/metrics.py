@@ -58,6 +58,11 @@ ATTRIBUTE_CHANGES = Counter(
 DEACTIVATIONS_ALONE = Counter(
     "scim_deactivations_alone_total", "Deactivations applied although the rest of their PATCH was refused"
 )
+QUIRKS_MET = Counter(
+    "scim_quirks_met_total",
+    "Writing requests that leave the standards, by the first point where: a company in strict mode refuses them",
+    ["quirk"],
+)
 BULK_NOT_BEGUN = Counter(
     "scim_bulk_not_begun_total",
     "Operations of bulk requests that were not begun, because the time for the request was over",

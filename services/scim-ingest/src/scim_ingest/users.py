@@ -16,8 +16,18 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from scim_ingest import metrics
-from scim_ingest.exchange import Answer, Writing, activity_id, endpoint, json_body, parameters_of, route
+from scim_ingest.exchange import (
+    Answer,
+    Writing,
+    activity_id,
+    endpoint,
+    json_body,
+    parameters_of,
+    refused_if_strict,
+    route,
+)
 from scim_ingest.metrics import Result
+from scim_ingest.protocol import strict
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.listing import Listing, from_body, from_query
 from scim_ingest.protocol.patch import Compiled, compile_patch, operations_of
@@ -80,9 +90,12 @@ class Users:
         body = await self._body(request)
         async with self._noting_what_is_missing(credential):
             description = read_new_employee(body)
-        made = await self._directory.provision_employee(
-            ProvisionEmployee(credential=credential, employee=description.employee, missing=description.missing)
-        )
+        with refused_if_strict(strict.in_user(body), credential) as quirk:
+            made = await self._directory.provision_employee(
+                ProvisionEmployee(
+                    credential=credential, employee=description.employee, missing=description.missing, quirk=quirk
+                )
+            )
         self._note("employee_provisioned", request, made.employee, description.ignored, outcome=made.outcome)
         _count_changes(description.employee)
         return self._user(made.employee, credential, projection, 201, _RESULT_OF_OUTCOME[made.outcome])
@@ -124,18 +137,23 @@ class Users:
     async def patch(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
         employee_id: str = request.path_params["id"]
-        compiled = compile_patch(operations_of(await self._body(request)), employee_id)
+        body = await self._body(request)
+        compiled = compile_patch(operations_of(body), employee_id)
         for op, dialect in compiled.dialects:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
-        done = await self._directory.change_employee(
-            ChangeEmployee(
-                credential=credential,
-                employee_id=employee_id,
-                changes=compiled.changes,
-                versions=wanted_versions(request.headers.get("if-match")),
-                deactivate_anyway=True,
+        with refused_if_strict(
+            strict.in_user_patch(body) or strict.in_what_is_left_out(compiled.refused), credential
+        ) as quirk:
+            done = await self._directory.change_employee(
+                ChangeEmployee(
+                    credential=credential,
+                    employee_id=employee_id,
+                    changes=compiled.changes,
+                    versions=wanted_versions(request.headers.get("if-match")),
+                    deactivate_anyway=True,
+                    quirk=quirk,
+                )
             )
-        )
         self._note_left_out(employee_id, compiled, done)
         self._note("employee_changed", request, done.employee, compiled.ignored, changed=done.changed)
         return self._changed(done, compiled.changes, credential, projection, is_patch=True)
@@ -146,15 +164,17 @@ class Users:
         body = await self._body(request)
         async with self._noting_what_is_missing(credential):
             replacement = read_replacement(body, employee_id)
-        done = await self._directory.change_employee(
-            ChangeEmployee(
-                credential=credential,
-                employee_id=employee_id,
-                changes=replacement.changes,
-                versions=wanted_versions(request.headers.get("if-match")),
-                replaces=True,
+        with refused_if_strict(strict.in_user(body), credential) as quirk:
+            done = await self._directory.change_employee(
+                ChangeEmployee(
+                    credential=credential,
+                    employee_id=employee_id,
+                    changes=replacement.changes,
+                    versions=wanted_versions(request.headers.get("if-match")),
+                    replaces=True,
+                    quirk=quirk,
+                )
             )
-        )
         self._note("employee_changed", request, done.employee, replacement.ignored, changed=done.changed)
         return self._changed(done, replacement.changes, credential, projection, is_patch=False)
 

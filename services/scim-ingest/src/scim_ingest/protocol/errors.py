@@ -103,6 +103,8 @@ _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     ErrorCode.needs_confirmation: (409, "uniqueness"),
     ErrorCode.invalid_value: (400, "invalidValue"),
     ErrorCode.version_differs: (412, None),
+    # Told in full by whoever found the quirk; see `exchange.refused_if_strict`.
+    ErrorCode.not_conformant: (400, "invalidSyntax"),
     # Directory could not read what we sent: our two versions do not fit, and the sender can mend nothing.
     ErrorCode.invalid_request: (500, None),
     ErrorCode.unauthorized: (401, None),
