@@ -83,6 +83,18 @@ async def test_what_leaves_it_is_refused_and_leaves_nothing_behind(strict: Compa
     assert await strict.stack.history(strict.name, anna) == ["employee.created"]
 
 
+async def test_a_replaced_name_is_replaced_as_a_whole_there_and_merged_elsewhere(
+    strict: Company, neighbour: Company
+) -> None:
+    for company in (strict, neighbour):
+        name = {"givenName": "Anna", "familyName": "Holm", "formatted": "Anna Holm"}
+        made = await company.scim.post("/Users", create_body(company.hire("anna"), name=name))
+        renamed = {"givenName": "Anne", "familyName": "Holm"}
+        step = {"op": "replace", "path": "name", "value": renamed}
+        seen = (await company.patch(made.json["id"], step)).json["name"]
+        assert seen == (renamed if company is strict else {**name, **renamed})
+
+
 @pytest.mark.parametrize(
     ("neighbour_operation", "scim_type", "status"),
     [

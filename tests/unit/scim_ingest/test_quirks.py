@@ -23,7 +23,9 @@ from scim_ingest.protocol.strict import (
     in_user,
     in_user_patch,
     in_what_is_left_out,
+    read_strictly,
 )
+from shared.schemas.employee import EmployeeChanges
 from tests.unit.scim_ingest.conftest import ANNA
 
 ADSCIM = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
@@ -171,6 +173,10 @@ def foreign_schemas() -> None:
     assert read_new_employee({**ANNA, "schemas": ["urn:x", f"{URN}x"]}).ignored == []
 
 
+def replace_merges() -> None:
+    assert put("name", {"givenName": "A"}) == {"given_name": "A"}
+
+
 def schemas_missing() -> None:
     assert read_new_employee({name: value for name, value in ANNA.items() if name != "schemas"}).ignored == []
 
@@ -227,6 +233,10 @@ def user(**members: Any) -> dict[str, Any]:
 
 def extended(**members: Any) -> dict[str, Any]:
     return {**ANNA, "schemas": [CORE, URN], URN: members}
+
+
+def deviation_of(read: EmployeeChanges | Deviation | None) -> Deviation | None:
+    return read if isinstance(read, Deviation) else None
 
 
 Judge = Callable[[Any], Deviation | None]
@@ -327,6 +337,10 @@ SENT: dict[str, list[tuple[Judge, Any]]] = {
     ],
     "empty_operations": [(in_user_patch, patch()), (in_group_patch, patch())],
     "add_is_replace": [(in_user_patch, patch(step("title", "T", "add"), step("title", "U")))],
+    "replace_merges": [
+        (lambda body: deviation_of(read_strictly(body, "emp_1")), [step("name", {"givenName": "A"})]),
+        (lambda body: deviation_of(read_strictly(body, "emp_1")), [step("active", False), step(f"{CORE}:name", {})]),
+    ],
     "foreign_schemas": [
         (in_user, user(schemas=[CORE, "urn:x"])),
         (in_user, {**ANNA, "urn:x:y": {}}),
@@ -393,6 +407,13 @@ GOOD: list[tuple[Judge, Any]] = [
 def test_strict_mode_takes_what_the_profile_asks_for(judge: Judge, body: Any) -> None:
     found = judge(body)
     assert found is None, found.detail if found else ""
+
+
+def test_a_replace_of_the_name_is_read_as_the_whole_of_it_and_an_add_is_not() -> None:
+    whole = {"givenName": "A", "familyName": "B"}
+    read = read_strictly([step("name.formatted", "X"), step("name", whole)], "emp_1")
+    assert read == EmployeeChanges(given_name="A", family_name="B", formatted_name=None)
+    assert read_strictly([step("name", whole, "add"), step("title", "T"), 5], "emp_1") is None
 
 
 @pytest.mark.parametrize("judge", [in_user, in_user_patch, in_group, in_group_patch], ids=lambda judge: judge.__name__)

@@ -138,12 +138,15 @@ class Users:
         projection = _projection_of(parameters_of(request))
         employee_id: str = request.path_params["id"]
         body = await self._body(request)
-        compiled = compile_patch(operations_of(body), employee_id)
+        operations = operations_of(body)
+        compiled = compile_patch(operations, employee_id)
         for op, dialect in compiled.dialects:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
-        with refused_if_strict(
-            strict.in_user_patch(body) or strict.in_what_is_left_out(compiled.refused), credential
-        ) as quirk:
+        deviation = strict.in_user_patch(body) or strict.in_what_is_left_out(compiled.refused)
+        strictly = strict.read_strictly(operations, employee_id) if deviation is None else None
+        if isinstance(strictly, strict.Deviation):
+            deviation, strictly = strictly, None
+        with refused_if_strict(deviation, credential) as quirk:
             done = await self._directory.change_employee(
                 ChangeEmployee(
                     credential=credential,
@@ -152,6 +155,7 @@ class Users:
                     versions=wanted_versions(request.headers.get("if-match")),
                     deactivate_anyway=True,
                     quirk=quirk,
+                    strictly=strictly,
                 )
             )
         self._note_left_out(employee_id, compiled, done)

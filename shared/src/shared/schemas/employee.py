@@ -153,6 +153,8 @@ class ChangeEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where something beside `active: false` is refused, do that alone instead of nothing (decision D5); never in strict mode."""
     quirk: str | None = None
     """As with `ProvisionEmployee`."""
+    strictly: EmployeeChanges | None = None
+    """What the changes are to a company in strict mode; None: the same."""
 
 
 class Changed(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -164,8 +164,10 @@ async def _change_employee(database: Database, request: ChangeEmployee, changes:
             employee_id = _id(request.employee_id)
             # Whatever comes of it: Entra has said who his manager is also where it is refused.
             database.notes.about(tx, employee_id, manager=changes.manager_ref is not UNSET)
-            check_values(changes)
-            done = await _change(tx, employee_id, changes, replaces=request.replaces, versions=request.versions)
+            strictly = request.strictly if tx.company.provisioning_strict else None
+            meant = changes if strictly is None else strictly
+            check_values(meant)
+            done = await _change(tx, employee_id, meant, replaces=request.replaces, versions=request.versions)
         return kept(done)
 
     changed, kind = await writing.repeated(attempt)

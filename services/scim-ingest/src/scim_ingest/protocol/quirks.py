@@ -99,6 +99,12 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk("empty_operations", "Operations is []", "Microsoft's SCIM validator", "invalidSyntax"),
     Quirk("add_is_replace", "add and replace are the same on a single value", "Microsoft Q&A 1373350"),
     Quirk(
+        "replace_merges",
+        "a replace of name keeps the parts it does not mention",
+        "RFC 7644 section 3.5.2.3; the profile replaces the whole",
+        "invalidValue",
+    ),
+    Quirk(
         "foreign_schemas",
         "schemas lists URNs that are no schema",
         "Microsoft: SCIM tutorial, example 2",

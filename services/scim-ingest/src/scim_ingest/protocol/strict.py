@@ -22,8 +22,10 @@ from scim_ingest.protocol.attributes import (
     split_urn,
 )
 from scim_ingest.protocol.errors import ScimError, ScimType
+from scim_ingest.protocol.patch import compile_patch
 from scim_ingest.protocol.paths import Element, Extension, ReadOnly, Unknown, read_path, shown
 from scim_ingest.protocol.quirks import REFUSED_WHEN_STRICT, type_name
+from shared.schemas.employee import EmployeeChanges
 
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
@@ -48,6 +50,30 @@ def in_user(body: object) -> Deviation | None:
 
 def in_user_patch(body: object) -> Deviation | None:
     return _found(_user_patch, body)
+
+
+def read_strictly(operations: Sequence[object], employee_id: str) -> EmployeeChanges | Deviation | None:
+    """What a PATCH means to a strict company, where that is something else: a replace of `name` replaces the whole of it.
+
+    A deviation where then nothing mandatory would be left.
+    """
+    if not any(isinstance(one, dict) and _replaces_name(one) for one in operations):
+        return None
+    try:
+        read = compile_patch(operations, employee_id, replaces_whole=True)
+    except ScimError as error:
+        return _merged(error)
+    return _merged(read.refused[0]) if read.refused else read.changes
+
+
+def _merged(error: ScimError) -> Deviation:
+    return Deviation("replace_merges", error.detail, error.scim_type)
+
+
+def _replaces_name(operation: dict[str, object]) -> bool:
+    members = {name.lower(): value for name, value in operation.items()}
+    path = members.get("path")
+    return members.get("op") == "replace" and isinstance(path, str) and split_urn(path)[1].strip().lower() == "name"
 
 
 def in_what_is_left_out(refused: Sequence[ScimError]) -> Deviation | None:
