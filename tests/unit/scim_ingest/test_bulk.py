@@ -4,11 +4,14 @@ import time
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scim_ingest.protocol.attributes import ENTERPRISE, GROUP
 from scim_ingest.protocol.bulk import Malformed, Operation, change_references, named_in, read_bulk, without_manager
 from scim_ingest.protocol.bulk_order import Order, Turn
 from scim_ingest.protocol.errors import ScimError
+from tests.unit.scim_ingest.test_patch_fuzz import VALUES
 
 
 def post(bulk_id: str, manager: str | None = None, kind: str = "Users", **data: Any) -> dict[str, Any]:
@@ -225,3 +228,41 @@ def test_names_of_members_count_without_case() -> None:
     )
     assert isinstance(bulk.operations[0], Operation)
     assert bulk.fail_on_errors == 2
+
+
+BULK_OPERATIONS = st.lists(
+    st.one_of(
+        VALUES,
+        st.fixed_dictionaries(
+            {"method": st.sampled_from(["POST", "PUT", "PATCH", "DELETE", "GET"])},
+            optional={
+                "path": st.sampled_from(["/Users", "/Groups", "/Users/1", "/Users/bulkId:a", "/Groups/bulkId:b", "/x"]),
+                "bulkId": st.sampled_from(["a", "b", "c", "d", 5]),
+                "version": VALUES,
+                "data": st.one_of(
+                    VALUES,
+                    st.dictionaries(
+                        st.sampled_from(["manager", "members", "title", ENTERPRISE]),
+                        st.sampled_from(
+                            ["bulkId:a", "bulkId:b", ["bulkId:c"], {"manager": "bulkId:d"}, {"value": "bulkId:a"}]
+                        ),
+                    ),
+                ),
+            },
+        ),
+    ),
+    max_size=8,
+)
+
+
+@given(BULK_OPERATIONS)
+@settings(max_examples=500, deadline=None)
+def test_whatever_comes_is_refused_or_has_its_turn_once(operations: list[Any]) -> None:
+    try:
+        found = read(*operations)
+    except ScimError as error:
+        assert error.status == 400  # noqa: PT017
+        return
+    assert len(found) == len(operations)
+    taken = [turn.position for turn in turns(*operations) if turn.step != "set_manager"]
+    assert sorted(taken) == list(range(len(operations)))
