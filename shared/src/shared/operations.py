@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -166,6 +166,31 @@ REMOVE_GROUP = Operation(
     refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs),
 )
 
+REDEEM_SECRET = Operation(
+    "/provisioning/redeem_secret",
+    oauth.RedeemSecret,
+    oauth.AccessTokenIssued,
+    caller="scim-ingest",
+    summary="An access token for a secret of the company's OAuth client",
+    refusals=(ErrorCode.unauthorized,),
+)
+FIND_FEDERATION = Operation(
+    "/provisioning/find_federation",
+    oauth.FindFederation,
+    oauth.FoundFederation,
+    caller="scim-ingest",
+    summary="Whether the company trusts an issuer, audience and subject, whose assertion is still to be proven",
+    refusals=(ErrorCode.unauthorized,),
+)
+REDEEM_ASSERTION = Operation(
+    "/provisioning/redeem_assertion",
+    oauth.RedeemAssertion,
+    oauth.AccessTokenIssued,
+    caller="scim-ingest",
+    summary="An access token for a proven assertion of a federation that the company trusts",
+    refusals=(ErrorCode.unauthorized,),
+)
+
 GET_CONNECTION = Operation(
     "/logins/get_connection",
     login.GetConnection,
@@ -294,6 +319,22 @@ LIST_FINDINGS = Operation(
     caller="sso-gateway",
     summary="What somebody in the company ought to look at",
     refusals=_SETUP_REFUSALS,
+)
+READ_PROVISIONING = Operation(
+    "/setup/read_provisioning",
+    provisioning_report.ReadProvisioning,
+    provisioning_report.ProvisioningReport,
+    caller="sso-gateway",
+    summary="How the company's provisioning stands, by its traffic",
+    refusals=_SETUP_REFUSALS,
+)
+LIST_UNASKED = Operation(
+    "/setup/list_unasked",
+    provisioning_report.ListUnasked,
+    provisioning_report.UnaskedPeople,
+    caller="sso-gateway",
+    summary="Active people whom the last full cycle did not ask about",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_request),
 )
 WORK_LIST = Operation(
     "/setup/work_list",

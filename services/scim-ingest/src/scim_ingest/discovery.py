@@ -103,6 +103,26 @@ class Discovery:
         return _config(base, self._bulk)
 
 
+# What every company may choose; which one uses what, discovery does not say.
+_AUTHENTICATION: tuple[Document, ...] = (
+    {
+        "type": "oauth2",
+        "name": "OAuth 2.0 client credentials",
+        "description": "An access token of one hour from /oauth2/token below the Tenant URL, which is described by "
+        "/.well-known/oauth-authorization-server beside it",
+        "specUri": "https://www.rfc-editor.org/info/rfc6749",
+        "primary": True,
+    },
+    {
+        "type": "oauthbearertoken",
+        "name": "SCIM token",
+        "description": "The company's token as Authorization: Bearer; several may be valid at once",
+        "specUri": "https://www.rfc-editor.org/info/rfc6750",
+        "primary": False,
+    },
+)
+
+
 def _config(base: str, bulk: Document) -> Document:
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG],
@@ -120,15 +140,7 @@ def _config(base: str, bulk: Document) -> Document:
             "defaultPageSize": DEFAULT_COUNT,
             "maxPageSize": MAX_COUNT,
         },
-        "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "SCIM token",
-                "description": "The company's token as Authorization: Bearer; several may be valid at once",
-                "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                "primary": True,
-            }
-        ],
+        "authenticationSchemes": list(_AUTHENTICATION),
         "meta": {"resourceType": "ServiceProviderConfig", "location": f"{base}/ServiceProviderConfig"},
     }
 

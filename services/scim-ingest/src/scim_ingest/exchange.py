@@ -135,7 +135,7 @@ def respond(status: int, body: object = None, headers: dict[str, str] | None = N
 
 
 def refuse(error: ScimError, log: EventLog) -> Response:
-    reason = "held" if error.held else metrics.reason_of_refusal(error.status, error.scim_type)
+    reason = "held" if error.held else error.reason or metrics.reason_of_refusal(error.status, error.scim_type)
     metrics.REJECTIONS.labels(reason).inc()
     log.info("request_refused", status=error.status, scim_type=error.scim_type or "")
     if error.status >= 500:

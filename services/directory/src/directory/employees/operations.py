@@ -214,13 +214,16 @@ async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttrib
         case NeedsConfirmation(employee=employee):
             return await _parked(tx, employee, new.login_name)
         case Create() | Adopt() | Reactivate() | Relink():
-            ask_after_days = await store.rehire_ask_after_days(tx) if isinstance(planned, Reactivate) else None
+            returns = isinstance(planned, Reactivate | Relink) and planned.employee.state == "suspended"
+            ask_after_days = await store.rehire_ask_after_days(tx) if returns else None
             before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone, ask_after_days)
-    deactivated = before.employee_id if before is not None and before.state == "active" else None
-    if brake and deactivated and (held := await stop(tx, brake, deactivated, "suspend")):
-        return held
+    if before is not None and before.state == "active":
+        if brake is None:
+            await withdraw(tx, before.employee_id)
+        elif held := await stop(tx, brake, before.employee_id, "suspend"):
+            return held
     kind, outcome = _OUTCOMES[type(planned)]
-    if after.rehire_asked_at is not None:
+    if after.rehire_asked_at is not None and before is not None and before.rehire_asked_at is None:
         kind = EventKind.employee_rehire_asked
     if missing:
         await note_missing(tx, missing)

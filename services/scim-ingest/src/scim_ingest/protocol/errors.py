@@ -36,6 +36,7 @@ class ScimError(Exception):
         *,
         headers: dict[str, str] | None = None,
         held: bool = False,
+        reason: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -44,6 +45,8 @@ class ScimError(Exception):
         self.headers = headers or {}
         self.held = held
         """By the mass-change brake: in order, although the status looks like a fault."""
+        self.reason = reason
+        """For the metric, where status and type do not say it."""
 
     def body(self) -> dict[str, object]:
         """`status` is a string (RFC 7644 section 3.12)."""
@@ -90,6 +93,19 @@ def token_refused() -> ScimError:
         401,
         "The token is not valid for this Tenant URL. Copy both again from the company's provisioning settings.",
         headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+    )
+
+
+def entra_token_refused() -> ScimError:
+    """Secret Token left blank in Entra. Not accepted however genuine: such a token says neither which company's app asks, nor
+    that it was meant for us (all custom apps have the same audience)."""
+    return ScimError(
+        401,
+        "Entra sent a token of its own, as it does while Secret Token is blank, and such a token is never accepted. In Entra, "
+        "Enterprise app, Provisioning, Admin Credentials: paste this company's SCIM token as Secret Token, or choose OAuth2 "
+        "client credentials or Workload Identity Federation as the authentication method.",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        reason="entra_token",
     )
 
 
