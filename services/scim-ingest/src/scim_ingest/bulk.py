@@ -34,7 +34,7 @@ from scim_ingest.protocol.bulk import (
     without_manager,
 )
 from scim_ingest.protocol.bulk_order import Order, Turn
-from scim_ingest.protocol.errors import ScimError, invalid_value
+from scim_ingest.protocol.errors import NotConformant, ScimError, invalid_value
 from scim_ingest.protocol.strict import PATCH_OP, in_message
 from scim_ingest.settings import Settings
 from shared.directory_client import DirectoryClient
@@ -76,7 +76,7 @@ class Bulk:
         context.company.set(credential.company)
         body = await json_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
         if company.strict and (deviation := in_message(body, BULK_REQUEST)) is not None:
-            raise deviation
+            raise NotConformant(deviation)
         bulk = read_bulk(body, self._settings.bulk_max_operations)
         base = f"{self._settings.public_url.rstrip('/')}/scim/v2/{credential.company}"
         run = _Run(request, bulk.operations, self._writing, base, self._log)

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from scim_ingest import metrics
 from scim_ingest.credential import credential_of
 from scim_ingest.metrics import Operation, Result
-from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax
+from scim_ingest.protocol.errors import NotConformant, ScimError, from_domain, invalid_syntax
 from scim_ingest.protocol.json_body import read_json, write_json
 from scim_ingest.protocol.strict import Deviation
 from shared.errors import DomainError, ErrorCode
@@ -91,11 +91,11 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
 
 
 @contextmanager
-def refused_if_strict(deviation: Deviation | None, credential: ScimCredential) -> Iterator[str | None]:
+def refused_if_strict(deviation: Deviation | None) -> Iterator[str | None]:
     """Gives the quirk that the call of directory must carry, and tells the sender what it was if directory refuses it.
 
     Raises:
-        Deviation: the company is in strict mode.
+        NotConformant: the company is in strict mode.
     """
     if deviation is None:
         yield None
@@ -106,8 +106,7 @@ def refused_if_strict(deviation: Deviation | None, credential: ScimCredential) -
     except DomainError as error:
         if error.code is not ErrorCode.not_conformant:
             raise
-        context.company.set(credential.company)
-        raise deviation from error
+        raise NotConformant(deviation) from error
 
 
 def route(path: str, **endpoints: Endpoint) -> Route:

@@ -75,7 +75,7 @@ class Groups:
         projection = _projection_of(request)
         given = await self._body(request)
         body = read_group(given)
-        with refused_if_strict(strict.in_group(given), credential) as quirk:
+        with refused_if_strict(strict.in_group(given)) as quirk:
             made = await self._directory.create_group(
                 schemas.CreateGroup(
                     credential=credential,
@@ -142,7 +142,7 @@ class Groups:
         body = await self._body(request)
         compiled = compile_group_patch(operations_of(body), group_id)
         asked = bool(parameters.get("attributes") or parameters.get("excludedattributes"))
-        with refused_if_strict(strict.in_group_patch(body), credential) as quirk:
+        with refused_if_strict(strict.in_group_patch(body)) as quirk:
             done = await self._directory.change_group(
                 schemas.ChangeGroup(
                     credential=credential,
@@ -165,7 +165,7 @@ class Groups:
         group_id: str = request.path_params["id"]
         given = await self._body(request)
         body = read_group(given, group_id)
-        with refused_if_strict(strict.in_group(given), credential) as quirk:
+        with refused_if_strict(strict.in_group(given)) as quirk:
             done = await self._directory.change_group(
                 schemas.ChangeGroup(
                     credential=credential,

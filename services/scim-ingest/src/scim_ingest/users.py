@@ -90,7 +90,7 @@ class Users:
         body = await self._body(request)
         async with self._noting_what_is_missing(credential):
             description = read_new_employee(body)
-        with refused_if_strict(strict.in_user(body), credential) as quirk:
+        with refused_if_strict(strict.in_user(body)) as quirk:
             made = await self._directory.provision_employee(
                 ProvisionEmployee(
                     credential=credential, employee=description.employee, missing=description.missing, quirk=quirk
@@ -146,7 +146,7 @@ class Users:
         strictly = strict.read_strictly(operations, employee_id) if deviation is None else None
         if isinstance(strictly, strict.Deviation):
             deviation, strictly = strictly, None
-        with refused_if_strict(deviation, credential) as quirk:
+        with refused_if_strict(deviation) as quirk:
             done = await self._directory.change_employee(
                 ChangeEmployee(
                     credential=credential,
@@ -168,7 +168,7 @@ class Users:
         body = await self._body(request)
         async with self._noting_what_is_missing(credential):
             replacement = read_replacement(body, employee_id)
-        with refused_if_strict(strict.in_user(body), credential) as quirk:
+        with refused_if_strict(strict.in_user(body)) as quirk:
             done = await self._directory.change_employee(
                 ChangeEmployee(
                     credential=credential,
