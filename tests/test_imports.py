@@ -49,6 +49,8 @@ PURE = [
     "scim_ingest/oauth/jwks.py",
     "scim_ingest/oauth/metadata.py",
     "scim_ingest/oauth/request.py",
+    "scim_ingest/protocol/bulk.py",
+    "scim_ingest/protocol/bulk_order.py",
     "scim_ingest/protocol/patch.py",
     "scim_ingest/protocol/paths.py",
     "scim_ingest/protocol/filters.py",

@@ -46,7 +46,12 @@ def operations() -> "Iterator[Operation[Schema, Schema]]":
 
 _TOKEN_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)
 _TAKEN = (ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken)
-_GROUP_REFUSALS = (ErrorCode.already_exists, ErrorCode.external_id_taken, ErrorCode.invalid_value)
+_GROUP_REFUSALS = (
+    ErrorCode.already_exists,
+    ErrorCode.external_id_taken,
+    ErrorCode.invalid_value,
+    ErrorCode.not_conformant,
+)
 
 CHECK_CREDENTIAL = Operation(
     "/provisioning/check_credential",
@@ -62,7 +67,14 @@ PROVISION_EMPLOYEE = Operation(
     employee.Provisioned,
     caller="scim-ingest",
     summary="Create, adopt or reactivate an employee (decision D1)",
-    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.needs_confirmation, ErrorCode.held),
+    refusals=(
+        *_TOKEN_REFUSALS,
+        *_TAKEN,
+        ErrorCode.invalid_value,
+        ErrorCode.needs_confirmation,
+        ErrorCode.held,
+        ErrorCode.not_conformant,
+    ),
 )
 NOTE_MAPPING = Operation(
     "/provisioning/note_mapping",
@@ -101,6 +113,7 @@ CHANGE_EMPLOYEE = Operation(
         ErrorCode.not_found,
         ErrorCode.version_differs,
         ErrorCode.held,
+        ErrorCode.not_conformant,
     ),
 )
 REMOVE_EMPLOYEE = Operation(

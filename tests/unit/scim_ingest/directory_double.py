@@ -25,6 +25,7 @@ class DirectoryDouble(DirectoryClient):
 
     def forget(self) -> None:
         self.tokens: dict[str, str] = {}
+        self.strict: set[str] = set()
         self.employees: dict[str, dict[str, schemas.Employee]] = {}
         self.secrets: dict[str, str] = {}
         """Hash of a client's secret -> company."""
@@ -50,9 +51,15 @@ class DirectoryDouble(DirectoryClient):
             raise refused
         return self.employees[credential.company]
 
+    def _check_quirk(self, credential: schemas.ScimCredential, quirk: str | None) -> None:
+        if quirk is not None and credential.company in self.strict:
+            raise DomainError(ErrorCode.not_conformant, f"Strict mode refuses {quirk}.")
+
     async def check_credential(self, request: schemas.CheckCredential) -> schemas.CompanyProvisioning:
         self._company("check_credential", request.credential)
-        return schemas.CompanyProvisioning(company=request.credential.company, strict=False)
+        return schemas.CompanyProvisioning(
+            company=request.credential.company, strict=request.credential.company in self.strict
+        )
 
     def _expect(self, operation: str, *, allowed: bool) -> None:
         self.calls.append(operation)
@@ -81,6 +88,7 @@ class DirectoryDouble(DirectoryClient):
 
     async def provision_employee(self, request: schemas.ProvisionEmployee) -> schemas.Provisioned:
         employees = self._company("provision_employee", request.credential)
+        self._check_quirk(request.credential, request.quirk)
         values = asdict(request.employee)
         state: schemas.EmployeeState = "active" if values.pop("active") else "suspended"
         _check_unique(employees, "", values)
@@ -117,6 +125,7 @@ class DirectoryDouble(DirectoryClient):
 
     async def change_employee(self, request: schemas.ChangeEmployee) -> schemas.Changed:
         employees = self._company("change_employee", request.credential)
+        self._check_quirk(request.credential, request.quirk)
         before = _existing(employees, request.employee_id)
         _check_version(before, request.versions)
         try:

@@ -105,7 +105,7 @@ async def test_what_is_not_done_says_false(http: httpx2.AsyncClient) -> None:
         name: part["supported"] for name, part in config.items() if isinstance(part, dict) and "supported" in part
     } == {
         "patch": True,
-        "bulk": False,
+        "bulk": True,
         "filter": True,
         "changePassword": False,
         "sort": True,

@@ -32,14 +32,16 @@ PREPARED_ONLY = (
 
 @asynccontextmanager
 async def provisioning(
-    database: Database, credential: ScimCredential, *, reading: bool = False
+    database: Database, credential: ScimCredential, *, reading: bool = False, quirk: str | None = None
 ) -> AsyncIterator[CompanyTx]:
-    """A transaction in the company whose token it is; `reading`: it changes nothing.
+    """A transaction in the company whose token it is; `reading`: it changes nothing; `quirk`: where the request leaves the
+    standards.
 
     Raises:
         DomainError: `unauthorized` for a token that is unknown, revoked, expired, of another company than the path names, or of
             a tenant that the company has left: all the same answer. `not_allowed` when the company has provisioning switched
-            off, or when a connection that is only prepared wants to change something.
+            off, or when a connection that is only prepared wants to change something. `not_conformant` for a quirk in a company
+            that is in strict mode.
     """
     token = sha256_from_text(credential.token_sha256)
     async with database.scope_for_scim_token(token).transaction() as tx:
@@ -48,8 +50,11 @@ async def provisioning(
         refusal = _refusal(tx.company, reading)
         if refusal is None:
             database.notes.heard(tx)
-            yield tx
-            return
+            if quirk is None or not tx.company.provisioning_strict:
+                yield tx
+                return
+            log.info("strict_refused", quirk=quirk)
+            refusal = DomainError(ErrorCode.not_conformant, f"The company is in strict mode, which refuses {quirk}.")
     # Behind the commit: when the token was last used is known all the same.
     raise refusal
 

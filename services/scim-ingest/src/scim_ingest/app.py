@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from scim_ingest.bulk import Bulk
 from scim_ingest.discovery import Discovery
 from scim_ingest.exchange import Endpoint, fault, http_error, refuse
 from scim_ingest.groups import Groups
@@ -56,6 +57,7 @@ def create_service(
             *_not_offered(log),
             *users.routes(),
             *groups.routes(),
+            *Bulk(client, {"Users": users.writing, "Groups": groups.writing}, settings, log).routes(),
             *RootSearch(users, groups, settings, log).routes(),
             *Discovery(client, settings, log).routes(),
             *TokenEndpoint(client, settings, log, fetcher=fetcher, keys=keys, clock=clock).routes(),
@@ -78,12 +80,8 @@ def _not_offered(log: EventLog) -> list[Route]:
 
         return not_offered
 
-    base = "/scim/v2/{company}"
-    told = {
-        "/Me": "/Me is not offered: a provisioning token belongs to no user.",
-        "/Bulk": "/Bulk is not offered; send the requests one by one.",
-    }
-    return [Route(base + path, refusing(detail), methods=_METHODS) for path, detail in told.items()]
+    told = {"/Me": "/Me is not offered: a provisioning token belongs to no user."}
+    return [Route(f"/scim/v2/{{company}}{path}", refusing(detail), methods=_METHODS) for path, detail in told.items()]
 
 
 class _TidyPath:

@@ -18,6 +18,7 @@ Operation = Literal[
     "group_replace",
     "group_delete",
     "search",
+    "bulk",
     "schema",
     "config",
     "token",
@@ -29,6 +30,7 @@ Result = Literal[
     "read",
     "created",
     "updated",
+    "partial",
     "unchanged",
     "reactivated",
     "linked",
@@ -58,6 +60,15 @@ ATTRIBUTE_CHANGES = Counter(
 )
 DEACTIVATIONS_ALONE = Counter(
     "scim_deactivations_alone_total", "Deactivations applied although the rest of their PATCH was refused"
+)
+QUIRKS_MET = Counter(
+    "scim_quirks_met_total",
+    "Writing requests that leave the standards, by the first point where: a company in strict mode refuses them",
+    ["quirk"],
+)
+BULK_NOT_BEGUN = Counter(
+    "scim_bulk_not_begun_total",
+    "Operations of bulk requests that were not begun, because the time for the request was over",
 )
 TOKEN_REQUESTS = Counter(
     "scim_token_requests_total",

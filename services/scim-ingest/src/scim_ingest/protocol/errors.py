@@ -57,6 +57,14 @@ class ScimError(Exception):
         return body
 
 
+class NotConformant(DomainError):
+    """Directory refuses what only scim-ingest can put into words: it has seen the request as it was sent."""
+
+    def __init__(self, refusal: ScimError) -> None:
+        super().__init__(ErrorCode.not_conformant, refusal.detail)
+        self.refusal = refusal
+
+
 def invalid_syntax(detail: str) -> ScimError:
     return ScimError(400, detail, "invalidSyntax")
 
@@ -119,6 +127,8 @@ _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     ErrorCode.needs_confirmation: (409, "uniqueness"),
     ErrorCode.invalid_value: (400, "invalidValue"),
     ErrorCode.version_differs: (412, None),
+    # Told in full by `NotConformant`.
+    ErrorCode.not_conformant: (400, "invalidSyntax"),
     # Directory could not read what we sent: our two versions do not fit, and the sender can mend nothing.
     ErrorCode.invalid_request: (500, None),
     ErrorCode.unauthorized: (401, None),
@@ -136,6 +146,8 @@ HELD_RETRY_AFTER_S = 30
 
 def from_domain(error: DomainError) -> ScimError:
     """The SCIM refusal for directory's; a field is named by its SCIM path."""
+    if isinstance(error, NotConformant):
+        return error.refusal
     status, scim_type = _STATUS_AND_TYPE[error.code]
     match error.code:
         case ErrorCode.unauthorized:
