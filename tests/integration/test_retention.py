@@ -222,6 +222,20 @@ async def test_a_reference_that_is_linked_to_somebody_who_stays_is_his(firm: Fir
     assert await breaks(firm) == []
 
 
+async def test_an_external_id_of_the_same_letters_in_another_case_is_not_his_name(firm: Firm, owner: Database) -> None:
+    """Somebody's external id is `anna@firma.dk`; a report named the erased one as ANNA@firma.dk, and another means him."""
+    await firm.create(login="nick", external_id="anna@firma.dk")
+    anna = await firm.create(login="ANNA@firma.dk")
+    report = await firm.create(login="report@firma.dk", manager_ref="ANNA@firma.dk")
+    other = await firm.create(login="other@firma.dk", manager_ref="anna@firma.dk")
+    await left(firm, anna)
+    await keeps(firm, 1)
+    assert await erase(owner, firm) == 1
+    assert (await firm.get(report)).manager_ref is None
+    assert (await firm.get(other)).manager_ref == "anna@firma.dk"
+    assert "ANNA@firma.dk" not in str(await firm.history(report))
+
+
 async def test_who_bears_a_name_is_looked_up_and_not_searched_for(
     firm: Firm, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

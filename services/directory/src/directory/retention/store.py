@@ -47,15 +47,15 @@ _REFERENCES_WAITING = statement(
 _BORNE = statement(
     "employees.names_borne",
     """
-    select login_key as key
+    select login_key as name, true as by_key
     from employees
     where company_id = $1 and login_key = any($2::text[]) and not employee_id = any($3::uuid[])
     union
-    select email_key
+    select email_key, true
     from employees
     where company_id = $1 and email_key = any($2::text[]) and not employee_id = any($3::uuid[])
     union
-    select external_id
+    select external_id, false
     from employees
     where company_id = $1 and external_id = any($4::text[]) and not employee_id = any($3::uuid[])
     """,
@@ -202,9 +202,10 @@ async def named_in_findings(tx: CompanyTx) -> set[str]:
 
 async def names_borne(
     tx: CompanyTx, keys: Sequence[str], external_ids: Sequence[str], erased: Sequence[EmployeeId]
-) -> set[str]:
+) -> tuple[set[str], set[str]]:
     """Which of the keys are somebody's login name or e-mail, and which of the texts, compared exactly, his external id."""
-    return {row["key"] for row in await tx.fetch(_BORNE, tx.company_id, keys, erased, external_ids)}
+    rows = await tx.fetch(_BORNE, tx.company_id, keys, erased, external_ids)
+    return {row["name"] for row in rows if row["by_key"]}, {row["name"] for row in rows if not row["by_key"]}
 
 
 async def release_reports(tx: CompanyTx, erased: Sequence[EmployeeId]) -> list[tuple[EmployeeId, UUID]]:
