@@ -540,7 +540,10 @@ async def test_old_cycles_go_and_the_last_one_stays(staff: Staffed, firm_urls: U
 async def test_an_erased_person_leaves_nothing_here(flagged: Staffed) -> None:
     firm, anna = flagged.firm, flagged.anna
     await firm.change(anna, active=False)
-    await firm.as_owner("update employees set termination_date = '2019-01-01' where employee_id = $1", uuid_of(anna))
+    await firm.as_owner(
+        "update employees set termination_date = '2019-01-01', suspended_on = '2019-01-01' where employee_id = $1",
+        uuid_of(anna),
+    )
     await firm.as_owner("update companies set erase_after_months = 1")
     assert await erase_due(lambda: flagged.owner.scope_for_id(firm.company_id).transaction()) == 1
     assert await flagged.asked(anna) is None

@@ -22,7 +22,9 @@ async def test_whoever_follows_the_feed_forgets_the_erased_and_the_chain_holds(
     done.set()
     await follow(application, early, random.Random(1), done)
     await firm.remove(boss)
-    await firm.as_owner("update employees set termination_date = '2019-05-31' where state = 'departed'")
+    await firm.as_owner(
+        "update employees set termination_date = '2019-05-31', suspended_on = '2019-05-31' where state = 'departed'"
+    )
     await firm.as_owner("update companies set erase_after_months = 12")
     async with owner_database(DatabaseSettings(database_url=firm.urls.owner)) as database:
         scope = database.scope_for_name(firm.name)

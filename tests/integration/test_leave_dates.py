@@ -64,8 +64,9 @@ async def test_a_leave_date_that_comes_or_changes_after_the_deactivation_correct
     for last in (first, second):
         await firm.change(anna, leave_date=str(last))
         assert await end_of(firm, anna) == ("suspended", last, "leave_date")
-    await firm.change(anna, leave_date=None)
-    assert await end_of(firm, anna) == ("suspended", second, "leave_date")
+    for gone in ("soon", "2019-01-01", None):
+        await firm.change(anna, leave_date=gone)
+        assert await end_of(firm, anna) == ("suspended", today(), "inactivation")
     await firm.change(anna, active=True)
     assert await end_of(firm, anna) == ("active", None, None)
 
@@ -87,13 +88,19 @@ async def test_a_leave_date_is_no_way_around_the_question_after_a_long_absence(f
     assert await end_of(firm, bo) == ("active", None, None)
 
 
-async def test_a_leave_date_of_the_time_before_a_return_is_spent(firm: Firm) -> None:
-    """Entra sends nothing for a date that was cleared there: it would end him in the past, and erase him early."""
-    anna = await firm.create(leave_date=str(today() - timedelta(days=30)))
+@pytest.mark.parametrize("days", [-30, 0, 30])
+async def test_a_leave_date_of_the_time_before_a_return_is_spent(firm: Firm, days: int) -> None:
+    """Entra sends nothing for a date that was cleared there: it would be the end of an employment that it knows nothing of."""
+    anna = await firm.create(leave_date=str(today() + timedelta(days=days)))
     await firm.change(anna, active=False)
     await firm.change(anna, active=True)
     await firm.change(anna, active=False)
     assert await end_of(firm, anna) == ("suspended", today(), "inactivation")
+    # One that comes with the return, or after it, is of the time to come.
+    last = today() + timedelta(days=50)
+    await firm.change(anna, active=True, leave_date=str(last))
+    await firm.change(anna, active=False)
+    assert await end_of(firm, anna) == ("suspended", last, "leave_date")
 
 
 async def test_a_new_employment_does_not_inherit_the_end_of_the_old_one(firm: Firm) -> None:
@@ -143,13 +150,33 @@ async def test_hr_gives_a_leave_date_where_entra_has_none(firm: Firm) -> None:
     assert await end_of(firm, anna) == ("suspended", last, "leave_date")
 
 
-@pytest.mark.parametrize("days", [-1, 367])
-async def test_hr_cannot_give_a_leave_date_that_would_not_count(firm: Firm, days: int) -> None:
+@pytest.mark.parametrize("days", [-93, 367])
+@pytest.mark.parametrize("hired", [True, False])
+async def test_hr_cannot_give_a_leave_date_that_would_not_count(firm: Firm, days: int, hired: bool) -> None:
     anna = await firm.create()
-    await edit(firm, anna.id, hired_on=today())
+    if hired:
+        await edit(firm, anna.id, hired_on=today())
+        days = max(days, -1)
     with pytest.raises(DomainError, match="leave_date must be from") as refused:
         await edit(firm, anna.id, leave_date=today() + timedelta(days=days))
     assert (refused.value.code, refused.value.field) == (ErrorCode.invalid_value, "leave_date")
+
+
+async def test_that_nobody_new_has_one_does_not_mean_that_it_is_mapped_no_more(firm: Firm) -> None:
+    anna = await firm.create(leave_date=str(today()))
+    for number in range(21):
+        await firm.create(login=f"new{number}@firma.dk")
+    with pytest.raises(DomainError) as refused:
+        await edit(firm, anna.id, leave_date=today() + timedelta(days=1))
+    assert refused.value.code is ErrorCode.not_allowed
+
+
+async def test_a_mistyped_year_is_refused_where_nothing_else_would_tell(firm: Firm) -> None:
+    anna = await firm.create()
+    async with firm.operator() as tx:
+        with pytest.raises(DomainError, match="on must be from") as refused:
+            await hr.end_employment(tx, anna.id, today() - timedelta(days=367))
+    assert refused.value.code is ErrorCode.invalid_value
 
 
 async def test_the_day_that_hr_chooses_is_above_it(firm: Firm) -> None:

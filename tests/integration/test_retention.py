@@ -27,6 +27,7 @@ from directory.retention.due import months_later
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
 from directory.sweep import sweep
+from directory.worklist.operations import work_list
 from shared.clock import system_clock
 from shared.ids import employee_text
 from shared.schemas.employee import Employee
@@ -65,7 +66,9 @@ async def left(firm: Firm, employee: Employee, on: date = LONG_AGO, *, departed:
         await firm.remove(employee)
     else:
         await firm.change(employee, active=False)
-    await firm.as_owner("update employees set termination_date = $2 where employee_id = $1", uuid_of(employee), on)
+    await firm.as_owner(
+        "update employees set termination_date = $2, suspended_on = $2 where employee_id = $1", uuid_of(employee), on
+    )
 
 
 async def anna_with_everything(firm: Firm) -> tuple[Employee, set[str]]:
@@ -234,6 +237,23 @@ async def test_an_external_id_of_the_same_letters_in_another_case_is_not_his_nam
     assert (await firm.get(report)).manager_ref is None
     assert (await firm.get(other)).manager_ref == "anna@firma.dk"
     assert "ANNA@firma.dk" not in str(await firm.history(report))
+
+
+async def test_nobody_is_erased_within_a_month_of_his_deactivation(firm: Firm, owner: Database) -> None:
+    """Entra restores people for thirty days; and a date that HR or Entra's leave date says may be wrong."""
+    await keeps(firm, 1)
+    anna = await firm.create()
+    await firm.change(anna, active=False)
+    await firm.as_owner("update employees set termination_date = '2019-01-01'")
+    assert await erase(owner, firm) == 0
+    async with firm.operator() as tx:
+        step = next(one for one in (await work_list(tx)).items[0].steps if one.step == "erasure_date")
+    suspended_on = (await firm.row(anna))["suspended_on"]
+    assert step.about == (suspended_on + timedelta(days=31)).isoformat()
+    await firm.as_owner("update employees set suspended_on = suspended_on - 30")
+    assert await erase(owner, firm) == 0
+    await firm.as_owner("update employees set suspended_on = suspended_on - 1")
+    assert await erase(owner, firm) == 1
 
 
 async def test_who_bears_a_name_is_looked_up_and_not_searched_for(

@@ -70,6 +70,10 @@ async def rename(scene: Scene) -> object:
     return await scene.firm.change(scene.anna, login_name="boss@firma.dk", email="boss@firma.dk")
 
 
+async def say_when_she_leaves(scene: Scene) -> object:
+    return await scene.firm.change(scene.anna, leave_date="2026-12-24")
+
+
 async def relink(scene: Scene) -> object:
     return await scene.firm.change(scene.anna, external_id=OTHER_OBJECT)
 
@@ -477,15 +481,17 @@ ABOUT: dict[Furnish, set[Act]] = {
 """What the scene was made for; the others have met without it in another one."""
 MEETINGS: dict[Furnish, list[Act]] = {
     active: [
-        create, create_boss, create_with_her_mail, create_without_active, change, rename, relink, suspend, remove, remove_manager,
-        report_to_her, edit, block, end, release, sign_in, sign_in_as_somebody_else, open_session, sign_out, grant, revoke,
+        create, create_boss, create_with_her_mail, create_without_active, change, rename, relink, say_when_she_leaves,
+        suspend, remove, remove_manager, report_to_her, edit, block, end, release, sign_in, sign_in_as_somebody_else,
+        open_session, sign_out, grant, revoke,
         make_admin, only_direct, leave_group, fill_group, note_mapping, bring, close_company,
     ],
     flagged: [
         confirm_cleared, keep_manager, change_manager, look_at_cycles, write_notes, remove_manager, suspend, remove, rename, edit,
         release, bring, close_company,
     ],
-    suspended: [create, create_without_active, rename, resume, remove, edit, finish, release, sign_in, note_mapping],
+    suspended: [create, create_without_active, rename, say_when_she_leaves, resume, remove, edit, finish, release, sign_in,
+        note_mapping],
     asked: [create, create_boss, rename, report_to_her, relink, suspend, resume, remove, remove_manager, edit, block, end, go_on,
         begin_anew, sign_in],
     imported: [create, create_boss, change, rename, suspend, resume, remove, edit, end, confirm, make_admin, sign_in],

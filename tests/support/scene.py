@@ -80,9 +80,11 @@ class Scene:
         # Nobody else has a company's Entra app.
         apps = {uuid4(): "app", uuid4(): "next app"}
         app, next_app = (f"'{one}'" for one in apps)
+        tokens = f"case token_id when '{NEXT_TOKEN}' then '\\x{next_token.hex()}' else '\\x{token.hex()}' end::bytea"
         changed = {
             "company": f"'{name}'",
-            "token_sha256": f"case token_id when '{NEXT_TOKEN}' then '\\x{next_token.hex()}' else '\\x{token.hex()}' end::bytea",
+            "public.scim_tokens.token_sha256": tokens,
+            "registry.scim_tokens.token_sha256": tokens,
             "public.connections.app_id": app,
             "public.next_connections.app_id": next_app,
         }

@@ -48,8 +48,10 @@ def _checked_dates(turn: Turn, before: Person, edits: dict[str, Any]) -> dict[st
     day = edits.get("leave_date")
     if day is None:
         return edits
-    began = edits.get("hired_on", before.hired_on) or date(1900, 1, 1)
-    if not began <= day <= turn.today + timedelta(days=366):
+    ended_on = before.suspended_on if before.state == "suspended" and before.suspended_on else turn.today
+    began = edits.get("hired_on", before.hired_on)
+    earliest = ended_on - timedelta(days=92)
+    if not max(earliest, began or earliest) <= day <= ended_on + timedelta(days=366):
         raise Refused("invalid_value")
     return {**edits, "leave_date": day.isoformat()}
 
@@ -58,12 +60,16 @@ def _no_longer_sent(company: Company, attribute: str) -> bool:
     """S25: none of the newest people of Entra's has it from Entra."""
     of_entra = sorted((one for one in company.people if one.source == "entra"), key=lambda one: one.employee_id)
     newest = of_entra[-company.evidence :]
-    return len(newest) == company.evidence and all(one.owner(attribute) != "entra" for one in newest)
+    return (
+        attribute != "leave_date"
+        and len(newest) == company.evidence
+        and all(one.owner(attribute) != "entra" for one in newest)
+    )
 
 
 def end_employment(company: Company, turn: Turn, person: str, on: date | None) -> Person:
     before = _present(company, person)
-    earliest = before.hired_on or date(1900, 1, 1)
+    earliest = before.hired_on or turn.today - timedelta(days=366)
     if on is not None and not earliest <= on <= turn.today + timedelta(days=366):
         raise Refused("invalid_value")
     # HR's today is HR's choice; of somebody suspended the first date stays.
@@ -96,7 +102,7 @@ def _new_employment(turn: Turn, old: Person, new_id: UUID) -> Person:
         kept.pop("employee_number", None)
     return replace(
         old, employee_id=new_id, state="active", roles=(), manager_id=None, termination_date=None, termination_source=None,
-        suspended_on=None, returned_on=turn.today, owners=kept,
+        suspended_on=None, spent_leave_date=old.leave_date, owners=kept,
         employee_number=number, hired_on=None, policy=None, blocked_at=None, rehire_asked_at=None, adoption_confirmed_at=None,
         previous_employee_id=old.employee_id, only_direct_approver=False, leaver_done_at=None, awaits_link_since=None,
         created_at=turn.now, updated_at=turn.now, version=1,

@@ -76,7 +76,7 @@ class Person:
     leave_date: str | None = None
     leaves_on: date | None = None
     suspended_on: date | None = None
-    returned_on: date | None = None
+    spent_leave_date: str | None = None
     termination_date: date | None = None
     termination_source: str | None = None
     hired_on: date | None = None
@@ -140,32 +140,35 @@ class Person:
 
 
 def with_leave_date(turn: Turn, before: Person | None, after: Person) -> Person:
-    """A4: known late, it corrects the end of whoever is suspended."""
+    """A4: known late, it is as if it had been known when he was deactivated."""
     if after.leave_date == (before.leave_date if before else None):
         return after
     text = after.leave_date
     day = None if text is None else LEAVES[text] if text in LEAVES else date.fromisoformat(text)
     after = replace(after, leaves_on=day)
-    if after.state == "suspended" and _counts(turn, after):
-        after = replace(after, termination_date=day, termination_source="leave_date")
-    return after
+    if after.state != "suspended":
+        return after
+    assert after.suspended_on is not None
+    return _ended_on(after, after.suspended_on)
 
 
 def ended(turn: Turn, person: Person) -> Person:
     """A4, D4: the first end of his access, whoever makes it."""
-    by_leave_date = _counts(turn, person)
-    day = person.leaves_on if by_leave_date else turn.today
-    source = "leave_date" if by_leave_date else "inactivation"
-    return replace(person, termination_date=day, termination_source=source, suspended_on=turn.today)
+    return replace(_ended_on(person, turn.today), suspended_on=turn.today)
 
 
-def _counts(turn: Turn, person: Person) -> bool:
+def _ended_on(person: Person, on: date) -> Person:
     """docs/employees.md, "Leave date"."""
-    day, ended_on = person.leaves_on, person.suspended_on if person.state == "suspended" else turn.today
-    assert ended_on is not None
-    if day is None or not timedelta(days=-92) <= day - ended_on <= timedelta(days=366):
-        return False
-    return all(began is None or began <= day for began in (person.hired_on, person.returned_on))
+    day = person.leaves_on
+    counts = (
+        day is not None
+        and timedelta(days=-92) <= day - on <= timedelta(days=366)
+        and (person.hired_on is None or person.hired_on <= day)
+        and person.leave_date != person.spent_leave_date
+    )
+    if not counts:
+        return replace(person, termination_date=on, termination_source="inactivation")
+    return replace(person, termination_date=day, termination_source="leave_date")
 
 
 def key(text: str | None) -> str | None:
@@ -189,7 +192,7 @@ _NOT_TOLD = {
     "released",
     "awaits_link_since",
     "suspended_on",
-    "returned_on",
+    "spent_leave_date",
     "created_at",
     "updated_at",
     "version",

@@ -44,7 +44,7 @@ def create(company: Company, turn: Turn, new: Values, missing: list[str], new_id
     if meant is None:
         return kind, company.add(turn, "employee.created", _created(turn, new, new_id))
     after = _taken_over(turn, meant, new)
-    after = _as_said(company, turn, after, new.get("active", True))
+    after = _as_said(company, turn, meant, after, new.get("active", True))
     after = company.linked(meant, after)
     asked = after.rehire_asked_at is not None and meant.rehire_asked_at is None
     changed = company.change(turn, "employee.rehire_asked" if asked else f"employee.{kind}", meant, after)
@@ -80,7 +80,7 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     after = replace(before, **sent, **_link_key(sent)).with_owner("entra", told, turn.now)
     after = with_leave_date(turn, before, with_calendar_group(before, after))
     if "active" in changes:
-        after = _as_said(company, turn, after, changes["active"])
+        after = _as_said(company, turn, before, after, changes["active"])
     after = company.linked(before, after)
     company.check_free(before, after)
     if said is not None:
@@ -222,7 +222,7 @@ def _link_key(sent: Values) -> Values:
     return {"entra_object_id": link} if link else {}
 
 
-def _as_said(company: Company, turn: Turn, person: Person, active: bool) -> Person:
+def _as_said(company: Company, turn: Turn, before: Person, person: Person, active: bool) -> Person:
     if not active:
         return replace(_suspended(turn, person), rehire_asked_at=None)
     if person.state == "active":
@@ -230,11 +230,14 @@ def _as_said(company: Company, turn: Turn, person: Person, active: bool) -> Pers
     days = (turn.today - person.suspended_on).days if person.suspended_on else 0
     if company.settings.ask_after_days is not None and days > company.settings.ask_after_days:
         return replace(person, rehire_asked_at=person.rehire_asked_at or turn.now)
-    return resumed(turn, person)
+    # A leave date that comes with the return is of the time to come.
+    return replace(resumed(turn, person), spent_leave_date=before.leave_date)
 
 
 def resumed(turn: Turn, person: Person) -> Person:
-    back = replace(person, state="active", returned_on=turn.today, rehire_asked_at=None, leaver_done_at=None)
+    back = replace(
+        person, state="active", spent_leave_date=person.leave_date, rehire_asked_at=None, leaver_done_at=None
+    )
     return replace(back, termination_date=None, termination_source=None)
 
 

@@ -3,7 +3,7 @@
 import calendar
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from tests.support.model.company import Company
@@ -40,7 +40,9 @@ def erased_from(company: Company, person: Person) -> date | None:
     if end is None or months is None:
         return None
     year, month = divmod(end.year * 12 + end.month - 1 + months, 12)
-    return date(year, month + 1, min(end.day, calendar.monthrange(year, month + 1)[1]))
+    day = date(year, month + 1, min(end.day, calendar.monthrange(year, month + 1)[1]))
+    # Not within a month of the deactivation, whatever the date says.
+    return day if person.suspended_on is None else max(day, person.suspended_on + timedelta(days=31))
 
 
 def _is_due(company: Company, turn: Turn, person: Person) -> bool:

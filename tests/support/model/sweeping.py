@@ -29,6 +29,7 @@ def sweep(company: Company, turn: Turn) -> dict[str, int]:
         "login flows": 0,
         **{what: len(gone) for what, gone in over.items()},
         "cycles": 0,
+        "access tokens": 0,
         "held deactivations": lapsed,
     }
     if is_over(company, turn.now):

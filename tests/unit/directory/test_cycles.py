@@ -27,6 +27,8 @@ NOON = datetime(2026, 11, 2, 11, tzinfo=UTC)
         (5, 5, 4, 3, Verdict.full),
         (5, 4, 4, 4, Verdict.partial),
         (4, 4, 3, 3, Verdict.partial),
+        (11, 10, 9, 9, Verdict.partial),
+        (12, 11, 9, 9, Verdict.full),
         (0, 0, 0, 0, Verdict.partial),
         (50_000, 47_500, 40_000, 20_000, Verdict.full),
     ],
@@ -42,7 +44,7 @@ def test_a_cycle_is_full_where_nearly_everybody_and_many_a_manager_was_asked_abo
 def test_a_company_too_large_for_the_requests_is_never_counted_to_its_end(requests: int) -> None:
     people = too_many(requests)
     assert judge(Counted(people, requests, people, people)) is Verdict.partial
-    assert requests == 0 or (people - 1) * 95 <= requests * 100
+    assert requests == 0 or people - 2 <= requests or (people - 1) * 95 <= requests * 100
 
 
 @dataclass

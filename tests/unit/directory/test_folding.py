@@ -142,7 +142,7 @@ def test_folding_differences_gives_the_record_back(steps: list[dict[str, str | N
 def test_everything_that_an_employee_is_and_history_tells_is_in_the_resource() -> None:
     unsaid = {"id", "created_at", "version"}
     assert set(EmployeeView.__struct_fields__) == EMPLOYEE | unsaid
-    of_directory_alone = {"employee_id", "released_sha256", "awaits_link_since", "suspended_on", "returned_on"}
+    of_directory_alone = {"employee_id", "released_sha256", "awaits_link_since", "suspended_on", "spent_leave_date"}
     assert set(EmployeeRecord.__struct_fields__) - of_directory_alone == EMPLOYEE | unsaid - {"id"}
 
 

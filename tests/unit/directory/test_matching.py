@@ -48,12 +48,12 @@ def test_an_imported_person_known_by_address_only_is_adopted() -> None:
     assert plan(request(), [imported]) == Adopt(imported)
 
 
+@pytest.mark.parametrize("role", ["setup_admin", "global_payroll_admin", "local_payroll_admin"])
+@pytest.mark.parametrize("source", ["csv", "manual"])
 @pytest.mark.parametrize("state", ["active", "suspended"])
-def test_an_imported_setup_admin_waits_for_confirmation(state: str) -> None:
+def test_an_administrator_who_is_not_entras_waits_for_confirmation(state: str, source: str, role: str) -> None:
     """A24."""
-    admin = employee(
-        source="csv", state=state, roles=("setup_admin",), termination_date=LEFT if state != "active" else None
-    )
+    admin = employee(source=source, state=state, roles=(role,), termination_date=LEFT if state != "active" else None)
     assert plan(request(), [admin]) == NeedsConfirmation(admin)
 
 

@@ -27,6 +27,11 @@ def test_months_later_is_the_same_day_or_the_last_of_the_month(day: date, months
 
 def test_a_company_without_a_rule_erases_nobody() -> None:
     steps = leaver_steps(
-        reports=0, done_at=None, ended_at=None, termination_date=date(2026, 1, 1), erase_after_months=None
+        reports=0,
+        done_at=None,
+        ended_at=None,
+        termination_date=date(2026, 1, 1),
+        suspended_on=None,
+        erase_after_months=None,
     )
     assert {step.step: step.about for step in steps}["erasure_date"] is None

@@ -40,8 +40,8 @@ _EXPIRED = {
         delete from cycles
         where company_id = $1 and looked_at <= $2::timestamptz - interval '14 days'
             and started_at < (select max(started_at) from cycles where company_id = $1)
-            and (verdict <> 'full' or started_at < (
-                select max(started_at) from cycles where company_id = $1 and verdict = 'full'))
+            and (verdict not in ('full', 'without_checks') or started_at < (
+                select max(started_at) from cycles where company_id = $1 and verdict in ('full', 'without_checks')))
         """,
     ),
 }

@@ -64,7 +64,12 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     choice = command.add_mutually_exclusive_group(required=True)
     for name, help_text in (("continue", "the same employee with his history"), ("new", "a new employment, a new id")):
         choice.add_argument(f"--{name}", dest="choice", action="store_const", const=name, help=help_text)
-    _person_command(subcommands, "confirm", "let Entra take over the imported account of a Setup admin", _confirm)
+    _person_command(
+        subcommands,
+        "confirm",
+        "let Entra take over the account of an administrator, or of one who has signed in",
+        _confirm,
+    )
     command = _person_command(
         subcommands,
         "confirm-cleared",

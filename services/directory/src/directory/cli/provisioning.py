@@ -25,10 +25,12 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--unasked", action="store_true", help="the people whom the last full cycle did not ask about, one by one"
     )
     command.add_argument("--after", default="", metavar="ID", help="with --unasked: the `next` of the page before")
-    command.set_defaults(do=_do, told=_told)
+    command.set_defaults(do=_do, told=_told, misused=command.error)
 
 
 async def _do(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    if parsed.after and not parsed.unasked:
+        parsed.misused("--after goes with --unasked")
     async with owner_database(settings) as database, database.scope_for_name(parsed.company).transaction() as tx:
         found = await unasked(tx, parsed.after) if parsed.unasked else await report(tx)
     answer: Answer = msgspec.to_builtins(found)
@@ -57,7 +59,7 @@ def _told_report(answer: Answer) -> str:
         expected = f", the next about {moment(found.expected_at)}" if found.expected_at else ""
         lines.append(f"A cycle every {found.rhythm_minutes} minutes{expected}.")
     if found.last_full_at is None:
-        lines.append("No full cycle is remembered; a restart in Entra makes one.")
+        lines.append("No full cycle is remembered; a restart in Entra makes one, in a company of five people and more.")
     elif found.unasked:
         lines.append(
             f"{found.unasked} of {found.people} active people were not asked about by the full cycle of "
@@ -66,6 +68,7 @@ def _told_report(answer: Answer) -> str:
     else:
         lines.append(f"The full cycle of {moment(found.last_full_at)} asked about everybody.")
     told = [(moment(one.started_at), str(one.requests), one.verdict or "") for one in found.cycles]
+    lines.append("Times are UTC.")
     return "\n".join([*lines, *([table(("cycle", "requests", "was"), told)] if told else [])])
 
 

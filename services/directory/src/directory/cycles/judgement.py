@@ -29,6 +29,9 @@ PEOPLE_MIN = 5
 PEOPLE_PERCENT = 95
 """Not all: some are new since, some whom Entra has lost are active here."""
 
+FORGOTTEN_FROM = 12
+"""From so many people on, one may be missing, although he is more than the rest of the percentage."""
+
 CHECKED_PERCENT = 50
 
 
@@ -55,12 +58,19 @@ class Counted:
 
 def too_many(requests: int) -> int:
     """So many people cannot have been asked about, nearly all, by so many requests; it takes no counting beyond."""
-    return requests * 100 // PEOPLE_PERCENT + 1
+    return max(requests * 100 // PEOPLE_PERCENT, requests + 1) + 1
 
 
 def judge(counted: Counted) -> Verdict:
-    if counted.people < PEOPLE_MIN or counted.asked * 100 < counted.people * PEOPLE_PERCENT:
+    if counted.people < PEOPLE_MIN or not _nearly_all(counted):
         return Verdict.partial
     if not counted.managed or counted.checked * 100 < counted.managed * CHECKED_PERCENT:
         return Verdict.without_checks
     return Verdict.full
+
+
+def _nearly_all(counted: Counted) -> bool:
+    forgotten = counted.people - counted.asked
+    return counted.asked * 100 >= counted.people * PEOPLE_PERCENT or (
+        forgotten <= 1 and counted.people >= FORGOTTEN_FROM
+    )

@@ -29,7 +29,13 @@ _RECENT = statement(
 )
 _LAST_FULL = statement(
     "cycles.last_full",
-    "select started_at from cycles where company_id = $1 and verdict = 'full' order by started_at desc limit 1",
+    """
+    select started_at
+    from cycles
+    where company_id = $1 and verdict in ('full', 'without_checks')
+    order by started_at desc
+    limit 1
+    """,
 )
 # Whoever came into being since the cycle began may have come behind it.
 _UNASKED = """

@@ -17,7 +17,7 @@ from directory.cycles import store as cycles
 from directory.database import CompanyTx, Outrun
 from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
-from directory.employees.leave_dates import LATER_DAYS
+from directory.employees.leave_dates import EARLIER_DAYS, LATER_DAYS
 from directory.employees.lifecycle import Step, advance, local_date
 from directory.employees.managers import with_manager
 from directory.employees.mapping import no_longer_sent
@@ -105,8 +105,13 @@ def _check_dates(tx: CompanyTx, values: NewPerson | EmployeeEdits, before: Emplo
     if isinstance(values.hired_on, date):
         _check_date("hired_on", values.hired_on, EARLIEST, today + timedelta(days=LATEST_HIRE_DAYS))
     if isinstance(values.leave_date, date):
-        earliest = hired_on if isinstance(hired_on, date) else EARLIEST
-        _check_date("leave_date", values.leave_date, earliest, today + timedelta(days=LATER_DAYS))
+        # One that would not count is a mistake.
+        ended_on = before.suspended_on if before is not None and before.state == "suspended" else None
+        earliest = (ended_on or today) - timedelta(days=EARLIER_DAYS)
+        latest = (ended_on or today) + timedelta(days=LATER_DAYS)
+        _check_date(
+            "leave_date", values.leave_date, max(earliest, hired_on) if isinstance(hired_on, date) else earliest, latest
+        )
 
 
 def _check_date(field: str, given: date, earliest: date, latest: date) -> None:
@@ -121,12 +126,15 @@ async def end_employment(tx: CompanyTx, person: str, on: date | None = None) -> 
     none is given, today, and for somebody suspended the one he has.
 
     Raises:
-        DomainError: `invalid_value` for a date before he was hired, or more than a year ahead.
+        DomainError: `invalid_value` for a date before he was hired (more than a year back, where that is not known), or more than
+            a year ahead.
     """
     before = await _locked_to_remove(tx, person, await find(tx, person))
     today = local_date(tx.now, tx.company.time_zone)
     if on is not None:
-        _check_date("on", on, before.hired_on or EARLIEST, today + timedelta(days=LATER_DAYS))
+        # Without a date of employment nothing tells a mistyped year from a right one, and data are erased by it.
+        earliest = before.hired_on or today - timedelta(days=LATER_DAYS)
+        _check_date("on", on, earliest, today + timedelta(days=LATER_DAYS))
     elif before.state == "active":
         on = today
     return await writing.depart(tx, before, on)
@@ -162,7 +170,7 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
         await writing.update(tx, EventKind.employee_resumed, before, after)
         return after
     await writing.depart(tx, before)
-    after = await with_manager(tx, None, revisions.new_employment(before, tx.now, tx.company.time_zone))
+    after = await with_manager(tx, None, revisions.new_employment(before, tx.now))
     await writing.insert(tx, EventKind.employee_created, after)
     return after
 

@@ -39,8 +39,8 @@ def read_leave_date(text: str, time_zone: str) -> date | None:
         return None
 
 
-def believable(leaves_on: date, ended_on: date, hired_on: date | None, returned_on: date | None) -> bool:
+def believable(leaves_on: date, ended_on: date, hired_on: date | None) -> bool:
     """Whether it can be the end of this employment: near the day of the deactivation, and not before it began."""
-    began = [day for day in (hired_on, returned_on) if day is not None]
-    earliest = max([ended_on - timedelta(days=EARLIER_DAYS), *began])
-    return earliest <= leaves_on <= ended_on + timedelta(days=LATER_DAYS)
+    if hired_on is not None and leaves_on < hired_on:
+        return False
+    return ended_on - timedelta(days=EARLIER_DAYS) <= leaves_on <= ended_on + timedelta(days=LATER_DAYS)

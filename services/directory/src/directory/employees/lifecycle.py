@@ -80,27 +80,21 @@ def advance(record: EmployeeRecord, step: Step, today: date) -> tuple[EmployeeRe
     if made.termination_date is TerminationDate.none:
         after = msgspec.structs.replace(after, termination_date=None, termination_source=None)
     elif made.termination_date is TerminationDate.first:
-        after = _ended(msgspec.structs.replace(after, suspended_on=today), today)
+        after = ended(msgspec.structs.replace(after, suspended_on=today), today)
     if made.to == "active":
-        returned_on = today if record.state == "suspended" else record.returned_on
-        after = msgspec.structs.replace(after, rehire_asked_at=None, leaver_done_at=None, returned_on=returned_on)
+        spent = record.leave_date if record.state == "suspended" else record.spent_leave_date
+        after = msgspec.structs.replace(after, rehire_asked_at=None, leaver_done_at=None, spent_leave_date=spent)
     if made.releases_names:
         after = msgspec.structs.replace(after, login_name=None, email=None, external_id=None)
     return after, made
 
 
-def _ended(record: EmployeeRecord, today: date) -> EmployeeRecord:
-    if by_leave_date := ended_by_leave_date(record, today):
-        return by_leave_date
-    return msgspec.structs.replace(record, termination_date=today, termination_source="inactivation")
-
-
-def ended_by_leave_date(record: EmployeeRecord, today: date) -> EmployeeRecord | None:
-    """With his leave date as termination date; None where there is none, or none to believe."""
+def ended(record: EmployeeRecord, on: date) -> EmployeeRecord:
+    """With the termination date of somebody who was deactivated on that day: his leave date, where it is to be believed."""
     last = record.leaves_on
-    ended_on = record.suspended_on if record.state == "suspended" and record.suspended_on else today
-    if last is None or not believable(last, ended_on, record.hired_on, record.returned_on):
-        return None
+    spent = record.leave_date == record.spent_leave_date
+    if last is None or spent or not believable(last, on, record.hired_on):
+        return msgspec.structs.replace(record, termination_date=on, termination_source="inactivation")
     return msgspec.structs.replace(record, termination_date=last, termination_source="leave_date")
 
 

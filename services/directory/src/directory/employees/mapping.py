@@ -18,6 +18,9 @@ from shared.schemas.employee import MappedAttribute
 EVIDENCE = 20
 """So many creates in a row without an attribute mean that it is mapped no more."""
 
+_OF_LEAVERS = frozenset({"leave_date"})
+"""Nobody new has one, so that says nothing; only a Setup admin can release it."""
+
 _KIND = {"active": FindingKind.active_not_mapped}
 
 _NEWEST = statement(
@@ -64,4 +67,4 @@ def inferred(attributes: Iterable[str], newest: Sequence[dict[str, Ownership]]) 
     if len(newest) < EVIDENCE:
         return frozenset()
     sent = {name for owners in newest for name, held in owners.items() if held.owner == "entra"}
-    return frozenset(attributes) - sent
+    return frozenset(attributes) - sent - _OF_LEAVERS

@@ -5,7 +5,7 @@ request. The first found by link key (Entra object id), else login name, else e-
 
     nobody                                      -> Create
     not from Entra, not linked, active          -> Adopt               S33
-    not from Entra, a Setup admin               -> NeedsConfirmation   A24
+    not from Entra, an administrator            -> NeedsConfirmation   A24
     not from Entra, linked by his login         -> Adopt if the request carries the same link key; other: Conflict; none:
                                                    NeedsConfirmation   A24
     suspended, request active                   -> Reactivate          S34, S48
@@ -28,7 +28,8 @@ from shared.errors import DomainError, ErrorCode
 from shared.ids import entra_object_id
 from shared.schemas.employee import NewEmployee
 
-PRIVILEGED_ROLES = frozenset({"setup_admin"})
+PRIVILEGED_ROLES = frozenset({"setup_admin", "global_payroll_admin", "local_payroll_admin"})
+"""Whoever has one sees or changes more than his own: an address alone must not take his account over (A24)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,8 @@ class EmployeeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The company's day that it means, where it can be read."""
     suspended_on: date | None = None
     """When he was last deactivated, whatever his termination date is."""
-    returned_on: date | None = None
-    """When he was last reactivated, or employed anew: a leave date before it is of the time before."""
+    spent_leave_date: str | None = None
+    """The one that stood when he was last reactivated, or employed anew: it is of the time before, whatever day it says."""
     termination_date: date | None = None
     termination_source: TerminationSource | None = None
     owners: dict[str, Ownership] = {}

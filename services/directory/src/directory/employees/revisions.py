@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 from directory.employees.countries import calendar_group
 from directory.employees.keys import search_key
 from directory.employees.leave_dates import read_leave_date
-from directory.employees.lifecycle import Step, advance, ended_by_leave_date, local_date, returned, suspended
+from directory.employees.lifecycle import Step, advance, ended, local_date, returned, suspended
 from directory.employees.matching import Adopt, Create, Reactivate, Relink, is_guarded, is_tied
 from directory.employees.record import ATTRIBUTES, HR_ATTRIBUTES, OWNED, EmployeeRecord, Ownership, owned
 from shared.ids import entra_object_id, new_employee_id
@@ -39,7 +39,7 @@ def planned(
     else:
         before = plan.employee
         after = with_leave_date(before, _with_entras_values(before, new, now), now, time_zone)
-    return before, _activated(after, new.active, now, time_zone, ask_after_days)
+    return before, _activated(before, after, new.active, now, time_zone, ask_after_days)
 
 
 def changed(
@@ -58,7 +58,7 @@ def changed(
     after = with_leave_date(before, after, now, time_zone)
     if changes.active is UNSET:
         return after
-    return _activated(after, changes.active, now, time_zone, ask_after_days)
+    return _activated(before, after, changes.active, now, time_zone, ask_after_days)
 
 
 def replacing(before: EmployeeRecord, changes: EmployeeChanges) -> EmployeeChanges:
@@ -101,9 +101,8 @@ def next_version(record: EmployeeRecord, now: datetime) -> EmployeeRecord:
     return msgspec.structs.replace(record, updated_at=now, version=record.version + 1)
 
 
-def new_employment(old: EmployeeRecord, now: datetime, time_zone: str) -> EmployeeRecord:
+def new_employment(old: EmployeeRecord, now: datetime) -> EmployeeRecord:
     """Rehired (A11): the same person under a new id, with an empty history; what belonged to the employment stays behind."""
-    today = local_date(now, time_zone)
     number = old.employee_number if old.owner_of("employee_number") == "entra" else None
     owners = {name: Ownership(held.owner, now) for name, held in old.owners.items() if name not in HR_ATTRIBUTES}
     if number is None:
@@ -117,7 +116,7 @@ def new_employment(old: EmployeeRecord, now: datetime, time_zone: str) -> Employ
         termination_date=None,
         termination_source=None,
         suspended_on=None,
-        returned_on=today,
+        spent_leave_date=old.leave_date,
         owners=owners,
         employee_number=number,
         hired_on=None,
@@ -152,14 +151,26 @@ def with_leave_date(
     after = msgspec.structs.replace(after, leaves_on=day)
     if after.state != "suspended":
         return after
-    return ended_by_leave_date(after, local_date(now, time_zone)) or after
+    # As if it had stood there when he was deactivated.
+    return ended(after, after.suspended_on or local_date(now, time_zone))
 
 
 def _activated(
-    record: EmployeeRecord, active: bool, now: datetime, time_zone: str, ask_after_days: int | None
+    before: EmployeeRecord | None,
+    record: EmployeeRecord,
+    active: bool,
+    now: datetime,
+    time_zone: str,
+    ask_after_days: int | None,
 ) -> EmployeeRecord:
     today = local_date(now, time_zone)
-    return returned(record, now, today, ask_after_days) if active else suspended(record, today)
+    if not active:
+        return suspended(record, today)
+    after = returned(record, now, today, ask_after_days)
+    if before is not None and before.state == "suspended" and after.state == "active":
+        # A leave date that comes with the return is of the time to come.
+        return msgspec.structs.replace(after, spent_leave_date=before.leave_date)
+    return after
 
 
 def mentioned(changes: EmployeeChanges) -> dict[str, str | bool | None]:

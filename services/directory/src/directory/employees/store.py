@@ -12,7 +12,7 @@ from shared.ids import EmployeeId
 
 COLUMNS = """employee_id, state, source, login_name, email, given_name, family_name, external_id, entra_object_id,
         released_sha256, email_primary, display_name, formatted_name, title, department, employee_number, work_phone,
-        mobile_phone, country, roles, manager_ref, manager_id, leave_date, leaves_on, suspended_on, returned_on,
+        mobile_phone, country, roles, manager_ref, manager_id, leave_date, leaves_on, suspended_on, spent_leave_date,
         termination_date, termination_source, owners, calendar_group, hired_on, policy,
         blocked_at, rehire_asked_at, adoption_confirmed_at, previous_employee_id, only_direct_approver, leaver_done_at,
         awaits_link_since, created_at, updated_at, version"""
@@ -127,7 +127,7 @@ _INSERT = statement(
          work_phone, mobile_phone, country, manager_ref, manager_key, manager_id, termination_date, updated_at, version,
          released_sha256, owners, calendar_group, hired_on, policy, blocked_at, rehire_asked_at, previous_employee_id,
          only_direct_approver, leaver_done_at, roles, adoption_confirmed_at, leave_date, leaves_on, suspended_on,
-         returned_on, termination_source, created_at)
+         spent_leave_date, termination_source, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
          $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41,
          $42, $43, $44, $45, $46)
@@ -150,7 +150,7 @@ _SET = """
         updated_at = $27, version = $28, released_sha256 = $29, owners = $30, calendar_group = $31, hired_on = $32,
         policy = $33, blocked_at = $34, rehire_asked_at = $35, previous_employee_id = $36, only_direct_approver = $37,
         leaver_done_at = $38, roles = $39, adoption_confirmed_at = $40, leave_date = $41, leaves_on = $42, suspended_on = $43,
-        returned_on = $44, termination_source = $45, awaits_link_since = $46
+        spent_leave_date = $44, termination_source = $45, awaits_link_since = $46
     where company_id = $1 and employee_id = $2
     """
 
@@ -349,6 +349,6 @@ def _values(tx: CompanyTx, record: EmployeeRecord) -> tuple[object, ...]:
         record.leave_date,
         record.leaves_on,
         record.suspended_on,
-        record.returned_on,
+        record.spent_leave_date,
         record.termination_source,
     )

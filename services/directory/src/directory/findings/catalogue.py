@@ -32,7 +32,7 @@ class FindingKind(StrEnum):
     )
     adoption_waits = (
         "adoption_waits",
-        "Entra wants to take over the imported account of a Setup admin, or of one who has signed in; subject: the employee. "
+        "Entra wants to take over the account of a Setup or payroll admin, or of one who has signed in; subject: the employee. "
         "Closed when one is confirmed (A24)",
     )
     rehire = "rehire", "Somebody returned after a long time, and HR must choose how; subject: the employee (A11)"

@@ -5,13 +5,13 @@ ALTER TABLE employees
     ADD COLUMN leave_date text,
     ADD COLUMN leaves_on date,
     ADD COLUMN suspended_on date,
-    ADD COLUMN returned_on date,
+    ADD COLUMN spent_leave_date text,
     ADD COLUMN termination_source text CHECK (termination_source IN ('inactivation', 'leave_date', 'hr'));
 
 COMMENT ON COLUMN employees.leave_date IS 'As it was sent';
 COMMENT ON COLUMN employees.leaves_on IS 'The day that leave_date means, in the company''s time zone; NULL where it cannot be read';
 COMMENT ON COLUMN employees.suspended_on IS 'The day he was deactivated on last, whatever his termination date is';
-COMMENT ON COLUMN employees.returned_on IS 'Reactivated last, or employed anew: a leave date before it is of the time before';
+COMMENT ON COLUMN employees.spent_leave_date IS 'The leave date that stood when he last returned, or was employed anew: it is of the time before';
 COMMENT ON COLUMN employees.termination_source IS 'The day he was deactivated on, his leave date, or a day that HR chose';
 
 -- Company by company, for row-level security binds the tables' owner too. Which dates HR chose before this was not kept.

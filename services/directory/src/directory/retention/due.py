@@ -5,7 +5,17 @@ February, and so is 28 January. 29 February and twelve months is 28 February.
 """
 
 import calendar
-from datetime import date
+from datetime import date, timedelta
+
+MIN_DAYS = 31
+"""Nobody is erased sooner after he was deactivated, whatever his termination date: Entra restores people for thirty days, and a
+date that HR mistyped, or Entra's leave date, may lie far back."""
+
+
+def erased_on(termination_date: date, months: int, suspended_on: date | None) -> date:
+    """The first day on which he is to be erased; `suspended_on`: when he was deactivated, where that is known."""
+    day = months_later(termination_date, months)
+    return day if suspended_on is None else max(day, suspended_on + timedelta(days=MIN_DAYS))
 
 
 def months_later(day: date, months: int) -> date:

@@ -7,6 +7,7 @@ side take different people.
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Protocol
 
 from directory.database import CompanyTx
@@ -17,7 +18,7 @@ from directory.events.catalogue import EventKind
 from directory.events.store import former_names, record, record_many
 from directory.groups.membership import forget_member
 from directory.retention import store
-from directory.retention.due import latest_due
+from directory.retention.due import MIN_DAYS, latest_due
 from directory.retention.naming import Erased, naming
 from shared.ids import EmployeeId, employee_text
 from shared.telemetry.logs import EventLog
@@ -51,7 +52,8 @@ async def _erase_batch(tx: CompanyTx, told: set[str] | None) -> tuple[int, set[s
     months = await store.erase_after_months(tx)
     if months is None:
         return 0, told
-    rows = await store.due(tx, latest_due(local_date(tx.now, tx.company.time_zone), months), BATCH)
+    today = local_date(tx.now, tx.company.time_zone)
+    rows = await store.due(tx, latest_due(today, months), today - timedelta(days=MIN_DAYS), BATCH)
     if not rows:
         return 0, told
     if told is None:

@@ -19,6 +19,7 @@ _DUE = statement(
     select employee_id, state, login_key, email_key, external_id, released_sha256
     from employees
     where company_id = $1 and termination_date <= $2 and state <> 'active' and rehire_asked_at is null
+        and (suspended_on is null or suspended_on <= $4)
     order by termination_date, employee_id
     limit $3
     for update skip locked
@@ -182,9 +183,9 @@ async def erase_after_months(tx: CompanyTx) -> int | None:
     return months
 
 
-async def due(tx: CompanyTx, latest: date, limit: int) -> list[asyncpg.Record]:
-    """People whose time has come, locked."""
-    return await tx.fetch(_DUE, tx.company_id, latest, limit)
+async def due(tx: CompanyTx, latest: date, latest_suspended: date, limit: int) -> list[asyncpg.Record]:
+    """People whose time has come, locked: by their termination dates, and by when they were deactivated."""
+    return await tx.fetch(_DUE, tx.company_id, latest, limit, latest_suspended)
 
 
 async def references_told(tx: CompanyTx) -> set[str]:

@@ -37,6 +37,7 @@ def _item(row: asyncpg.Record) -> WorkItem:
             done_at=row["leaver_done_at"],
             ended_at=row["ended_at"],
             termination_date=row["termination_date"],
+            suspended_on=row["suspended_on"],
             erase_after_months=row["erase_after_months"],
         )
     )

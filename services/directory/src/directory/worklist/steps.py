@@ -6,7 +6,7 @@ its last step is done, wherever that was.
 
 from datetime import date, datetime
 
-from directory.retention.due import months_later
+from directory.retention.due import erased_on
 from shared.schemas.people import WorkStep
 
 
@@ -25,15 +25,20 @@ def leaver_steps(
     done_at: datetime | None,
     ended_at: datetime | None,
     termination_date: date | None,
+    suspended_on: date | None,
     erase_after_months: int | None,
 ) -> list[WorkStep]:
     """`reports`: active people whose manager he still is."""
-    erased_on = months_later(termination_date, erase_after_months) if termination_date and erase_after_months else None
+    erased = (
+        erased_on(termination_date, erase_after_months, suspended_on)
+        if termination_date and erase_after_months
+        else None
+    )
     return [
         WorkStep(step="approvals_of_reports", done=reports == 0, about=str(reports)),
         WorkStep(step="future_registrations", done=done_at is not None, about=_text(done_at)),
         WorkStep(step="access_ended", done=True, about=_text(ended_at)),
-        WorkStep(step="erasure_date", done=True, about=_text(erased_on)),
+        WorkStep(step="erasure_date", done=True, about=_text(erased)),
     ]
 
 

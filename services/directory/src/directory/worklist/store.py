@@ -49,7 +49,7 @@ _PAGE = statement(
         limit $3
     )
     select e.employee_id, e.state, e.given_name, e.family_name, e.policy, e.hired_on, e.employee_number, e.termination_date,
-        e.leaver_done_at, e.created_at, c.erase_after_months,
+        e.suspended_on, e.leaver_done_at, e.created_at, c.erase_after_months,
         (select count(*) from employees r
             where r.company_id = $1 and r.state = 'active' and r.manager_id = e.employee_id)
         + (select count(*) from employees r
