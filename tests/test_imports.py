@@ -42,6 +42,7 @@ PURE = [
     "directory/companies/certificates.py",
     "sso_gateway/saml/gate.py",
     "sso_gateway/saml/profile.py",
+    "scim_ingest/rate.py",
     "scim_ingest/protocol/patch.py",
     "scim_ingest/protocol/paths.py",
     "scim_ingest/protocol/filters.py",

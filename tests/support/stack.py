@@ -156,7 +156,7 @@ async def running_stack(owner_url: str, app_url: str) -> AsyncIterator[Stack]:
             await service.stop()
 
 
-def _scim_settings(directory_url: str, port: int) -> ScimSettings:
+def _scim_settings(directory_url: str, port: int, **more: object) -> ScimSettings:
     return msgspec.convert(
         {
             "host": "127.0.0.1",
@@ -166,6 +166,7 @@ def _scim_settings(directory_url: str, port: int) -> ScimSettings:
             "directory_url": directory_url,
             "directory_secret": SCIM_SECRET,
             "public_url": f"http://127.0.0.1:{port}",
+            **more,
         },
         ScimSettings,
     )
@@ -205,6 +206,18 @@ async def second_gateway(stack: Stack) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         await gateway.stop()
+
+
+@asynccontextmanager
+async def second_scim(stack: Stack, **settings: object) -> AsyncIterator[str]:
+    """One more scim-ingest over the same directory, with settings of its own; its address."""
+    port = _free_port()
+    scim = create_scim(_scim_settings(stack.directory_url, port, **settings))
+    await scim.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await scim.stop()
 
 
 async def create_database(server_url: str, name: str, template: str | None = None) -> str:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scim_ingest.discovery import Discovery
 from scim_ingest.exchange import Endpoint, fault, http_error, refuse
+from scim_ingest.limits import Limits
 from scim_ingest.protocol.errors import ScimError
 from scim_ingest.settings import Settings
 from scim_ingest.users import Users
@@ -48,7 +49,7 @@ def create_service(settings: Settings, *, directory: DirectoryClient | None = No
         fault_answer=fault,
         exception_handlers={HTTPException: http_error},
     )
-    service.app = _TidyPath(service.app)
+    service.app = _TidyPath(service.app, limits=Limits(settings.scim_rate_per_company))
     return service
 
 
@@ -74,14 +75,16 @@ def _not_offered(log: EventLog) -> list[Route]:
 
 
 class _TidyPath:
-    """Double and trailing slashes away: administrators paste Tenant URLs by hand."""
+    """Double and trailing slashes away: administrators paste Tenant URLs by hand. Beside it what every endpoint shares."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, **shared: object) -> None:
         self._app = app
+        self._shared = shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path: str = scope["path"]
             if "//" in path or path.endswith("/"):
                 scope = {**scope, "path": re.sub(r"/{2,}", "/", path).rstrip("/") or "/"}
+            scope["state"] = {**scope.get("state", {}), **self._shared}
         await self._app(scope, receive, send)

@@ -1,6 +1,6 @@
 """What every SCIM request has in common: query, body, content type, answer, refusal, measurement.
 
-bytes -> credential -> content type -> body -> (users.py: compile, ONE call of directory) -> answer or refusal
+bytes -> credential -> its turn -> content type -> body -> (users.py: compile, ONE call of directory) -> answer or refusal
 """
 
 import re
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from scim_ingest import metrics
 from scim_ingest.credential import credential_of
+from scim_ingest.limits import Limits
 from scim_ingest.metrics import Operation, Result
 from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax, invalid_value
 from scim_ingest.protocol.json_body import read_json, write_json
@@ -65,13 +66,19 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
         try:
             check_accept(request)
             credential = credential_of(request)
+            limits: Limits = request.state.limits
+            await limits.admit(credential)
             try:
                 found = await handler(request, credential)
             except DomainError as error:
                 if error.code in _PROVEN:
                     context.company.set(credential.company)
+                    limits.accepted(credential)
+                elif error.code is ErrorCode.unauthorized:
+                    limits.rejected(credential)
                 raise from_domain(error) from error
             context.company.set(credential.company)
+            limits.accepted(credential)
         except ScimError as error:
             response = refuse(error, log)
             result = "held" if error.held else metrics.result_of_refusal(error.status)

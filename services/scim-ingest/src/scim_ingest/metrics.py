@@ -21,6 +21,7 @@ Result = Literal[
     "invalid",
     "unauthorized",
     "held",
+    "rate_limited",
     "error",
 ]
 
@@ -41,8 +42,24 @@ ATTRIBUTE_CHANGES = Counter(
 DEACTIVATIONS_ALONE = Counter(
     "scim_deactivations_alone_total", "Deactivations applied although the rest of their PATCH was refused"
 )
+RATE_QUEUE = Histogram(
+    "scim_rate_queue_seconds",
+    "Requests that waited for their turn because their company sent faster than its rate, by how long",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
+)
+RATE_LIMITED = Counter(
+    "identity_rate_limited_total",
+    "Requests answered 429; scope: a company, or a token of which it is not known whose it is",
+    ["surface", "scope"],
+)
 
-_RESULT_OF_STATUS: dict[int, Result] = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 409: "conflict"}
+_RESULT_OF_STATUS: dict[int, Result] = {
+    401: "unauthorized",
+    403: "unauthorized",
+    404: "not_found",
+    409: "conflict",
+    429: "rate_limited",
+}
 _REASON_OF_TYPE = {
     "uniqueness": "uniqueness",
     "invalidValue": "invalid_value",
@@ -52,7 +69,7 @@ _REASON_OF_TYPE = {
     "mutability": "mutability",
     "invalidVers": "version",
 }
-_REASON_OF_STATUS = {401: "token_unknown", 403: "company_suspended", 413: "body_too_large"}
+_REASON_OF_STATUS = {401: "token_unknown", 403: "company_suspended", 413: "body_too_large", 429: "rate_limited"}
 
 ATTRIBUTE_LABELS = {
     "login_name": "userName",

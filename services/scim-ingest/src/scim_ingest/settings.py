@@ -1,5 +1,9 @@
 """Environment of scim-ingest."""
 
+from typing import Annotated
+
+import msgspec
+
 from shared.settings import CommonSettings
 
 
@@ -16,3 +20,6 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     """Largest request body; a larger one is answered 413."""
     body_timeout_s: float = 15.0
     """Seconds for a request body to arrive; a slower one is answered 408."""
+    scim_rate_per_company: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 200
+    """Requests a second that a company may send to one pod; a little more at once, then they wait up to two seconds, then 429.
+    Entra wants at least 25. 0: no limit."""
