@@ -24,6 +24,7 @@ from shared.schemas.employee import Employee, EmployeePage
 from tests.support.application import credential_for
 from tests.support.firm import Firm, Urls, uuid_of
 from tests.support.groups import Groups
+from tests.support.journal_notes import noted, provision
 
 _TABLES = """
     select c.oid, c.relname as name, c.relrowsecurity, c.relforcerowsecurity
@@ -116,6 +117,7 @@ async def furnished(firm: Firm) -> Firm:
         firm.company_id,
         uuid.uuid4(),
     )
+    await noted(firm, provision(login="anna@firma.dk"), names=["anna@firma.dk"])
     return firm
 
 

@@ -34,11 +34,14 @@ from shared.operations import (
     GET_CONNECTION,
     GET_EMPLOYEE,
     GET_EMPLOYEE_AS_OF,
+    GET_EXCHANGE,
     GET_GROUP,
     GRANT_ROLE,
     LIST_APPROVAL_PROBLEMS,
+    LIST_EXCHANGES,
     LIST_FINDINGS,
     LIST_HELD_CHANGES,
+    NOTE_EXCHANGES,
     NOTE_MAPPING,
     OPEN_SESSION,
     PREVIEW_FOLLOWING,
@@ -55,7 +58,7 @@ from shared.operations import (
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, journal, login, people
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -172,6 +175,9 @@ class DirectoryClient:
     async def remove_group(self, request: group.RemoveGroup) -> group.GroupRemoved:
         return await self._call(REMOVE_GROUP, request)
 
+    async def note_exchanges(self, request: journal.NoteExchanges) -> journal.NotedExchanges:
+        return await self._call(NOTE_EXCHANGES, request)
+
     # Logins: called by sso-gateway.
 
     async def get_connection(self, request: login.GetConnection) -> login.Connection:
@@ -261,3 +267,9 @@ class DirectoryClient:
 
     async def set_only_direct_approver(self, request: approvers.SetOnlyDirectApprover) -> approvers.Roles:
         return await self._call(SET_ONLY_DIRECT_APPROVER, request)
+
+    async def list_exchanges(self, request: journal.ListExchanges) -> journal.JournalPage:
+        return await self._call(LIST_EXCHANGES, request)
+
+    async def get_exchange(self, request: journal.GetExchange) -> journal.WholeExchange:
+        return await self._call(GET_EXCHANGE, request)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, journal, login, people
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -144,6 +144,14 @@ REMOVE_GROUP = Operation(
     caller="scim-ingest",
     summary="Delete a group; its members stay who they are",
     refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
+)
+
+NOTE_EXCHANGES = Operation(
+    "/provisioning/note_exchanges",
+    journal.NoteExchanges,
+    journal.NotedExchanges,
+    caller="scim-ingest",
+    summary="What was answered lately, into the journals of the companies whose tokens came with it",
 )
 
 GET_CONNECTION = Operation(
@@ -370,5 +378,21 @@ SET_ONLY_DIRECT_APPROVER = Operation(
     approvers.Roles,
     caller="sso-gateway",
     summary="Whether the direct approver alone approves for an employee",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+LIST_EXCHANGES = Operation(
+    "/setup/list_exchanges",
+    journal.ListExchanges,
+    journal.JournalPage,
+    caller="sso-gateway",
+    summary="The journal of provisioning, newest first",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_request),
+)
+GET_EXCHANGE = Operation(
+    "/setup/get_exchange",
+    journal.GetExchange,
+    journal.WholeExchange,
+    caller="sso-gateway",
+    summary="One exchange with its body and what it changed",
     refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )

@@ -20,6 +20,7 @@ from directory.cli import (
     ending,
     history,
     imports,
+    journal,
     move,
     overlaps,
     overview,
@@ -39,7 +40,7 @@ Answer = dict[str, Any]
 FILES = frozenset({"file", "output", "emails"})
 """Arguments that name a file."""
 
-COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, move)
+COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, journal, move)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """

@@ -11,7 +11,8 @@ from directory.brake.applying import apply
 from directory.brake.holds import lapse
 from directory.cli.environment import owner_database
 from directory.companies import deleting
-from directory.database import Database, statement
+from directory.database import CompanyScope, Database, statement
+from directory.journal.store import trim
 from directory.overlaps import close_where_alone, report
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
@@ -19,6 +20,9 @@ from shared.errors import DomainError, ErrorCode
 from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
+
+TRIMMED_AT_ONCE = 5000
+"""Exchanges of the journal in one transaction."""
 
 _EXPIRED = {
     "login flows": statement("login_flows.sweep", "delete from login_flows where company_id = $1 and expires_at <= $2"),
@@ -47,7 +51,7 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
         DomainError: at the end of it, naming the companies that failed.
     """
     swept, failed = (
-        Counter({**dict.fromkeys(_EXPIRED, 0), "held deactivations": 0, "people": 0, "companies": 0}),
+        Counter({**dict.fromkeys(_EXPIRED, 0), "held deactivations": 0, "exchanges": 0, "people": 0, "companies": 0}),
         list[str](),
     )
     async with owner_database(settings) as database:
@@ -85,6 +89,9 @@ async def _sweep_company(database: Database, name: str) -> dict[str, int]:
         swept["held deactivations"] = await lapse(tx)
         await close_where_alone(tx)
         standing = await tx.fetchrow(_STANDING, tx.company_id, tx.now)
+        swept["exchanges"] = await trim(tx, TRIMMED_AT_ONCE)
+    if swept["exchanges"] == TRIMMED_AT_ONCE:
+        swept["exchanges"] += await _trim_on(scope)
     if standing is None:
         return swept
     if standing["is_over"]:
@@ -95,3 +102,13 @@ async def _sweep_company(database: Database, name: str) -> dict[str, int]:
     if standing["erases"]:
         swept["people"] = await erase_due(lambda: scope.transaction(deleting.SYSTEM))
     return swept
+
+
+async def _trim_on(scope: CompanyScope) -> int:
+    trimmed = 0
+    while True:
+        async with scope.transaction(deleting.SYSTEM) as tx:
+            gone = await trim(tx, TRIMMED_AT_ONCE)
+        trimmed += gone
+        if gone < TRIMMED_AT_ONCE:
+            return trimmed

@@ -12,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scim_ingest.discovery import Discovery
 from scim_ingest.exchange import Endpoint, fault, http_error, refuse
+from scim_ingest.journal import Journal
 from scim_ingest.limits import Limits
 from scim_ingest.protocol.errors import ScimError
+from scim_ingest.recording import RecordingClient
 from scim_ingest.settings import Settings
 from scim_ingest.users import Users
 from shared.directory_client import DirectoryClient
@@ -25,12 +27,13 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 def create_service(settings: Settings, *, directory: DirectoryClient | None = None) -> Service:
     """The service, ready to be started. `directory` replaces the client in tests."""
-    client = directory or DirectoryClient(settings.directory_url, settings.directory_secret)
+    client = directory or RecordingClient(settings.directory_url, settings.directory_secret)
     log = EventLog("scim-ingest")
+    journal = Journal(client, log, every_s=settings.journal_every_s)
 
     @asynccontextmanager
     async def resources() -> AsyncIterator[None]:
-        async with client:
+        async with client, journal.running():
             yield
 
     async def ready() -> str | None:
@@ -49,7 +52,7 @@ def create_service(settings: Settings, *, directory: DirectoryClient | None = No
         fault_answer=fault,
         exception_handlers={HTTPException: http_error},
     )
-    service.app = _TidyPath(service.app, limits=Limits(settings.scim_rate_per_company))
+    service.app = _TidyPath(service.app, limits=Limits(settings.scim_rate_per_company), journal=journal)
     return service
 
 

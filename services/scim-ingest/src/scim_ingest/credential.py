@@ -1,6 +1,7 @@
 """From the Authorization header to what directory is asked with: the hash of the token, and the company of the path.
 
-The token itself goes nowhere. Whether it is that company's, directory says (capability, not identifier).
+The token itself goes nowhere; the exchange's slip has it, so that it can be taken out of whatever is kept. Whether it is that
+company's, directory says (capability, not identifier).
 """
 
 import re
@@ -8,6 +9,7 @@ import re
 from starlette.requests import Request
 
 from scim_ingest.protocol.errors import no_token, token_refused
+from scim_ingest.recorder import current
 from shared.schemas.employee import ScimCredential
 from shared.tokens import sha256
 
@@ -26,7 +28,10 @@ def credential_of(request: Request) -> ScimCredential:
     company = company_of(request)
     if company is None:
         raise token_refused()
-    return ScimCredential(token_sha256=sha256(found[1]).hex(), company=company)
+    recorder = current()
+    recorder.token = found[1]
+    recorder.credential = ScimCredential(token_sha256=sha256(found[1]).hex(), company=company)
+    return recorder.credential
 
 
 def company_of(request: Request) -> str | None:

@@ -50,24 +50,30 @@ class Limits:
                 metrics.RATE_QUEUE.observe(turn.wait_s)
                 await self._sleep(turn.wait_s)
             return
-        metrics.RATE_LIMITED.labels("scim", "company" if self._is_known(credential) else "token").inc()
+        metrics.RATE_LIMITED.labels("scim", "company" if self.knows(credential) else "token").inc()
         raise too_many_requests(turn.came, turn.within_s, self._per_s, turn.retry_after_s)
 
     def accepted(self, credential: ScimCredential) -> None:
         """Directory says that the token is this company's: from now on it spends the company's allowance."""
-        if self._per_s == 0 or self._is_known(credential):
+        if self.knows(credential):
             return
         token, company = credential.token_sha256, credential.company
         self._known[token] = company
         if len(self._known) > MAX_KNOWN:
             self._known.popitem(last=False)
+        if self._per_s == 0:
+            return
         both = (self._strangers.pop(token, NOTHING), self._companies.get(company, NOTHING))
         self._companies[company] = max(both, key=lambda spent: spent.even_at)
 
     def rejected(self, credential: ScimCredential) -> None:
         """Directory says that it is not, or not any more."""
-        if self._is_known(credential):
+        if self.knows(credential):
             del self._known[credential.token_sha256]
+
+    def knows(self, credential: ScimCredential) -> bool:
+        """Directory has accepted it lately."""
+        return self._known.get(credential.token_sha256) == credential.company
 
     def size(self) -> int:
         """Entries that are kept."""
@@ -75,7 +81,7 @@ class Limits:
 
     def _turn(self, credential: ScimCredential) -> Admitted | Refused:
         now = self._clock()
-        if self._is_known(credential):
+        if self.knows(credential):
             self._known.move_to_end(credential.token_sha256)
             table, key = self._companies, credential.company
         else:
@@ -87,9 +93,6 @@ class Limits:
         if len(self._strangers) > MAX_STRANGERS:
             self._strangers.popitem(last=False)
         return turn
-
-    def _is_known(self, credential: ScimCredential) -> bool:
-        return self._known.get(credential.token_sha256) == credential.company
 
 
 def _forget_even(table: _Table, now: float) -> None:

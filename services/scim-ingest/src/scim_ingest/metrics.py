@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 Operation = Literal[
     "user_create", "user_get", "user_list", "user_patch", "user_replace", "user_delete", "schema", "config", "other"
@@ -42,6 +42,13 @@ ATTRIBUTE_CHANGES = Counter(
 DEACTIVATIONS_ALONE = Counter(
     "scim_deactivations_alone_total", "Deactivations applied although the rest of their PATCH was refused"
 )
+JOURNAL = Counter(
+    "scim_journal_exchanges_total",
+    "Exchanges for the journal: written, refused (nobody's credential), again (directory could not take them yet), unfit; "
+    "no_room and lost are not kept anywhere",
+    ["outcome"],
+)
+JOURNAL_WAITING = Gauge("scim_journal_waiting", "Exchanges in memory that directory has not been given yet")
 RATE_QUEUE = Histogram(
     "scim_rate_queue_seconds",
     "Requests that waited for their turn because their company sent faster than its rate, by how long",

@@ -23,3 +23,5 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     scim_rate_per_company: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 200
     """Requests a second that a company may send to one pod; a little more at once, then they wait up to two seconds, then 429.
     Entra wants at least 25. 0: no limit."""
+    journal_every_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
+    """Seconds between two handovers of the journal to directory; what was answered since is lost if the process dies."""

@@ -33,6 +33,7 @@ _SETTINGS: dict[str, Any] = {
     "sso.email_domains": list[str],
     "provisioning.enabled": bool,
     "provisioning.strict": bool,
+    "provisioning.journal_days": int,
     "approvers.follow_entra_managers": bool,
     "rehire.ask_after_days": int,
     "brake.people": int,

@@ -2,12 +2,14 @@
 
 The functions here are the only place that bends values. What bends structure (paths, elements) is done where structure is
 read, and says so by naming the quirk. `QUIRKS` is the list; each entry has a test of the same name.
+One that changed something says so to the journal, by its name.
 """
 
 import msgspec
 
 from scim_ingest.protocol.attributes import Attribute
 from scim_ingest.protocol.errors import ScimError, invalid_value
+from scim_ingest.recorder import coerced
 
 Value = str | bool | None
 
@@ -49,10 +51,13 @@ def text_value(attribute: Attribute, value: object) -> str | None:
     Quirks: empty_text_clears, number_as_text, single_value_in_list.
     """
     if type(value) is str:
+        if not value:
+            coerced("empty_text_clears")
         return value or None
     if value is None:
         return None
     if type(value) is int:
+        coerced("number_as_text")
         return str(value)
     if isinstance(value, list | dict):
         return text_value(attribute, _only_value(attribute, value))
@@ -65,9 +70,11 @@ def boolean_value(attribute: Attribute, value: object) -> bool | None:
         return value
     if isinstance(value, str):
         if not value:
+            coerced("empty_text_clears")
             return None
         known = {"true": True, "false": False}.get(value.strip().lower())
         if known is not None:
+            coerced("boolean_as_text")
             return known
         raise invalid_value(f"{attribute.path} must be true or false; a different text came.")
     if isinstance(value, list | dict):
@@ -82,7 +89,10 @@ def value_of(attribute: Attribute, value: object) -> Value:
 def manager_value(value: object) -> object:
     """The reference in an object without `value`: the last part of its `$ref`."""
     if isinstance(value, list) and len(value) == 1:
+        coerced("manager_as_list")
         value = value[0]
+    if isinstance(value, str) and value:
+        coerced("manager_as_text")
     if isinstance(value, dict):
         members = {str(name).lower(): member for name, member in value.items()}
         if members.get("value") is None and isinstance(reference := members.get("$ref"), str):
@@ -93,6 +103,7 @@ def manager_value(value: object) -> object:
 
 def _only_value(attribute: Attribute, value: object) -> object:
     """Unwraps `[x]` and `{"value": x}` once each (quirk: single_value_in_list)."""
+    coerced("single_value_in_list")
     if isinstance(value, list):
         if len(value) > 1:
             raise invalid_value(f"{attribute.path} takes one value; {len(value)} came.")
