@@ -53,6 +53,7 @@ from shared.operations import (
     RELEASE_HELD_CHANGES,
     REMOVE_EMPLOYEE,
     REMOVE_GROUP,
+    REPLAY_EXCHANGE,
     REVOKE_ROLE,
     SET_ONLY_DIRECT_APPROVER,
     WORK_LIST,
@@ -273,3 +274,6 @@ class DirectoryClient:
 
     async def get_exchange(self, request: journal.GetExchange) -> journal.WholeExchange:
         return await self._call(GET_EXCHANGE, request)
+
+    async def replay_exchange(self, request: journal.ReplayExchange) -> journal.Replayed:
+        return await self._call(REPLAY_EXCHANGE, request)

@@ -396,3 +396,11 @@ GET_EXCHANGE = Operation(
     summary="One exchange with its body and what it changed",
     refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )
+REPLAY_EXCHANGE = Operation(
+    "/setup/replay_exchange",
+    journal.ReplayExchange,
+    journal.Replayed,
+    caller="sso-gateway",
+    summary="What a request would do now, or do it again",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.invalid_value, ErrorCode.unavailable),
+)

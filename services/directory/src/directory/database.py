@@ -100,6 +100,10 @@ class CompanyTx:
         """
         self._events.append(event)
 
+    def told(self) -> list[tuple[str, uuid.UUID | None, str]]:
+        """Kind, employee and changes of what will be written, so far."""
+        return [(str(kind), employee_id, str(rest[-1])) for kind, employee_id, *rest in self._events]  # type: ignore[misc]
+
     async def write_events(self) -> None:
         """Of use to `CompanyScope` alone, just before the commit."""
         if self._events:

@@ -67,6 +67,11 @@ JOURNAL = Counter(
     "Exchanges that scim-ingest handed over for the journal: written, refused (nobody's credential), unfit, or to be given again",
     ["outcome"],
 )
+REPLAYS = Counter(
+    "directory_replays_total",
+    "Exchanges of the journal that were done again: changed, unchanged, refused, or only tried (dry_run)",
+    ["result"],
+)
 PLACES_REFUSED = Counter(
     "directory_places_refused_total",
     "Requests answered 503 because too many of the same company were waiting for each other already",

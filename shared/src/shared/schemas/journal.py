@@ -146,3 +146,29 @@ class WholeExchange(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     body_bytes: int
     written: list[Written]
     """What it changed, from the history: empty where nothing was, or where it is forgotten."""
+
+
+class ReplayExchange(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    session: SessionCredential
+    entry: str
+    dry_run: bool = True
+
+
+class Refusal(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    code: str
+    detail: str
+
+
+class Replayed(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a replay did, or would do."""
+
+    entry: str
+    dry_run: bool
+    employee_id: str | None
+    """Of whom it is, or would be."""
+    written: list[Written]
+    """Empty: everything is so already, or it is refused."""
+    refusal: Refusal | None = None
+    """Why nothing is done; in a real replay, nothing was."""
+    left_out: str | None = None
+    """Code of the refusal because of which only the deactivation is done (decision D5)."""

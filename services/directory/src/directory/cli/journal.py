@@ -1,6 +1,8 @@
-"""`directory company journal`: what Entra sent and what became of it."""
+"""`directory company journal` and `replay`: what Entra sent and what became of it; one of them again."""
 
 import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -8,7 +10,9 @@ import msgspec
 from directory.cli import journal_text
 from directory.cli.company import json_command
 from directory.cli.environment import operator, owner_database
-from directory.journal import operations
+from directory.database import CompanyScope, CompanyTx
+from directory.journal import operations, replay
+from directory.logins.store import hold_company
 from directory.settings import DatabaseSettings
 
 Answer = dict[str, Any]
@@ -29,6 +33,11 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most so many, 1 to 200 (20)")
     command.add_argument("--before", default="", metavar="ENTRY", help="older than this one")
     command.set_defaults(do=_journal, told=journal_text.journal)
+    command = json_command(subcommands, "replay", "what an exchange of the journal would do now; with --yes, do it")
+    command.add_argument("company")
+    command.add_argument("entry", metavar="ENTRY", help="xch_…, as journal shows it")
+    command.add_argument("--yes", action="store_true", help="do it, in your name")
+    command.set_defaults(do=_replay, told=journal_text.replayed)
 
 
 def _limit(text: str) -> int:
@@ -56,3 +65,18 @@ async def _journal(settings: DatabaseSettings, parsed: argparse.Namespace) -> An
             )
             found = msgspec.structs.asdict(page)
     return {"company": parsed.company, **found}
+
+
+async def _replay(settings: DatabaseSettings, parsed: argparse.Namespace) -> Answer:
+    async with owner_database(settings) as database:
+        scope = database.scope_for_name(parsed.company)
+        done = await replay.replay(lambda: _operators(scope), parsed.entry, dry_run=not parsed.yes)
+    return {"company": parsed.company, **msgspec.structs.asdict(done)}
+
+
+@asynccontextmanager
+async def _operators(scope: CompanyScope) -> AsyncIterator[CompanyTx]:
+    """A transaction of an operator's that changes people: the company neither closes nor moves meanwhile."""
+    async with scope.transaction(operator()) as tx:
+        await hold_company(tx)
+        yield tx

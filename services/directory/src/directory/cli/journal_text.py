@@ -1,4 +1,4 @@
-"""What the journal's command says in words."""
+"""What the commands of the journal say in words."""
 
 import json
 import unicodedata
@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from directory.cli.text import columns
-from shared.schemas.journal import Asked, JournalEntry, Written
+from shared.schemas.journal import Asked, JournalEntry, Refusal, Written
 
 Answer = dict[str, Any]
 
@@ -69,6 +69,7 @@ def _whole(answer: Answer) -> str:
         ("ActivityId", entry.activity_id),
         ("Request id", entry.request_id),
         ("Token", answer["token_id"]),
+        ("Replay", f"directory company replay {answer['company']} {entry.id}" if entry.replayable else ""),
     ]
     lines = [columns([row for row in rows if row[1]]), "", "  What it changed:", *_written(answer["written"])]
     asked: Asked | None = answer["asked"]
@@ -108,3 +109,20 @@ def _event(event: Written) -> list[str]:
 
 def _value(value: object) -> str:
     return "–" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def replayed(answer: Answer) -> str:
+    refusal: Refusal | None = answer["refusal"]
+    dry = answer["dry_run"]
+    if refusal is not None:
+        return f"{'It would be' if dry else 'It was'} refused ({refusal.code}): {refusal.detail}"
+    if not answer["written"]:
+        return "Everything is so already; nothing is to be done."
+    lines = ["It would change:" if dry else "Done:", *_written(answer["written"])]
+    if answer["left_out"]:
+        lines.append(f"  Only the deactivation; what stands beside it is refused ({answer['left_out']}).")
+    if dry:
+        lines.append(
+            f"Nothing was changed. To do it: directory company replay {answer['company']} {answer['entry']} --yes"
+        )
+    return "\n".join(lines)

@@ -17,7 +17,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "release-attribute",
     ),
     "say who approves": ("approvers", "role", "approval"),
-    "see what Entra sent": ("journal",),
+    "see what Entra sent": ("journal", "replay"),
     "prove the history": ("verify-history",),
     "change the Entra tenant": ("move",),
     "end a company": ("export", "delete", "restore", "ended"),

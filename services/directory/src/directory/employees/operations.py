@@ -103,7 +103,7 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
     async def attempt() -> Provisioned:
         async with provisioning(database, request.credential) as tx:
             check_values(request.employee)
-            done = await _provision(tx, request.employee, request.missing)
+            done = await provision_within(tx, request.employee, request.missing)
         return kept(done)
 
     provisioned = await writing.repeated(attempt, request.employee)
@@ -127,23 +127,27 @@ async def note_mapping(database: Database, request: NoteMapping) -> NotedMapping
 
 async def change_employee(database: Database, request: ChangeEmployee) -> Changed:
     """All or nothing; but where asked to, a deactivation is never lost because something beside it is refused (D5)."""
-    alone = revisions.DEACTIVATION
     try:
         return await _change_employee(database, request, request.changes)
     except DomainError as error:
-        deactivates = request.deactivate_anyway and request.changes.active is False and request.changes != alone
-        if not deactivates or error.code not in _NOT_THE_DEACTIVATION:
+        if not (request.deactivate_anyway and may_deactivate_alone(request.changes, error)):
             raise
         # A transaction of its own: the refused one has left nothing behind.
-        done = await _change_employee(database, request, alone)
+        done = await _change_employee(database, request, revisions.DEACTIVATION)
         return msgspec.structs.replace(done, left_out=error.code.value)
+
+
+def may_deactivate_alone(changes: EmployeeChanges, refused: DomainError) -> bool:
+    """Whether they deactivate, and were refused for something beside it (decision D5)."""
+    deactivates = changes.active is False and changes != revisions.DEACTIVATION
+    return deactivates and refused.code in _NOT_THE_DEACTIVATION
 
 
 async def _change_employee(database: Database, request: ChangeEmployee, changes: EmployeeChanges) -> Changed:
     async def attempt() -> tuple[Changed, EventKind | None]:
         async with provisioning(database, request.credential) as tx:
             check_values(changes)
-            done = await _change(tx, _id(request.employee_id), changes, replaces=request.replaces)
+            done = await change_within(tx, _id(request.employee_id), changes, replaces=request.replaces)
         return kept(done)
 
     changed, kind = await writing.repeated(attempt)
@@ -160,7 +164,7 @@ async def remove_employee(database: Database, request: RemoveEmployee) -> Remove
 
     async def attempt() -> None:
         async with provisioning(database, request.credential) as tx:
-            done = await _remove(tx, _id(request.employee_id))
+            done = await remove_within(tx, _id(request.employee_id))
         kept(done)
 
     await writing.repeated(attempt)
@@ -176,7 +180,9 @@ def kept(done: AnswerT | DomainError) -> AnswerT:
     return done
 
 
-async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttribute]) -> Provisioned | DomainError:
+async def provision_within(
+    tx: CompanyTx, new: NewEmployee, missing: list[MappedAttribute]
+) -> Provisioned | DomainError:
     login_key = search_key(new.login_name)
     gates = approvers.gates(tx.company_id, [login_key, new.external_id], [new.manager_ref])
     brake = await take(tx) if not new.active else None
@@ -220,7 +226,7 @@ async def _parked(tx: CompanyTx, guarded: EmployeeRecord, asked: str) -> DomainE
     )
 
 
-async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None | DomainError:
+async def remove_within(tx: CompanyTx, employee_id: EmployeeId) -> None | DomainError:
     brake = await take(tx)
     before = await store.lock_to_remove(tx, employee_id)
     if before is None:
@@ -231,7 +237,7 @@ async def _remove(tx: CompanyTx, employee_id: EmployeeId) -> None | DomainError:
     return None
 
 
-async def _change(
+async def change_within(
     tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges, *, replaces: bool
 ) -> tuple[Changed, EventKind | None] | DomainError:
     names = [_sent(changes.login_name), _sent(changes.external_id)]

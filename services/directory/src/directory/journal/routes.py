@@ -1,4 +1,4 @@
-"""The journal's routes: scim-ingest hands exchanges over, a Setup admin reads them."""
+"""The journal's routes: scim-ingest hands exchanges over, a Setup admin reads them and has one done again."""
 
 from functools import partial
 
@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from directory.access import setup
 from directory.database import Database
-from directory.journal import operations
+from directory.journal import operations, replay
 from directory.rpc import serve
 from shared import operations as declared
 from shared.http.service_auth import CallerSecrets
@@ -30,9 +30,14 @@ async def get_exchange(database: Database, request: schema.GetExchange) -> schem
         return await operations.whole(tx, request.entry)
 
 
+async def replay_exchange(database: Database, request: schema.ReplayExchange) -> schema.Replayed:
+    return await replay.replay(lambda: setup(database, request.session), request.entry, dry_run=request.dry_run)
+
+
 def routes(database: Database, callers: CallerSecrets) -> list[Route]:
     return [
         serve(declared.NOTE_EXCHANGES, callers, partial(operations.note_exchanges, database)),
         serve(declared.LIST_EXCHANGES, callers, partial(list_exchanges, database)),
         serve(declared.GET_EXCHANGE, callers, partial(get_exchange, database)),
+        serve(declared.REPLAY_EXCHANGE, callers, partial(replay_exchange, database)),
     ]
