@@ -1,6 +1,8 @@
 """Noting behind the requests: bounded, given again when directory is away, and never a request's trouble."""
 
 import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -14,6 +16,7 @@ from scim_ingest.recorder import MAX_NOTES as MAX_SLIP
 from scim_ingest.recorder import Recorder, begin, coerced, ignored
 from shared.errors import DomainError, ErrorCode
 from shared.http.service import Service
+from shared.ids import moment_of
 from shared.schemas.employee import ScimCredential
 from shared.schemas.journal import Exchange, NotedExchanges, NoteExchanges
 from shared.telemetry.logs import EventLog
@@ -70,6 +73,21 @@ async def test_it_is_given_in_order_and_in_batches(journal: Journal, own: Direct
         pass
     assert [one.path for one in own.noted] == [f"/Users/{number}" for number in range(950)]
     assert journal.waiting == 0
+
+
+async def test_ids_are_in_the_order_of_time_and_tell_when_the_request_came(
+    journal: Journal, own: DirectoryDouble
+) -> None:
+    for _ in range(500):
+        keep(journal, answered())
+    journal.keep(request(), answered(), "", 60.0)
+    async with journal.running():
+        pass
+    *ids, earlier = [uuid.UUID(hex=one.exchange_id) for one in own.noted]
+    assert ids == sorted(ids)
+    assert all(one.version == 7 for one in ids)
+    assert timedelta(seconds=59) < moment_of(ids[-1]) - moment_of(earlier) < timedelta(seconds=62)
+    assert abs(moment_of(ids[0]) - datetime.now(UTC)) < timedelta(seconds=30)
 
 
 async def test_whatever_came_without_a_credential_is_nobody_s(journal: Journal) -> None:

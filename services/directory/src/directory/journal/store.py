@@ -96,12 +96,9 @@ _WRITTEN = statement(
 _IDS_OF_NAME = statement(
     "exchange_people.ids_of_name",
     """
-    select distinct other.key
+    select distinct unnest(e.about) as employee_id
     from exchange_people named
     join exchanges e on e.company_id = $1 and e.exchange_id = named.exchange_id
-    join lateral unnest(e.about) as about (employee_id) on true
-    join exchange_people other on other.company_id = $1 and other.exchange_id = named.exchange_id
-        and other.key = 'emp_' || replace(about.employee_id::text, '-', '')
     where named.company_id = $1 and named.key = $2 and named.tie = 'about'
     limit 100
     """,
@@ -235,9 +232,9 @@ async def written(tx: CompanyTx, about: Sequence[uuid.UUID], request_id: str) ->
 
 async def ids_of_name(tx: CompanyTx, key: str) -> list[str]:
     """Ids of whoever was named so in the journal, and of who bears the name now."""
-    found = {row["key"] for row in await tx.fetch(_IDS_OF_NAME, tx.company_id, key)}
+    then = await tx.fetch(_IDS_OF_NAME, tx.company_id, key)
     now = await tx.fetch(_BEARER_NOW, tx.company_id, key)
-    return sorted(found | {employee_text(row["employee_id"]) for row in now})
+    return sorted({employee_text(row["employee_id"]) for row in (*then, *now)})
 
 
 async def names_now(tx: CompanyTx, people: Sequence[EmployeeId]) -> list[str]:
