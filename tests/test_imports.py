@@ -44,6 +44,7 @@ PURE = [
     "sso_gateway/saml/gate.py",
     "sso_gateway/saml/profile.py",
     "scim_ingest/rate.py",
+    "scim_ingest/notes.py",
     "scim_ingest/recorder.py",
     "scim_ingest/redaction.py",
     "scim_ingest/protocol/patch.py",

@@ -2,18 +2,21 @@
 
 import asyncio
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 from starlette.requests import Request
 
 from scim_ingest import journal as journal_module
-from scim_ingest.journal import MAX_NOTES, MAX_UNPROVEN, MAX_UNPROVEN_EACH, Journal
+from scim_ingest.journal import COMPANIES_AT_ONCE, Journal
 from scim_ingest.recorder import MAX_NOTES as MAX_SLIP
 from scim_ingest.recorder import Recorder, begin, coerced, ignored
+from scim_ingest.waiting import BATCH, MAX_NOTES, MAX_UNPROVEN, MAX_UNPROVEN_EACH
 from shared.errors import DomainError, ErrorCode
 from shared.http.service import Service
 from shared.ids import moment_of
@@ -152,6 +155,74 @@ async def test_what_a_busy_company_could_not_take_is_given_again(
         assert (journal.waiting, own.noted) == (1, [])
         own.outcome = "written"
         assert len(await handed_over(1)) == 1
+
+
+async def test_a_company_that_cannot_take_them_holds_up_no_other(
+    journal: Journal, own: DirectoryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = own.note_exchanges
+
+    async def busy(asked: NoteExchanges) -> NotedExchanges:
+        done = await note(asked)
+        outcomes = ["again" if one.credential.token_sha256 == "busy" else "written" for one in asked.batches]
+        return msgspec.structs.replace(done, outcomes=outcomes)
+
+    monkeypatch.setattr(own, "note_exchanges", busy)
+    async with journal.running():
+        keep(journal, answered("busy"), "/scim/v2/firma/busy")
+        for number in range(3):
+            keep(journal, answered("other"), f"/scim/v2/firma/{number}")
+            await asyncio.sleep(0.03)
+    paths = Counter(one.path for one in own.noted)
+    assert paths["/busy"] > 1
+    assert [paths[f"/{number}"] for number in range(3)] == [1, 1, 1]
+
+
+async def test_a_second_serves_so_many_companies_and_those_first_that_waited_longest(
+    own: DirectoryDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[list[str]] = []
+    note = own.note_exchanges
+
+    async def watched(asked: NoteExchanges) -> NotedExchanges:
+        rounds.append([one.credential.token_sha256 for one in asked.batches])
+        return await note(asked)
+
+    monkeypatch.setattr(own, "note_exchanges", watched)
+    journal = Journal(own, EventLog("test"), every_s=0.2)
+    for _ in range(2):
+        for number in range(3 * COMPANIES_AT_ONCE):
+            keep(journal, answered(f"t{number:03}"))
+    async with journal.running():
+        await asyncio.sleep(0.3)
+        assert journal.waiting == 4 * COMPANIES_AT_ONCE
+        assert [token for batches in rounds for token in batches] == [
+            f"t{number:03}" for number in range(COMPANIES_AT_ONCE)
+        ]
+    assert journal.waiting == 0
+    assert len(own.noted) == 6 * COMPANIES_AT_ONCE
+
+
+async def test_a_full_batch_goes_at_once_and_alone(own: DirectoryDouble, handed_over: Any) -> None:
+    journal = Journal(own, EventLog("test"), every_s=60)
+    async with journal.running():
+        keep(journal, answered("quiet"))
+        for _ in range(BATCH):
+            keep(journal, answered("loud"))
+        assert len(await handed_over(BATCH)) == BATCH
+        assert journal.waiting == 1
+
+
+async def test_a_memory_that_fills_up_is_handed_over_whole(own: DirectoryDouble, handed_over: Any) -> None:
+    journal = Journal(own, EventLog("test"), every_s=0.05)
+    for number in range(MAX_NOTES // 2 + 1):
+        keep(journal, answered(f"t{number}"))
+    async with journal.running():
+        await asyncio.sleep(0.02)
+        assert own.noted == []
+        await handed_over(MAX_NOTES // 2 + 1)
+        await asyncio.sleep(0.02)
+        assert journal.waiting == 0
 
 
 @pytest.mark.parametrize("fault", [DomainError(ErrorCode.invalid_request, "no"), RuntimeError("a fault of ours")])
