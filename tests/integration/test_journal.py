@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import asyncpg
 import pytest
 
+from directory.cli.environment import owner_database
+from directory.database import Actor
+from directory.oauth.setting_up import issue_secret
 from tests.entra.scim_client import ScimClient
 from tests.support.company import Company, create_body
 from tests.support.journal import entries, newest, page, whole
@@ -202,6 +206,34 @@ async def test_a_body_is_kept_up_to_a_bound_and_what_a_replay_needs_beside_it(
     assert seen.body_bytes > 200_000
     assert seen.asked is not None
     assert entry.replayable
+
+
+async def test_a_group_is_there_with_whom_it_names_and_what_was_not_kept(company: Company) -> None:
+    employee_id = await company.provision(company.hire("anna"))
+    await company.scim.delete(f"/Users/{employee_id}")
+    body = {"displayName": "Alle", "members": [{"value": employee_id}], "nickName": "A"}
+    assert (await company.scim.post("/Groups", body)).status == 201
+    entry = await newest(company, 2)
+    assert (entry.path, entry.result, entry.replayable) == ("/Groups", "created", False)
+    assert set(entry.ignored) == {"nickName", f"members: {employee_id}"}
+    assert entry.coerced == []
+
+
+async def test_what_came_with_an_access_token_names_the_secret_that_it_was_issued_for(
+    company: Company, http: aiohttp.ClientSession
+) -> None:
+    async with (
+        owner_database(company.stack.operator) as owner,
+        owner.scope_for_name(company.name).transaction(Actor("operator", "test")) as tx,
+    ):
+        issued = await issue_secret(tx, timedelta(days=1))
+    form = {"grant_type": "client_credentials", "client_id": company.name, "client_secret": issued.secret}
+    async with http.post(f"{company.scim_url}/oauth2/token", data=form) as answer:
+        token = (await answer.json())["access_token"]
+    assert await send(http, company, "GET", "/Users?count=0", Authorization=f"Bearer {token}") == 200
+    entry = await newest(company)
+    assert (await whole(company, entry)).credential == issued.secret_id
+    assert len(await page(company)) == 1, "the request for the token is none of the journal's"
 
 
 async def test_what_was_noted_last_is_handed_over_when_the_service_stops(company: Company) -> None:

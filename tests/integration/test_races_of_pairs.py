@@ -32,6 +32,8 @@ APART = [
     *({do.release, one} for one in (do.create, do.create_boss, do.create_with_her_mail, do.bring)),
     # A ticket of this very moment may be left behind, and opens nothing.
     *({do.close_company, one} for one in (do.sign_in, do.sign_in_as_somebody_else)),
+    # A look first counts and then tells: of whoever goes in between it tells nothing, and the cycle was what it was.
+    *({do.look_at_cycles, one} for one in (do.suspend, do.remove, do.remove_manager, do.release)),
 ]
 """What comes out in neither order, and why that is right."""
 ENDS = {do.close_company, do.end_it}

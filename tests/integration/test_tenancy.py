@@ -100,6 +100,15 @@ async def furnished(firm: Firm) -> Firm:
         uuid_of(anna),
     )
     await firm.as_owner(
+        "insert into asked_about (company_id, employee_id, asked_at) values ($1, $2, now())",
+        firm.company_id,
+        uuid_of(anna),
+    )
+    await firm.as_owner(
+        "insert into cycles (company_id, started_at, last_request_at, requests, has_gaps) values ($1, now(), now(), 1, false)",
+        firm.company_id,
+    )
+    await firm.as_owner(
         "insert into next_connections (company_id, tenant_id, app_id, sso_enabled, login_url, issuer, signed, idp_initiated, "
         "group_check, email_domains, provisioning_enabled, provisioning_strict, prepared_at) "
         "values ($1, $2, $2, true, '', '', 'assertion', 'true', 'off', '{}', true, false, now())",
@@ -118,6 +127,27 @@ async def furnished(firm: Firm) -> Firm:
         uuid.uuid4(),
     )
     await noted(firm, provision(login="anna@firma.dk"), names=["anna@firma.dk"])
+    secret_id, federation_id = uuid.uuid4(), uuid.uuid4()
+    await firm.as_owner(
+        "insert into oauth_secrets (company_id, secret_id, secret_sha256, connection, created_at, expires_at) "
+        "values ($1, $2, $3, 'live', now(), now() + interval '1 year')",
+        firm.company_id,
+        secret_id,
+        os.urandom(32),
+    )
+    await firm.as_owner(
+        "insert into federations (company_id, federation_id, issuer, audience, audience_key, subject, connection, created_at) "
+        "values ($1, $2, 'https://login.microsoftonline.com/x/v2.0', 'api://x/.default', 'api://x', 'y', 'live', now())",
+        firm.company_id,
+        federation_id,
+    )
+    await firm.as_owner(
+        "insert into access_tokens (company_id, token_sha256, secret_id, created_at, expires_at) "
+        "values ($1, $2, $3, now(), now() + interval '1 hour')",
+        firm.company_id,
+        os.urandom(32),
+        secret_id,
+    )
     return firm
 
 

@@ -12,10 +12,15 @@ from directory.brake import holds
 from directory.brake import setup as brake
 from directory.brake.applying import apply
 from directory.companies import deleting, ending, move
+from directory.cycles import store as cycles
+from directory.cycles.looking import look
+from directory.cycles.notes import Asked, Heard
 from directory.database import Actor, CompanyTx
 from directory.employees import hr, operations, setup
 from directory.employees.people import view
 from directory.employees.writing import repeated
+from directory.findings.catalogue import FindingKind
+from directory.findings.store import raise_finding
 from directory.imports.operations import import_file
 from directory.logins import operations as logins
 from directory.retention.erasure import erase_due
@@ -121,6 +126,33 @@ async def confirm(scene: Scene) -> object:
     return await setup.confirm_adoption(
         scene.database, people.ConfirmAdoption(session=scene.admin, person=scene.anna.id)
     )
+
+
+async def confirm_cleared(scene: Scene) -> object:
+    return await setup.confirm_cleared(
+        scene.database, people.ConfirmCleared(session=scene.admin, person="anna@firma.dk")
+    )
+
+
+async def keep_manager(scene: Scene) -> object:
+    request = people.ConfirmCleared(session=scene.admin, person=scene.anna.id, keep=True)
+    return await setup.confirm_cleared(scene.database, request)
+
+
+async def change_manager(scene: Scene) -> object:
+    return await scene.firm.change(scene.anna, manager_ref=scene.people["bo"].id)
+
+
+async def look_at_cycles(scene: Scene) -> object:
+    return await look(lambda: scene.owner.scope_for_id(scene.firm.company_id).transaction())
+
+
+async def write_notes(scene: Scene) -> object:
+    """In the background: Entra has asked about Anna's manager."""
+    heard = Heard(NOON, NOON, 1, {uuid_of(scene.anna): Asked(NOON, NOON)})
+    async with scene.database.scope_for_id(scene.firm.company_id).transaction() as tx:
+        await cycles.note(tx, heard)
+    return None
 
 
 async def finish(scene: Scene) -> object:
@@ -332,6 +364,41 @@ async def active(scene: Scene) -> None:
     await scene.reader.execute("update employees set roles = '{approver}' where employee_id = $1", uuid_of(anna))
 
 
+async def flagged(scene: Scene) -> None:
+    """In a full cycle nothing was asked about Anna's manager: HR has heard of it, and another such cycle waits for a look."""
+    await active(scene)
+    for name in ("eva@firma.dk", "fie@firma.dk", "gry@firma.dk"):
+        await scene.firm.create(login=name)
+    before, company_id = NOON - timedelta(hours=3), scene.firm.company_id
+    await scene.reader.execute(
+        "update employees set updated_at = $2, owners = jsonb_set(owners, '{manager_ref,1}', to_jsonb($2::timestamptz)) "
+        "where company_id = $1 and manager_id is not null",
+        company_id,
+        before - timedelta(days=1),
+    )
+    await scene.reader.execute(
+        "insert into asked_about (company_id, employee_id, asked_at, manager_asked_at) "
+        "select company_id, employee_id, at, case when employee_id <> $3 then at end "
+        "from employees, cast($2 as timestamptz) as at where company_id = $1",
+        company_id,
+        NOON - timedelta(hours=1),
+        uuid_of(scene.anna),
+    )
+    for started_at, looked_at, verdict in ((before, NOON, "full"), (NOON - timedelta(hours=1), None, None)):
+        await scene.reader.execute(
+            "insert into cycles (company_id, started_at, last_request_at, requests, has_gaps, looked_at, verdict) "
+            "values ($1, $2, $2, 100, false, $3, $4)",
+            company_id,
+            started_at,
+            looked_at,
+            verdict,
+        )
+    details = {"manager_id": scene.people["carl"].id, "cycle_started_at": before.isoformat()}
+    async with scene.firm.operator() as tx:
+        kind, anna = FindingKind.manager_possibly_cleared, scene.anna
+        await raise_finding(tx, kind, anna.id, employee_id=uuid_of(anna), details=details)
+
+
 async def suspended(scene: Scene) -> None:
     await active(scene)
     await scene.firm.change(scene.anna, active=False)
@@ -408,6 +475,10 @@ MEETINGS: dict[Furnish, list[Act]] = {
         create, create_boss, create_with_her_mail, create_without_active, change, rename, relink, suspend, remove, remove_manager,
         report_to_her, edit, block, end, release, sign_in, sign_in_as_somebody_else, open_session, sign_out, grant, revoke,
         make_admin, only_direct, leave_group, fill_group, note_mapping, bring, close_company,
+    ],
+    flagged: [
+        confirm_cleared, keep_manager, change_manager, look_at_cycles, write_notes, remove_manager, suspend, remove, rename, edit,
+        release, bring, close_company,
     ],
     suspended: [create, create_without_active, rename, resume, remove, edit, finish, release, sign_in, note_mapping],
     asked: [create, create_boss, rename, report_to_her, relink, suspend, resume, remove, remove_manager, edit, block, end, go_on,

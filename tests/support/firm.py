@@ -19,11 +19,9 @@ from shared.ids import EmployeeId, employee_from_text
 from shared.schemas.employee import (
     Changed,
     ChangeEmployee,
-    Condition,
     Employee,
     EmployeeChanges,
     EmployeePage,
-    FilterField,
     FindEmployees,
     GetEmployee,
     NewEmployee,
@@ -33,6 +31,7 @@ from shared.schemas.employee import (
     ScimCredential,
 )
 from shared.schemas.login import SessionCredential
+from shared.schemas.search import All, equal
 
 _COMPANY = """
     insert into companies (company_id, company, name, time_zone, language, follow_entra_managers, created_at, updated_at)
@@ -144,8 +143,8 @@ class Firm:
     async def search(
         self, conditions: Mapping[str, str | bool | None], *, offset: int = 0, limit: int = 100
     ) -> EmployeePage:
-        asked = [Condition(field=msgspec.convert(name, FilterField), value=value) for name, value in conditions.items()]
-        request = FindEmployees(credential=self.credential, conditions=asked, offset=offset, limit=limit)
+        asked = All(of=[equal(name, value) for name, value in conditions.items()])
+        request = FindEmployees(credential=self.credential, where=asked, offset=offset, limit=limit)
         return await operations.find_employees(self.database, request)
 
     async def history(self, employee: Employee) -> list[dict[str, Any]]:

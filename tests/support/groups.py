@@ -12,6 +12,7 @@ from directory.groups import operations
 from shared.ids import group_from_text
 from shared.schemas import group as schemas
 from shared.schemas.employee import Employee, ScimCredential
+from shared.schemas.search import All, equal
 from tests.support.firm import Firm
 
 Member = Employee | str
@@ -74,12 +75,9 @@ class Groups:
     async def find(
         self, *, offset: int = 0, limit: int = 100, with_members: bool = False, **conditions: str
     ) -> schemas.GroupPage:
-        asked = [
-            schemas.GroupCondition(field=msgspec.convert(name, schemas.GroupField), value=value)
-            for name, value in conditions.items()
-        ]
+        asked = All(of=[equal(name, value) for name, value in conditions.items()])
         request = schemas.FindGroups(
-            credential=self.firm.credential, conditions=asked, offset=offset, limit=limit, with_members=with_members
+            credential=self.firm.credential, where=asked, offset=offset, limit=limit, with_members=with_members
         )
         return await operations.find_groups(self.firm.database, request)
 

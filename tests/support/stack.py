@@ -17,6 +17,8 @@ import msgspec
 from directory.app import create_service as create_directory
 from directory.cli import company as company_command
 from directory.companies.manifest import read_manifest
+from directory.cycles.notes import Notes
+from directory.cycles.writing import write
 from directory.database import Database, statement
 from directory.settings import DatabaseSettings
 from directory.settings import Settings as DirectorySettings
@@ -56,6 +58,8 @@ class Stack:
     gateway: Service
     database: Database
     """As the application's role."""
+    notes: Notes
+    """What provisioning asked about, until `write_notes`."""
 
     @property
     def sso_url(self) -> str:
@@ -100,6 +104,21 @@ class Stack:
             rows = await tx.fetch(_HISTORY, tx.company_id, employee_from_text(employee_id))
         return [row["kind"] for row in rows]
 
+    async def write_notes(self) -> None:
+        """What directory does in the background, within half a minute; here when a test says so."""
+        await write(self.database, self.notes)
+
+    async def an_hour_passes(self, company: str) -> None:
+        """Since all that provisioning has asked and written so far: it is put back by an hour."""
+        owner = await asyncpg.connect(self.owner_url)
+        try:
+            async with owner.transaction():
+                await owner.execute("select registry.enter_by_name($1)", company)
+                for earlier in _AN_HOUR_EARLIER:
+                    await owner.execute(earlier)
+        finally:
+            await owner.close()
+
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[Count]:
         """How many internal calls and SQL statements happen inside, by name; but for the journal's, behind the requests."""
@@ -110,6 +129,15 @@ class Stack:
         count.statements = _difference(statements, dict(_samples(metrics.DB_OPERATION_DURATION)))
 
 
+_HERE = "where company_id = current_company()"
+_AN_HOUR_EARLIER = (
+    f"update asked_about set asked_at = asked_at - interval '1 hour', "  # noqa: S608
+    f"manager_asked_at = manager_asked_at - interval '1 hour' {_HERE}",
+    f"update cycles set started_at = started_at - interval '1 hour', "  # noqa: S608
+    f"last_request_at = last_request_at - interval '1 hour' {_HERE}",
+    f"update employees set updated_at = updated_at - interval '1 hour', owners = jsonb_set(owners, '{{manager_ref,1}}', "  # noqa: S608
+    f"to_jsonb((owners -> 'manager_ref' ->> 1)::timestamptz - interval '1 hour'), false) {_HERE} and owners ? 'manager_ref'",
+)
 _EMPLOYEE = statement("employees.test_row", "select * from employees where company_id = $1 and employee_id = $2")
 _HISTORY = statement(
     "events.test_kinds", "select kind from events where company_id = $1 and employee_id = $2 order by sequence"
@@ -137,7 +165,7 @@ def _difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]
 @asynccontextmanager
 async def running_stack(owner_url: str, app_url: str) -> AsyncIterator[Stack]:
     """Migrated database in, three services out."""
-    local = {"host": "127.0.0.1", "port": 0, "ops_port": 0, "shutdown_grace_s": 5}
+    local, notes = {"host": "127.0.0.1", "port": 0, "ops_port": 0, "shutdown_grace_s": 5}, Notes()
     directory = create_directory(
         msgspec.convert(
             {
@@ -147,7 +175,9 @@ async def running_stack(owner_url: str, app_url: str) -> AsyncIterator[Stack]:
                 "sso_gateway_secret": GATEWAY_SECRET,
             },
             DirectorySettings,
-        )
+        ),
+        notes=notes,
+        notes_every_s=86_400,  # its statements would be counted among those of a request
     )
     await directory.start()
     directory_url = f"http://127.0.0.1:{directory.port}"
@@ -158,7 +188,7 @@ async def running_stack(owner_url: str, app_url: str) -> AsyncIterator[Stack]:
         await scim.start()
         await gateway.start()
         async with Database(app_url, clock=system_clock, min_size=1, max_size=4) as database:
-            yield Stack(owner_url, app_url, directory, scim, gateway, database)
+            yield Stack(owner_url, app_url, directory, scim, gateway, database, notes)
     finally:
         for service in (gateway, scim, directory):
             await service.stop()
@@ -175,6 +205,7 @@ def _scim_settings(directory_url: str, port: int, **more: object) -> ScimSetting
             "directory_secret": SCIM_SECRET,
             "public_url": f"http://127.0.0.1:{port}",
             "journal_every_s": 0.05,
+            "federation_hosts": "http://127.0.0.1",
             **more,
         },
         ScimSettings,

@@ -20,6 +20,7 @@ class ErrorCode(StrEnum):
     wrong_caller = "wrong_caller"
     not_allowed = "not_allowed"
     held = "held"
+    version_differs = "version_differs"
     unavailable = "unavailable"
 
 

@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, brake, employee, group, history, journal, login, people
+from shared.schemas import (
+    Schema,
+    approvers,
+    brake,
+    employee,
+    group,
+    history,
+    journal,
+    login,
+    oauth,
+    people,
+    provisioning_report,
+)
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -85,7 +97,7 @@ FIND_EMPLOYEES = Operation(
     employee.FindEmployees,
     employee.EmployeePage,
     caller="scim-ingest",
-    summary="Employees that meet every condition, in the order of their creation",
+    summary="Employees that meet a condition, sorted, a page of them",
     refusals=_TOKEN_REFUSALS,
 )
 CHANGE_EMPLOYEE = Operation(
@@ -94,7 +106,14 @@ CHANGE_EMPLOYEE = Operation(
     employee.Changed,
     caller="scim-ingest",
     summary="Change, suspend or resume an employee, all or nothing",
-    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.not_found, ErrorCode.held),
+    refusals=(
+        *_TOKEN_REFUSALS,
+        *_TAKEN,
+        ErrorCode.invalid_value,
+        ErrorCode.not_found,
+        ErrorCode.version_differs,
+        ErrorCode.held,
+    ),
 )
 REMOVE_EMPLOYEE = Operation(
     "/provisioning/remove_employee",
@@ -102,7 +121,7 @@ REMOVE_EMPLOYEE = Operation(
     employee.Removed,
     caller="scim-ingest",
     summary="Hard delete: end of employment today, login name and e-mail released",
-    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.held),
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs, ErrorCode.held),
 )
 
 CREATE_GROUP = Operation(
@@ -126,7 +145,7 @@ FIND_GROUPS = Operation(
     group.FindGroups,
     group.GroupPage,
     caller="scim-ingest",
-    summary="Groups that meet every condition, in the order of their creation",
+    summary="Groups that meet a condition, sorted, a page of them",
     refusals=_TOKEN_REFUSALS,
 )
 CHANGE_GROUP = Operation(
@@ -135,7 +154,7 @@ CHANGE_GROUP = Operation(
     group.GroupWritten,
     caller="scim-ingest",
     summary="Rename a group, add and take out members, all or nothing",
-    refusals=(*_TOKEN_REFUSALS, *_GROUP_REFUSALS, ErrorCode.not_found),
+    refusals=(*_TOKEN_REFUSALS, *_GROUP_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs),
 )
 REMOVE_GROUP = Operation(
     "/provisioning/remove_group",
@@ -143,7 +162,32 @@ REMOVE_GROUP = Operation(
     group.GroupRemoved,
     caller="scim-ingest",
     summary="Delete a group; its members stay who they are",
-    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found),
+    refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs),
+)
+
+REDEEM_SECRET = Operation(
+    "/provisioning/redeem_secret",
+    oauth.RedeemSecret,
+    oauth.AccessTokenIssued,
+    caller="scim-ingest",
+    summary="An access token for a secret of the company's OAuth client",
+    refusals=(ErrorCode.unauthorized,),
+)
+FIND_FEDERATION = Operation(
+    "/provisioning/find_federation",
+    oauth.FindFederation,
+    oauth.FoundFederation,
+    caller="scim-ingest",
+    summary="Whether the company trusts an issuer, audience and subject, whose assertion is still to be proven",
+    refusals=(ErrorCode.unauthorized,),
+)
+REDEEM_ASSERTION = Operation(
+    "/provisioning/redeem_assertion",
+    oauth.RedeemAssertion,
+    oauth.AccessTokenIssued,
+    caller="scim-ingest",
+    summary="An access token for a proven assertion of a federation that the company trusts",
+    refusals=(ErrorCode.unauthorized,),
 )
 
 NOTE_EXCHANGES = Operation(
@@ -259,6 +303,14 @@ CONFIRM_ADOPTION = Operation(
     summary="Let Entra take over the account of a Setup admin",
     refusals=_PERSON_REFUSALS,
 )
+CONFIRM_CLEARED = Operation(
+    "/setup/confirm_cleared",
+    people.ConfirmCleared,
+    people.PersonView,
+    caller="sso-gateway",
+    summary="Entra seems to have cleared somebody's manager: it has, or the manager stays",
+    refusals=_PERSON_REFUSALS,
+)
 RELEASE_ATTRIBUTE = Operation(
     "/setup/release_attribute",
     people.ReleaseAttribute,
@@ -274,6 +326,22 @@ LIST_FINDINGS = Operation(
     caller="sso-gateway",
     summary="What somebody in the company ought to look at",
     refusals=_SETUP_REFUSALS,
+)
+READ_PROVISIONING = Operation(
+    "/setup/read_provisioning",
+    provisioning_report.ReadProvisioning,
+    provisioning_report.ProvisioningReport,
+    caller="sso-gateway",
+    summary="How the company's provisioning stands, by its traffic",
+    refusals=_SETUP_REFUSALS,
+)
+LIST_UNASKED = Operation(
+    "/setup/list_unasked",
+    provisioning_report.ListUnasked,
+    provisioning_report.UnaskedPeople,
+    caller="sso-gateway",
+    summary="Active people whom the last full cycle did not ask about",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_request),
 )
 WORK_LIST = Operation(
     "/setup/work_list",

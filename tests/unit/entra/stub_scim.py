@@ -18,7 +18,7 @@ from tests.entra.mapping import place
 from tests.entra.people import ENTERPRISE
 
 Json = dict[str, Any]
-_FILTER = re.compile(r'^(\w+) eq "(.*)"$')
+_FILTER = re.compile(r'^(\w+) eq "([^"]*)"(?: and manager eq "([^"]*)")?$')
 
 
 class StubScim:
@@ -59,7 +59,12 @@ class StubScim:
             return JSONResponse(self._shown(made), 201)
         found = _FILTER.match(request.query_params["filter"])
         assert found
-        hits = [self._shown(r) for r in store.values() if str(r.get(found[1], "")).lower() == found[2].lower()]
+        hits = [
+            self._shown(one)
+            for one in store.values()
+            if str(one.get(found[1], "")).lower() == found[2].lower()
+            and (found[3] is None or one.get(ENTERPRISE, {}).get("manager") == found[3])
+        ]
         return JSONResponse({"totalResults": len(hits), "Resources": hits})
 
     async def resource(self, request: Request) -> Response:

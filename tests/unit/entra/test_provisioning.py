@@ -1,7 +1,7 @@
 """The provisioning engine against a naive SCIM endpoint: what each event in Entra sends."""
 
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tests.entra.people import ENTERPRISE
 from tests.unit.entra.conftest import World
@@ -19,6 +19,7 @@ async def test_the_initial_cycle_creates_everybody_and_then_links_managers(world
         ("POST", "create"),
         ("GET", "match"),
         ("POST", "create"),
+        ("GET", "reference check"),
         ("PATCH", "manager"),
     ]
     boss_id = world.scim.user("bodil@firma.dk")["id"]
@@ -68,7 +69,12 @@ async def test_an_incremental_cycle_sends_only_the_difference(legacy: World, com
         )
         result = await world.engine.cycle(world.app)
         assert result.updated == 1
-        assert world.requests(began) == [("GET", "connection check"), ("GET", "read"), ("PATCH", "update")]
+        assert world.requests(began) == [
+            ("GET", "connection check"),
+            ("GET", "read"),
+            ("PATCH", "update"),
+            ("GET", "reference check"),
+        ]
 
     assert legacy.patches(1)[-1] == [
         {"op": "Replace", "path": "userName", "value": "ah@firma.dk"},
@@ -115,6 +121,25 @@ async def test_a_cleared_attribute_and_a_cleared_manager_send_nothing(world: Wor
     assert world.scim.user("anna@firma.dk")["title"] == "Smed"
 
 
+async def test_each_reference_is_checked_in_the_second_pass_and_none_of_whoever_has_no_manager(world: World) -> None:
+    await world.engine.cycle(world.app)
+    anna, boss = (world.scim.user(name)["id"] for name in ("anna@firma.dk", "bodil@firma.dk"))
+    began = world.engine.log.last_number
+    await world.engine.restart(world.app)
+    assert world.requests(began) == [
+        ("GET", "connection check"),
+        ("GET", "read"),
+        ("GET", "read"),
+        ("GET", "reference check"),
+    ]
+    asked = parse_qs(urlsplit(world.engine.log.since(began)[-1].url).query)
+    assert asked == {"filter": [f'id eq "{anna}" and manager eq "{boss}"'], "attributes": ["id"]}
+    world.tenant.edit_person(world.anna.object_id, manager=None)
+    began = world.engine.log.last_number
+    await world.engine.restart(world.app)
+    assert ("GET", "reference check") not in world.requests(began)
+
+
 async def test_a_removed_manager_can_be_sent_in_each_documented_form(legacy: World) -> None:
     await legacy.engine.cycle(legacy.app)
     legacy.tenant.configure_provisioning(legacy.app, manager_removal="remove")
@@ -150,7 +175,7 @@ async def test_a_reassigned_person_is_matched_again_and_enabled(world: World) ->
     result = await world.engine.cycle(world.app)
 
     assert result.updated == 1
-    assert world.requests(began)[1:] == [("GET", "match"), ("PATCH", "update")]
+    assert world.requests(began)[1:] == [("GET", "match"), ("PATCH", "update"), ("GET", "reference check")]
     assert (world.scim.user("anna@firma.dk")["id"], world.scim.user("anna@firma.dk")["active"]) == (before, True)
 
 

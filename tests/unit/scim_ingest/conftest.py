@@ -36,6 +36,7 @@ async def served() -> AsyncIterator[tuple[Service, DirectoryDouble]]:
             public_url=PUBLIC_URL,
             max_body_bytes=64 * 1024,
             body_timeout_s=0.3,
+            federation_hosts="login.microsoftonline.com,http://127.0.0.1",
         ),
         directory=double,
     )

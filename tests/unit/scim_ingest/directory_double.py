@@ -13,8 +13,9 @@ from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text, new_employee_id
 from shared.schemas import employee as schemas
-from shared.schemas import journal
+from shared.schemas import journal, oauth
 from shared.tokens import sha256
+from tests.support.searching import meets
 
 
 class DirectoryDouble(DirectoryClient):
@@ -25,6 +26,10 @@ class DirectoryDouble(DirectoryClient):
     def forget(self) -> None:
         self.tokens: dict[str, str] = {}
         self.employees: dict[str, dict[str, schemas.Employee]] = {}
+        self.secrets: dict[str, str] = {}
+        """Hash of a client's secret -> company."""
+        self.federations: dict[tuple[str, str, str, str], str] = {}
+        """Company, issuer, audience, subject -> `fed_…`"""
         self.calls: list[str] = []
         self.noted: list[journal.Exchange] = []
         self.outcome: journal.BatchOutcome = "written"
@@ -50,6 +55,31 @@ class DirectoryDouble(DirectoryClient):
     async def check_credential(self, request: schemas.CheckCredential) -> schemas.CompanyProvisioning:
         self._company("check_credential", request.credential)
         return schemas.CompanyProvisioning(company=request.credential.company, strict=False)
+
+    def _expect(self, operation: str, *, allowed: bool) -> None:
+        self.calls.append(operation)
+        if not allowed:
+            raise DomainError(ErrorCode.unauthorized, "The client is not known here.")
+        if self.refuse is not None:
+            refused, self.refuse = self.refuse, None
+            raise refused
+
+    async def redeem_secret(self, request: oauth.RedeemSecret) -> oauth.AccessTokenIssued:
+        known = self.secrets.get(request.secret_sha256) == request.company == request.client_id
+        self._expect("redeem_secret", allowed=known)
+        self.tokens[request.token_sha256] = request.company
+        return oauth.AccessTokenIssued(issued_for="sec_1", expires_in_s=3600)
+
+    async def find_federation(self, request: oauth.FindFederation) -> oauth.FoundFederation:
+        claims = (request.company, request.issuer, request.audience, request.subject)
+        known = request.client_id in (None, request.company) and claims in self.federations
+        self._expect("find_federation", allowed=known)
+        return oauth.FoundFederation(federation_id=self.federations[claims])
+
+    async def redeem_assertion(self, request: oauth.RedeemAssertion) -> oauth.AccessTokenIssued:
+        self._expect("redeem_assertion", allowed=request.federation_id in self.federations.values())
+        self.tokens[request.token_sha256] = request.company
+        return oauth.AccessTokenIssued(issued_for=request.federation_id, expires_in_s=3600)
 
     async def provision_employee(self, request: schemas.ProvisionEmployee) -> schemas.Provisioned:
         employees = self._company("provision_employee", request.credential)
@@ -81,14 +111,21 @@ class DirectoryDouble(DirectoryClient):
         found = [
             _linked(employees, one)
             for one in employees.values()
-            if all(_meets(one, condition) for condition in request.conditions)
+            if meets(request.where, {**asdict(one), "active": one.state == "active", "manager": one.manager_ref})
         ]
-        page = found[request.offset : request.offset + request.limit]
+        if request.sorting is not None:
+            field, descending = request.sorting.field, request.sorting.descending
+            found.sort(key=lambda one: str(getattr(one, field) or "").lower(), reverse=descending)
+        if request.after is not None:
+            page = [one for one in found if one.id > request.after][: request.limit]
+        else:
+            page = found[request.offset : request.offset + request.limit]
         return schemas.EmployeePage(total=len(found), employees=page)
 
     async def change_employee(self, request: schemas.ChangeEmployee) -> schemas.Changed:
         employees = self._company("change_employee", request.credential)
         before = _existing(employees, request.employee_id)
+        _check_version(before, request.versions)
         try:
             return self._change(employees, before, request.changes)
         except DomainError as error:
@@ -112,7 +149,9 @@ class DirectoryDouble(DirectoryClient):
 
     async def remove_employee(self, request: schemas.RemoveEmployee) -> schemas.Removed:
         employees = self._company("remove_employee", request.credential)
-        del employees[_existing(employees, request.employee_id).id]
+        before = _existing(employees, request.employee_id)
+        _check_version(before, request.versions)
+        del employees[before.id]
         return schemas.Removed()
 
 
@@ -120,6 +159,11 @@ def _existing(employees: dict[str, schemas.Employee], employee_id: str) -> schem
     if employee_id not in employees:
         raise DomainError(ErrorCode.not_found, "There is no such employee.")
     return employees[employee_id]
+
+
+def _check_version(one: schemas.Employee, versions: list[int] | None) -> None:
+    if versions is not None and one.version not in versions:
+        raise DomainError(ErrorCode.version_differs, "It has another version.")
 
 
 def _linked(employees: dict[str, schemas.Employee], one: schemas.Employee) -> schemas.Employee:
@@ -134,12 +178,3 @@ def _check_unique(employees: dict[str, schemas.Employee], own_id: str, values: d
         for other in employees.values():
             if other.id != own_id and wanted is not None and getattr(other, field).lower() == str(wanted).lower():
                 raise DomainError(code, f"'{wanted}' belongs to another employee.", field=field)
-
-
-def _meets(one: schemas.Employee, condition: schemas.Condition) -> bool:
-    if condition.field == "active":
-        return (one.state == "active") == condition.value
-    value = getattr(one, "manager_ref" if condition.field == "manager" else condition.field)
-    if isinstance(value, str) and isinstance(condition.value, str) and condition.field not in ("id", "external_id"):
-        return value.lower() == condition.value.lower()
-    return bool(value == condition.value)

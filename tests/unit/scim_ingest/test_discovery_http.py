@@ -5,7 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from scim_ingest.protocol.attributes import ATTRIBUTES, CORE, ENTERPRISE, SCHEMAS
+from scim_ingest.protocol.attributes import ATTRIBUTES, BITABIZ, CORE, ENTERPRISE, GROUP, SCHEMAS
 from shared.http.service import Service
 from tests.unit.scim_ingest.conftest import PUBLIC_URL
 from tests.unit.scim_ingest.directory_double import DirectoryDouble
@@ -14,9 +14,12 @@ DOCUMENTS = [
     "/ServiceProviderConfig",
     "/ResourceTypes",
     "/ResourceTypes/User",
+    "/ResourceTypes/Group",
     "/Schemas",
     f"/Schemas/{CORE}",
     f"/Schemas/{ENTERPRISE}",
+    f"/Schemas/{BITABIZ}",
+    f"/Schemas/{GROUP}",
 ]
 
 
@@ -43,7 +46,7 @@ async def test_discovery_is_not_filtered(http: httpx2.AsyncClient, path: str) ->
     assert answer.json()["status"] == "403"
 
 
-@pytest.mark.parametrize("path", ["/ResourceTypes/Group", "/Schemas/urn:x", "/Schemas/Group"])
+@pytest.mark.parametrize("path", ["/ResourceTypes/Device", "/Schemas/urn:x", "/Schemas/Group"])
 async def test_what_is_not_published_is_404(http: httpx2.AsyncClient, path: str) -> None:
     answer = await http.get(path)
     assert answer.status_code == 404
@@ -69,9 +72,11 @@ def paths_of(schema: dict[str, Any]) -> set[str]:
 
 async def test_schemas_publish_the_table_and_nothing_else(http: httpx2.AsyncClient) -> None:
     listed = (await http.get("/Schemas")).json()
-    assert listed["totalResults"] == listed["itemsPerPage"] == len(SCHEMAS)
-    published = set().union(*(paths_of(schema) for schema in listed["Resources"]))
+    assert listed["totalResults"] == listed["itemsPerPage"] == len(SCHEMAS) + 1
+    published = set().union(*(paths_of(schema) for schema in listed["Resources"] if schema["id"] != GROUP))
     assert published == {attribute.path for attribute in ATTRIBUTES}
+    names = [attribute["name"] for attribute in listed["Resources"][-1]["attributes"]]
+    assert (listed["Resources"][-1]["id"], names) == (GROUP, ["displayName", "externalId", "members"])
     for schema in listed["Resources"]:
         assert (await http.get(f"/Schemas/{schema['id']}")).json() == schema
         assert schema["meta"]["location"] == f"{PUBLIC_URL}/scim/v2/firma/Schemas/{schema['id']}"
@@ -103,10 +108,12 @@ async def test_what_is_not_done_says_false(http: httpx2.AsyncClient) -> None:
         "bulk": False,
         "filter": True,
         "changePassword": False,
-        "sort": False,
-        "etag": False,
+        "sort": True,
+        "etag": True,
     }
-    assert [scheme["type"] for scheme in config["authenticationSchemes"]] == ["oauthbearertoken"]
+    assert [scheme["type"] for scheme in config["authenticationSchemes"]] == ["oauth2", "oauthbearertoken"]
+    assert [scheme["primary"] for scheme in config["authenticationSchemes"]] == [True, False]
+    assert "firma" not in str(config["authenticationSchemes"])
     types = (await http.get("/ResourceTypes")).json()
-    assert [kind["endpoint"] for kind in types["Resources"]] == ["/Users"]
+    assert [kind["endpoint"] for kind in types["Resources"]] == ["/Users", "/Groups"]
     assert (await http.get("/ResourceTypes/User")).json() == types["Resources"][0]

@@ -17,6 +17,7 @@ TABLE = {
     ErrorCode.unauthorized: (401, None),
     ErrorCode.not_allowed: (403, None),
     ErrorCode.held: (503, None),
+    ErrorCode.version_differs: (412, None),
     ErrorCode.unavailable: (503, None),
     ErrorCode.wrong_caller: (503, None),
 }
@@ -39,6 +40,11 @@ def test_a_field_is_named_by_its_scim_path() -> None:
     error = from_domain(DomainError(ErrorCode.login_taken, "userName 'a' is taken.", field="login_name"))
     assert error.detail == "userName 'a' is taken."
     assert from_domain(DomainError(ErrorCode.invalid_value, "Bad.", field="no_such_field")).detail == "Bad."
+
+
+def test_more_than_one_answer_should_hold_is_for_the_sender_to_mend() -> None:
+    error = from_domain(DomainError(ErrorCode.invalid_request, "Ask for fewer groups at once.", field="limit"))
+    assert (error.status, error.scim_type, error.detail) == (400, "tooMany", "Ask for fewer groups at once.")
 
 
 def test_what_directory_says_of_a_missing_user_or_a_token_does_not_reach_the_sender() -> None:

@@ -35,6 +35,8 @@ def body(value: object) -> bytes:
         {"Operations": [{"op": "add", "path": "password", "value": SECRET}]},
         {"Operations": [{"op": "add", "PATH": "urn:x:User:Password", "Value": [SECRET]}]},
         {"Operations": [{"op": "add", "value": {"password": SECRET}}]},
+        {"filter": f'password eq "{SECRET}"'},
+        {"Operations": [{"op": "remove", "path": f'x[password eq "{SECRET}"]'}]},
         {"x": {"accessToken": SECRET, "api_key": SECRET, "Authorization": SECRET, "pwd": SECRET}},
     ],
 )
@@ -136,4 +138,5 @@ def test_whom_a_body_names() -> None:
         "Anna@firma.dk",
         "b",
     ]
+    assert named_in(body({"filter": 'userName eq "anna"'})) == (["anna"], [])
     assert named_in_query(b"filter=password+eq+%22x%22") == []

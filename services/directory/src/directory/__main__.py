@@ -22,9 +22,11 @@ from directory.cli import (
     imports,
     journal,
     move,
+    oauth,
     overlaps,
     overview,
     people,
+    provisioning,
 )
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import FileRefused
@@ -40,7 +42,20 @@ Answer = dict[str, Any]
 FILES = frozenset({"file", "output", "emails"})
 """Arguments that name a file."""
 
-COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, journal, move)
+COMPANY_COMMANDS = (
+    company,
+    people,
+    approvers,
+    imports,
+    history,
+    credentials,
+    oauth,
+    ending,
+    brake,
+    journal,
+    move,
+    provisioning,
+)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """

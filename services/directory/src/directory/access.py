@@ -15,7 +15,7 @@ from directory import metrics
 from directory.database import Actor, Company, CompanyScope, CompanyTx, Database
 from directory.logins.store import hold_company, read_session
 from shared.errors import DomainError, ErrorCode
-from shared.ids import employee_text, token_text
+from shared.ids import employee_text
 from shared.schemas.employee import ScimCredential
 from shared.schemas.login import SessionCredential
 from shared.telemetry.logs import EventLog
@@ -48,6 +48,7 @@ async def provisioning(
             raise _wrong_token()
         refusal = _refusal(tx.company, reading)
         if refusal is None:
+            database.notes.heard(tx)
             yield tx
             return
     # Behind the commit: when the token was last used is known all the same.
@@ -57,7 +58,7 @@ async def provisioning(
 def _refusal(company: Company, reading: bool) -> DomainError | None:
     if company.connection == "retired":
         metrics.RETIRED_SOURCE_CALLS.inc()
-        log.info("retired_source", token=token_text(company.token_id) if company.token_id else "")
+        log.info("retired_source", token=company.credential)
         return _wrong_token()
     if company.connection == "next":
         return None if reading else DomainError(ErrorCode.not_allowed, PREPARED_ONLY)

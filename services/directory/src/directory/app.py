@@ -13,6 +13,9 @@ from directory.api.routes import routes as application_routes
 from directory.api.setup import routes as history_routes
 from directory.approvers.routes import routes as approver_routes
 from directory.brake.setup import routes as brake_routes
+from directory.cycles.counting import counted
+from directory.cycles.notes import Notes
+from directory.cycles.writing import EVERY_S, written_down
 from directory.database import Database
 from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
@@ -20,6 +23,7 @@ from directory.events.heads import WaitingReaders
 from directory.groups.routes import routes as group_routes
 from directory.journal.routes import routes as journal_routes
 from directory.logins.routes import routes as login_routes
+from directory.oauth.routes import routes as oauth_routes
 from directory.rpc import serve
 from directory.selfcheck import check
 from directory.settings import Settings
@@ -31,13 +35,19 @@ from shared.operations import CHECK_CREDENTIAL
 from shared.schemas.employee import CheckCredential, CompanyProvisioning
 
 
-def create_service(settings: Settings, *, clock: Clock = system_clock) -> Service:
+def create_service(
+    settings: Settings, *, clock: Clock = system_clock, notes: Notes | None = None, notes_every_s: float = EVERY_S
+) -> Service:
     """The service, ready to be started.
 
     Starting refuses (`selfcheck.SelfCheckFailed`) unless the database enforces the isolation of companies.
     """
     database = Database(
-        settings.database_app_url, clock=clock, min_size=settings.database_pool_min, max_size=settings.database_pool_max
+        settings.database_app_url,
+        clock=clock,
+        min_size=settings.database_pool_min,
+        max_size=settings.database_pool_max,
+        notes=notes,
     )
     readers = WaitingReaders(database.history_heads)
     callers = CallerSecrets({"scim-ingest": settings.scim_ingest_secret, "sso-gateway": settings.sso_gateway_secret})
@@ -61,7 +71,8 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
         async with database:
             async with database.connection() as connection:
                 await check(connection)
-            yield
+            async with written_down(database, database.notes, every_s=notes_every_s), counted(database):
+                yield
 
     return Service(
         "directory",
@@ -69,6 +80,7 @@ def create_service(settings: Settings, *, clock: Clock = system_clock) -> Servic
         routes=[
             Route("/ready", ready_route),
             serve(CHECK_CREDENTIAL, callers, check_credential),
+            *oauth_routes(database, callers),
             *employee_routes(database, callers),
             *people_routes(database, callers),
             *group_routes(database, callers),

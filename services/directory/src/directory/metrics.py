@@ -76,4 +76,20 @@ PLACES_REFUSED = Counter(
     "directory_places_refused_total",
     "Requests answered 503 because too many of the same company were waiting for each other already",
 )
+NOTES = Counter(
+    "directory_notes_total",
+    "People noted as asked about by provisioning: written down; failed, to be tried again; dropped, because too many waited",
+    ["result"],
+)
+CYCLES = Counter(
+    "directory_cycles_total",
+    "Cycles of provisioning that a sweep has looked at: partial (incremental), full, without_checks of managers, has_gaps",
+    ["verdict"],
+)
+CONTACTS = Gauge(
+    "directory_provisioning_companies",
+    "Companies with provisioning, by when it was heard last: running (10 minutes), resting, silent (longer than a day). Every "
+    "process tells of all of them",
+    ["standing"],
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

@@ -11,7 +11,10 @@ from directory.brake.applying import apply
 from directory.brake.holds import lapse
 from directory.cli.environment import owner_database
 from directory.companies import deleting
+from directory.cycles.judgement import SETTLED_AFTER
+from directory.cycles.looking import look
 from directory.database import CompanyScope, Database, statement
+from directory.findings.catalogue import FindingKind
 from directory.journal.store import trim
 from directory.overlaps import close_where_alone, report
 from directory.retention.erasure import erase_due
@@ -30,14 +33,30 @@ _EXPIRED = {
         "seen_assertions.sweep", "delete from seen_assertions where company_id = $1 and expires_at <= $2"
     ),
     "tickets": statement("login_tickets.sweep", "delete from login_tickets where company_id = $1 and expires_at <= $2"),
+    "access tokens": statement(
+        "access_tokens.sweep", "delete from access_tokens where company_id = $1 and expires_at <= $2"
+    ),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
+    # The last one stays, for it says when Entra was heard of; and the last full one, by which the forgotten are known.
+    "cycles": statement(
+        "cycles.sweep",
+        """
+        delete from cycles
+        where company_id = $1 and looked_at <= $2::timestamptz - interval '14 days'
+            and started_at < (select max(started_at) from cycles where company_id = $1)
+            and (verdict <> 'full' or started_at < (
+                select max(started_at) from cycles where company_id = $1 and verdict = 'full'))
+        """,
+    ),
 }
 # Most companies have nothing more to do, and cost one transaction.
 _STANDING = statement(
     "companies.standing",
     """
     select coalesce(ends_at <= $2, false) as is_over, erase_after_months is not null as erases,
-        exists (select from held_changes where company_id = $1 and state = 'released') as released
+        exists (select from held_changes where company_id = $1 and state = 'released') as released,
+        exists (select from cycles where company_id = $1 and looked_at is null and last_request_at < $3)
+            or exists (select from findings where company_id = $1 and kind = $4 and closed_at is null) as to_look_at
     from companies
     where company_id = $1
     """,
@@ -57,7 +76,7 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
     async with owner_database(settings) as database:
         for name in await database.company_names():
             async with _passed_over(name, failed):
-                swept.update(await _sweep_company(database, name))
+                swept.update(await sweep_company(database, name))
         for company_id in await deleting.unfinished(database):
             async with _passed_over(str(company_id), failed):
                 await deleting.go_on(database, company_id)
@@ -82,14 +101,17 @@ async def _passed_over(company: str, failed: list[str]) -> AsyncIterator[None]:
         log.error("company_not_swept", company=company, exc_info=True)  # noqa: G201  EventLog has no other
 
 
-async def _sweep_company(database: Database, name: str) -> dict[str, int]:
+async def sweep_company(database: Database, name: str) -> dict[str, int]:
+    """How many of each kind were deleted; as the tables' owner."""
     scope = database.scope_for_name(name)
     async with scope.transaction(deleting.SYSTEM) as tx:
         swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
         swept["held deactivations"] = await lapse(tx)
         await close_where_alone(tx)
-        standing = await tx.fetchrow(_STANDING, tx.company_id, tx.now)
         swept["exchanges"] = await trim(tx, TRIMMED_AT_ONCE)
+        standing = await tx.fetchrow(
+            _STANDING, tx.company_id, tx.now, tx.now - SETTLED_AFTER, FindingKind.manager_possibly_cleared.value
+        )
     if swept["exchanges"] == TRIMMED_AT_ONCE:
         swept["exchanges"] += await _trim_on(scope)
     if standing is None:
@@ -99,6 +121,8 @@ async def _sweep_company(database: Database, name: str) -> dict[str, int]:
         return {**swept, "companies": 1}
     if standing["released"]:
         await apply(lambda: scope.transaction(deleting.SYSTEM))
+    if standing["to_look_at"]:
+        await look(lambda: scope.transaction(deleting.SYSTEM))
     if standing["erases"]:
         swept["people"] = await erase_due(lambda: scope.transaction(deleting.SYSTEM))
     return swept

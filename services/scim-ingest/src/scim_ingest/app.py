@@ -12,12 +12,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from scim_ingest.discovery import Discovery
 from scim_ingest.exchange import Endpoint, fault, http_error, refuse
+from scim_ingest.groups import Groups
 from scim_ingest.journal import Journal
 from scim_ingest.limits import Limits
+from scim_ingest.oauth.endpoint import TokenEndpoint
+from scim_ingest.oauth.fetching import KeyFetcher, allowed_hosts
+from scim_ingest.oauth.keys import KeyRing
 from scim_ingest.protocol.errors import ScimError
 from scim_ingest.recording import RecordingClient
+from scim_ingest.root_search import RootSearch
 from scim_ingest.settings import Settings
 from scim_ingest.users import Users
+from shared.clock import Clock, system_clock
 from shared.directory_client import DirectoryClient
 from shared.http.service import Service
 from shared.telemetry.logs import EventLog
@@ -25,27 +31,38 @@ from shared.telemetry.logs import EventLog
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def create_service(settings: Settings, *, directory: DirectoryClient | None = None) -> Service:
-    """The service, ready to be started. `directory` replaces the client in tests."""
+def create_service(
+    settings: Settings, *, directory: DirectoryClient | None = None, clock: Clock = system_clock
+) -> Service:
+    """The service, ready to be started. `directory` replaces the client in tests.
+
+    Raises SettingsError where FEDERATION_HOSTS cannot be read.
+    """
     client = directory or RecordingClient(settings.directory_url, settings.directory_secret)
     log = EventLog("scim-ingest")
+    fetcher = KeyFetcher(allowed_hosts(settings.federation_hosts))
+    keys = KeyRing(fetcher.fetch, log)
     journal = Journal(client, log, every_s=settings.journal_every_s)
 
     @asynccontextmanager
     async def resources() -> AsyncIterator[None]:
-        async with client, journal.running():
+        async with client, fetcher, journal.running():
             yield
 
     async def ready() -> str | None:
         return None if await client.is_ready() else "directory cannot be reached"
 
+    users, groups = Users(client, settings, log), Groups(client, settings, log)
     service = Service(
         "scim-ingest",
         settings,
         routes=[
             *_not_offered(log),
-            *Users(client, settings, log).routes(),
+            *users.routes(),
+            *groups.routes(),
+            *RootSearch(users, groups, settings, log).routes(),
             *Discovery(client, settings, log).routes(),
+            *TokenEndpoint(client, settings, log, fetcher=fetcher, keys=keys, clock=clock).routes(),
         ],
         resources=resources,
         ready=ready,
@@ -68,11 +85,7 @@ def _not_offered(log: EventLog) -> list[Route]:
     base = "/scim/v2/{company}"
     told = {
         "/Me": "/Me is not offered: a provisioning token belongs to no user.",
-        "/Groups": "Groups are not offered; set the group mapping in Entra to No.",
-        "/Groups/{rest:path}": "Groups are not offered; set the group mapping in Entra to No.",
         "/Bulk": "/Bulk is not offered; send the requests one by one.",
-        "/.search": "/.search is not offered; use GET with a filter.",
-        "/Users/.search": "/.search is not offered; use GET with a filter.",
     }
     return [Route(base + path, refusing(detail), methods=_METHODS) for path, detail in told.items()]
 

@@ -20,6 +20,7 @@ from scim_ingest.protocol.attributes import (
     CORE,
     DESCRIPTIONS,
     EXTENSIONS,
+    GROUP,
     NODES,
     SCHEMAS,
     Attribute,
@@ -29,8 +30,8 @@ from scim_ingest.protocol.attributes import (
     Simple,
 )
 from scim_ingest.protocol.errors import ScimError
+from scim_ingest.protocol.listing import DEFAULT_COUNT, LIST_RESPONSE, MAX_COUNT
 from scim_ingest.settings import Settings
-from scim_ingest.users import MAX_COUNT, list_response
 from shared.directory_client import DirectoryClient
 from shared.schemas.employee import CheckCredential, ScimCredential
 from shared.telemetry.logs import EventLog
@@ -95,6 +96,26 @@ class Discovery:
         return document(f"{self._base_url}/scim/v2/{company}", str(request.path_params.get("name", "")))
 
 
+# What every company may choose; which one uses what, discovery does not say.
+_AUTHENTICATION: tuple[Document, ...] = (
+    {
+        "type": "oauth2",
+        "name": "OAuth 2.0 client credentials",
+        "description": "An access token of one hour from /oauth2/token below the Tenant URL, which is described by "
+        "/.well-known/oauth-authorization-server beside it",
+        "specUri": "https://www.rfc-editor.org/info/rfc6749",
+        "primary": True,
+    },
+    {
+        "type": "oauthbearertoken",
+        "name": "SCIM token",
+        "description": "The company's token as Authorization: Bearer; several may be valid at once",
+        "specUri": "https://www.rfc-editor.org/info/rfc6750",
+        "primary": False,
+    },
+)
+
+
 def _config(base: str, _name: str) -> Document:
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG],
@@ -102,29 +123,48 @@ def _config(base: str, _name: str) -> Document:
         "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
         "filter": {"supported": True, "maxResults": MAX_COUNT},
         "changePassword": {"supported": False},
-        "sort": {"supported": False},
-        # Versions are shown, but If-Match is not obeyed; RFC 7643 section 5 asks for both.
-        "etag": {"supported": False},
-        "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "SCIM token",
-                "description": "The company's token as Authorization: Bearer; several may be valid at once",
-                "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                "primary": True,
-            }
-        ],
+        "sort": {"supported": True},
+        "etag": {"supported": True},
+        # RFC 9865 section 4.
+        "pagination": {
+            "cursor": True,
+            "index": True,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_COUNT,
+            "maxPageSize": MAX_COUNT,
+        },
+        "authenticationSchemes": list(_AUTHENTICATION),
         "meta": {"resourceType": "ServiceProviderConfig", "location": f"{base}/ServiceProviderConfig"},
     }
 
 
+def _list(resources: list[Document]) -> Document:
+    return {
+        "schemas": [LIST_RESPONSE],
+        "totalResults": len(resources),
+        "startIndex": 1,
+        "itemsPerPage": len(resources),
+        "Resources": resources,
+    }
+
+
 def _resource_types(base: str, _name: str) -> Document:
-    return list_response([_resource_type(base, "User")], total=1)
+    return _list([_resource_type(base, name) for name in ("User", "Group")])
 
 
 def _resource_type(base: str, name: str) -> Document:
+    if name == "Group":
+        return {
+            "schemas": [RESOURCE_TYPE],
+            "id": "Group",
+            "name": "Group",
+            "endpoint": "/Groups",
+            "description": "A group of employees",
+            "schema": GROUP,
+            "meta": {"resourceType": "ResourceType", "location": f"{base}/ResourceTypes/Group"},
+        }
     if name != "User":
-        raise ScimError(404, "The only resource type is User.")
+        raise ScimError(404, "The resource types are User and Group.")
     return {
         "schemas": [RESOURCE_TYPE],
         "id": "User",
@@ -138,10 +178,12 @@ def _resource_type(base: str, name: str) -> Document:
 
 
 def _schemas(base: str, _name: str) -> Document:
-    return list_response([_schema(base, urn) for urn in SCHEMAS], total=len(SCHEMAS))
+    return _list([_schema(base, urn) for urn in (*SCHEMAS, GROUP)])
 
 
 def _schema(base: str, name: str) -> Document:
+    if name.lower() == GROUP.lower():
+        return _group_schema(base)
     urn = next((urn for urn in SCHEMAS if urn.lower() == name.lower()), None)
     if urn is None:
         raise ScimError(404, "There is no such schema.")
@@ -153,6 +195,17 @@ def _schema(base: str, name: str) -> Document:
         "description": description,
         "attributes": _attributes(urn),
         "meta": {"resourceType": "Schema", "location": f"{base}/Schemas/{urn}"},
+    }
+
+
+def _group_schema(base: str) -> Document:
+    return {
+        "schemas": [SCHEMA],
+        "id": GROUP,
+        "name": "Group",
+        "description": "A group of employees",
+        "attributes": _GROUP_ATTRIBUTES,
+        "meta": {"resourceType": "Schema", "location": f"{base}/Schemas/{GROUP}"},
     }
 
 
@@ -233,3 +286,42 @@ def _reference_document() -> Document:
         "returned": "default",
         "uniqueness": "none",
     }
+
+
+def _text(name: str, description: str, **changes: object) -> Document:
+    plain: Document = {
+        "name": name,
+        "type": "string",
+        "multiValued": False,
+        "description": description,
+        "required": False,
+        "caseExact": False,
+        "mutability": "readWrite",
+        "returned": "default",
+        "uniqueness": "none",
+    }
+    return {**plain, **changes}
+
+
+_GROUP_ATTRIBUTES: list[Document] = [
+    _text("displayName", "Name, unique in the company", required=True, uniqueness="server"),
+    _text("externalId", "The sender's own key, best the Entra object id", caseExact=True, uniqueness="server"),
+    {
+        **_text("members", "The employees in it"),
+        "type": "complex",
+        "multiValued": True,
+        "subAttributes": [
+            _text("value", "The id of the user", caseExact=True, mutability="immutable"),
+            _text(
+                "$ref",
+                "Address of the user",
+                type="reference",
+                referenceTypes=["User"],
+                caseExact=True,
+                mutability="immutable",
+            ),
+            _text("type", "What it is: there are users only", canonicalValues=["User"], mutability="immutable"),
+        ],
+    },
+]
+"""RFC 7643 section 4.2. Groups have no groups in them: Entra expands none."""

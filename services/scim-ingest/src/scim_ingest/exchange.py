@@ -20,7 +20,7 @@ from scim_ingest.credential import credential_of
 from scim_ingest.journal import Journal
 from scim_ingest.limits import Limits
 from scim_ingest.metrics import Operation, Result
-from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax, invalid_value
+from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax
 from scim_ingest.protocol.json_body import read_json, write_json
 from scim_ingest.recorder import Recorder
 from shared.errors import DomainError, ErrorCode
@@ -126,7 +126,7 @@ def respond(status: int, body: object = None, headers: dict[str, str] | None = N
 
 
 def refuse(error: ScimError, log: EventLog) -> Response:
-    reason = "held" if error.held else metrics.reason_of_refusal(error.status, error.scim_type)
+    reason = "held" if error.held else error.reason or metrics.reason_of_refusal(error.status, error.scim_type)
     metrics.REJECTIONS.labels(reason).inc()
     log.info("request_refused", status=error.status, scim_type=error.scim_type or "")
     if error.status >= 500:
@@ -189,15 +189,6 @@ def _form_decoded(raw: bytes) -> str:
         return unquote_to_bytes(raw.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
         raise invalid_syntax("The query is not UTF-8.") from None
-
-
-def integer(parameters: dict[str, str], name: str, default: int) -> int:
-    text = parameters.get(name.lower(), "")
-    if not text:
-        return default
-    if not re.match(r"[+-]?[0-9]{1,18}\Z", text.strip()):
-        raise invalid_value(f"{name} must be a whole number.")
-    return int(text)
 
 
 async def json_body(request: Request, max_body_bytes: int, timeout_s: float) -> object:

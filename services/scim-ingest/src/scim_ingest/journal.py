@@ -3,7 +3,7 @@
     answered -> keep (bounded) -> about every second, or as soon as a batch is full -> directory, each under its credential
 
 Nothing of it is on the path of a request, and no failure of it reaches one. What is in memory is lost when the process dies;
-what changed an employee stands in the history all the same, which is written with the change (ADR 13).
+what changed an employee stands in the history all the same, which is written with the change (ADR 15).
 
 Each company's batch is a transaction of its own. A second therefore serves so many companies and no more, those that have waited
 longest; of a thousand that send now and then, several exchanges go in one, instead of a transaction for each.

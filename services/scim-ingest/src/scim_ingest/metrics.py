@@ -5,8 +5,26 @@ from typing import Literal
 from prometheus_client import Counter, Gauge, Histogram
 
 Operation = Literal[
-    "user_create", "user_get", "user_list", "user_patch", "user_replace", "user_delete", "schema", "config", "other"
+    "user_create",
+    "user_get",
+    "user_list",
+    "user_patch",
+    "user_replace",
+    "user_delete",
+    "group_create",
+    "group_get",
+    "group_list",
+    "group_patch",
+    "group_replace",
+    "group_delete",
+    "search",
+    "schema",
+    "config",
+    "token",
+    "other",
 ]
+Grant = Literal["secret", "assertion", "none"]
+"""By what a token request proves its client; none: it could not be read."""
 Result = Literal[
     "read",
     "created",
@@ -59,6 +77,16 @@ RATE_LIMITED = Counter(
     "Requests answered 429; scope: a company, or a token of which it is not known whose it is",
     ["surface", "scope"],
 )
+TOKEN_REQUESTS = Counter(
+    "scim_token_requests_total",
+    "Requests for an access token, by what proves the client (secret, assertion) and result: issued, or the OAuth error",
+    ["grant", "result"],
+)
+KEY_FETCHES = Counter(
+    "scim_key_fetches_total",
+    "Fetches of an Entra tenant's public keys, for federation: fetched, failed (the known keys stay in use for a day)",
+    ["result"],
+)
 
 _RESULT_OF_STATUS: dict[int, Result] = {
     401: "unauthorized",
@@ -75,8 +103,15 @@ _REASON_OF_TYPE = {
     "noTarget": "no_target",
     "mutability": "mutability",
     "invalidVers": "version",
+    "invalidCursor": "invalid_cursor",
 }
-_REASON_OF_STATUS = {401: "token_unknown", 403: "company_suspended", 413: "body_too_large", 429: "rate_limited"}
+_REASON_OF_STATUS = {
+    401: "token_unknown",
+    403: "company_suspended",
+    412: "version",
+    413: "body_too_large",
+    429: "rate_limited",
+}
 
 ATTRIBUTE_LABELS = {
     "login_name": "userName",

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET
 
-from scim_ingest.recorder import Recorder, add_people, current, left_out
+from scim_ingest.recorder import Recorder, add_people, current, ignored, left_out
 from shared.directory_client import DirectoryClient
 from shared.operations import Operation
 from shared.schemas import Schema
@@ -101,6 +101,11 @@ def _group(recorder: Recorder, request: groups.CreateGroup | groups.ChangeGroup)
         add_people(recorder.mentions, *members, *changes.add, *changes.remove)
 
 
+def _written(recorder: Recorder, answer: groups.GroupWritten) -> None:
+    for member in answer.left_out:
+        ignored(f"members: {member}")
+
+
 def _given(value: Any) -> str | None:
     return None if value is UNSET else value
 
@@ -120,4 +125,5 @@ _ANSWERS: dict[type[Schema], _Note] = {
     employees.Employee: _employee,
     employees.EmployeePage: _found,
     employees.Changed: _changed,
+    groups.GroupWritten: _written,
 }

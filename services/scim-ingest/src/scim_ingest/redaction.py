@@ -59,7 +59,9 @@ def without_secrets(value: object) -> object:
     path = next((str(member) for name, member in value.items() if name.lower() == "path"), "")
     hides_value = bool(_SECRET.search(path))
     return {
-        name: REDACTED
+        name: _QUOTED.sub(f'"{REDACTED}"', member)
+        if isinstance(member, str) and name.lower() in ("path", "filter") and _SECRET.search(member)
+        else REDACTED
         if member is not None and (_SECRET.search(name) or (hides_value and name.lower() == "value"))
         else without_secrets(member)
         for name, member in value.items()
@@ -72,16 +74,21 @@ def named_in(raw: bytes) -> tuple[list[str], list[str]]:
         value = read_json(raw)
     except ScimError:
         return [], list(dict.fromkeys(_ADDRESSES.findall(raw.decode("utf-8", "replace"))))
-    names = _values_of(value, _NAMING) if isinstance(value, dict) else []
+    names = _values_of(value, _NAMING) + _compared(value) if isinstance(value, dict) else []
     mentions = [text for text in _texts(value) if _EMPLOYEE.match(text) or _ADDRESS.match(text)]
     return names, list(dict.fromkeys(mentions))
 
 
 def named_in_query(raw: bytes) -> list[str]:
     """What a filter compares with."""
-    query = unquote_plus(raw.decode("latin-1")[:2000], errors="replace")
-    texts = [] if _SECRET.search(query) else _QUOTED.findall(query)
-    return [text for text in texts if text.lower() not in _WORDS]
+    return _compared({"filter": unquote_plus(raw.decode("latin-1")[:2000], errors="replace")})
+
+
+def _compared(body: dict[str, object]) -> list[str]:
+    """With what a filter compares, but for secrets."""
+    texts = _values_of(body, ("filter",))
+    found = [one for text in texts if not _SECRET.search(text) for one in _QUOTED.findall(text)]
+    return [one for one in found if one.lower() not in _WORDS]
 
 
 def _values_of(body: dict[str, object], names: tuple[str, ...]) -> list[str]:

@@ -25,3 +25,6 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     Entra wants at least 25. 0: no limit."""
     journal_every_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
     """Seconds between two handovers of the journal to directory; what was answered since is lost if the process dies."""
+    federation_hosts: str = "login.microsoftonline.com"
+    """Hosts of Entra tenants whose assertions may be trusted, separated by commas; keys are fetched from these alone, over https.
+    Empty: federation is off. `http://127.0.0.1` is for a simulated Entra on this machine."""

@@ -1,7 +1,7 @@
 """`/Users` and `/Users/{id}`: each request is one call of directory, which is one transaction.
 
 POST    read_new_employee  -> provision_employee -> 201
-GET     -> get_employee / parse_filter -> find_employees
+GET     -> get_employee / parse_filter -> find_employees; POST to /.search the same
 PATCH   compile_patch      -> change_employee -> 200 with the user
 PUT     read_replacement   -> change_employee -> 200 with the user
 DELETE                     -> remove_employee -> 204
@@ -16,12 +16,15 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from scim_ingest import metrics
-from scim_ingest.exchange import Answer, activity_id, endpoint, integer, json_body, parameters_of, route
+from scim_ingest.exchange import Answer, activity_id, endpoint, json_body, parameters_of, route
 from scim_ingest.metrics import Result
 from scim_ingest.protocol.filters import parse_filter
+from scim_ingest.protocol.listing import Listing, from_body, from_query
 from scim_ingest.protocol.patch import Compiled, compile_patch, operations_of
 from scim_ingest.protocol.projection import Projection, read_projection
 from scim_ingest.protocol.resource import MandatoryMissing, read_new_employee, read_replacement, to_scim, version_tag
+from scim_ingest.protocol.user_names import USER_NAMES, sort_field
+from scim_ingest.protocol.versions import is_known, wanted_versions
 from scim_ingest.settings import Settings
 from shared.directory_client import DirectoryClient
 from shared.schemas.employee import (
@@ -29,6 +32,7 @@ from shared.schemas.employee import (
     ChangeEmployee,
     Employee,
     EmployeeChanges,
+    EmployeePage,
     FindEmployees,
     GetEmployee,
     NoteMapping,
@@ -36,12 +40,8 @@ from shared.schemas.employee import (
     RemoveEmployee,
     ScimCredential,
 )
+from shared.schemas.search import Expression, Sorting
 from shared.telemetry.logs import EventLog
-
-LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
-DEFAULT_COUNT = 100
-MAX_COUNT = 1000
-_MAX_OFFSET = 2**31 - 1
 
 _RESULT_OF_OUTCOME: dict[str, Result] = {"created": "created", "adopted": "linked", "reactivated": "reactivated"}
 
@@ -58,6 +58,7 @@ class Users:
     def routes(self) -> list[Route]:
         users, user = "/scim/v2/{company}/Users", "/scim/v2/{company}/Users/{id}"
         return [
+            route(f"{users}/.search", POST=endpoint("user_list", self.search, self._log)),
             route(
                 users,
                 GET=endpoint("user_list", self.find, self._log),
@@ -89,20 +90,34 @@ class Users:
         employee = await self._directory.get_employee(
             GetEmployee(credential=credential, employee_id=request.path_params["id"])
         )
+        if is_known(request.headers.get("if-none-match"), employee.version):
+            return Answer(304, "read", headers={"ETag": version_tag(employee)})
         return self._user(employee, credential, projection, 200, "read")
 
     async def find(self, request: Request, credential: ScimCredential) -> Answer:
-        parameters = parameters_of(request)
-        projection = _projection_of(parameters)
-        start = max(1, integer(parameters, "startIndex", 1))
-        count = min(MAX_COUNT, max(0, integer(parameters, "count", DEFAULT_COUNT)))
-        conditions = parse_filter(parameters["filter"]) if "filter" in parameters else []
-        page = await self._directory.find_employees(
-            FindEmployees(credential=credential, conditions=conditions, offset=min(start - 1, _MAX_OFFSET), limit=count)
+        return await self._listed(from_query("User", parameters_of(request)), credential)
+
+    async def search(self, request: Request, credential: ScimCredential) -> Answer:
+        return await self._listed(from_body("User", await self._body(request)), credential)
+
+    async def _listed(self, listing: Listing, credential: ScimCredential) -> Answer:
+        where = parse_filter(listing.filter, USER_NAMES) if listing.filter is not None else None
+        page = await self.find_where(listing, where, credential)
+        resources = [self.shown(employee, credential, listing.projection) for employee in page.employees]
+        return Answer(200, "read", listing.answer(resources, page.total, [one.id for one in page.employees]))
+
+    async def find_where(self, listing: Listing, where: Expression | None, credential: ScimCredential) -> EmployeePage:
+        sorting = Sorting(field=sort_field(listing.sort_by), descending=listing.descending) if listing.sort_by else None
+        return await self._directory.find_employees(
+            FindEmployees(
+                credential=credential,
+                where=where,
+                offset=listing.offset,
+                limit=listing.count,
+                sorting=sorting,
+                after=listing.after or None,
+            )
         )
-        users_url = self._users_url(credential)
-        resources = [projection.apply(to_scim(employee, users_url)) for employee in page.employees]
-        return Answer(200, "read", list_response(resources, total=page.total, start=start))
 
     async def patch(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
@@ -112,7 +127,11 @@ class Users:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
         done = await self._directory.change_employee(
             ChangeEmployee(
-                credential=credential, employee_id=employee_id, changes=compiled.changes, deactivate_anyway=True
+                credential=credential,
+                employee_id=employee_id,
+                changes=compiled.changes,
+                versions=wanted_versions(request.headers.get("if-match")),
+                deactivate_anyway=True,
             )
         )
         self._note_left_out(employee_id, compiled, done)
@@ -126,14 +145,23 @@ class Users:
         async with self._noting_what_is_missing(credential):
             replacement = read_replacement(body, employee_id)
         done = await self._directory.change_employee(
-            ChangeEmployee(credential=credential, employee_id=employee_id, changes=replacement.changes, replaces=True)
+            ChangeEmployee(
+                credential=credential,
+                employee_id=employee_id,
+                changes=replacement.changes,
+                versions=wanted_versions(request.headers.get("if-match")),
+                replaces=True,
+            )
         )
         self._note("employee_changed", request, done.employee, replacement.ignored, changed=done.changed)
         return self._changed(done, replacement.changes, credential, projection, is_patch=False)
 
     async def delete(self, request: Request, credential: ScimCredential) -> Answer:
         employee_id: str = request.path_params["id"]
-        await self._directory.remove_employee(RemoveEmployee(credential=credential, employee_id=employee_id))
+        versions = wanted_versions(request.headers.get("if-match"))
+        await self._directory.remove_employee(
+            RemoveEmployee(credential=credential, employee_id=employee_id, versions=versions)
+        )
         self._log.info("employee_removed", employee=employee_id, activity=activity_id(request))
         return Answer(204, "deleted")
 
@@ -174,9 +202,11 @@ class Users:
     def _user(
         self, employee: Employee, credential: ScimCredential, projection: Projection, status: int, result: Result
     ) -> Answer:
-        users_url = self._users_url(credential)
-        headers = {"Location": f"{users_url}/{employee.id}", "ETag": version_tag(employee)}
-        return Answer(status, result, projection.apply(to_scim(employee, users_url)), headers)
+        headers = {"Location": f"{self._users_url(credential)}/{employee.id}", "ETag": version_tag(employee)}
+        return Answer(status, result, self.shown(employee, credential, projection), headers)
+
+    def shown(self, employee: Employee, credential: ScimCredential, projection: Projection) -> dict[str, object]:
+        return projection.apply(to_scim(employee, self._users_url(credential)))
 
     def _users_url(self, credential: ScimCredential) -> str:
         return f"{self._base_url}/scim/v2/{credential.company}/Users"
@@ -189,17 +219,6 @@ class Users:
         if ignored:
             # Names only. Decision D6: accepted, ignored, and never silently.
             self._log.info("attributes_ignored", employee=employee.id, names=ignored)
-
-
-def list_response(resources: list[dict[str, object]], *, total: int, start: int = 1) -> dict[str, object]:
-    """`Resources` is there even when empty: Entra's Test Connection looks for it."""
-    return {
-        "schemas": [LIST_RESPONSE],
-        "totalResults": total,
-        "startIndex": start,
-        "itemsPerPage": len(resources),
-        "Resources": resources,
-    }
 
 
 def _projection_of(parameters: dict[str, str]) -> Projection:

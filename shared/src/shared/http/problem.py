@@ -18,6 +18,7 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.wrong_caller: 401,
     ErrorCode.not_allowed: 403,
     ErrorCode.held: 423,
+    ErrorCode.version_differs: 412,
     ErrorCode.unavailable: 503,
 }
 

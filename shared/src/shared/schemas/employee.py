@@ -10,32 +10,12 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from shared.schemas import Schema
+from shared.schemas.search import Expression, Sorting
 
 EmployeeState = Literal["active", "suspended", "departed"]
 
 TerminationSource = Literal["inactivation", "leave_date", "hr"]
 """Whose the termination date is: the day of the deactivation, the leave date that came from Entra or HR (A4), or HR's choice."""
-
-FilterField = Literal[
-    "id",
-    "login_name",
-    "external_id",
-    "email",
-    "email_primary",
-    "active",
-    "manager",
-    "display_name",
-    "formatted_name",
-    "given_name",
-    "family_name",
-    "title",
-    "department",
-    "employee_number",
-    "work_phone",
-    "mobile_phone",
-    "country",
-    "leave_date",
-]
 
 
 class ScimCredential(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,6 +145,8 @@ class ChangeEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     changes: EmployeeChanges
     replaces: bool = False
     """The changes mention everything there is: null says nothing of what is not Entra's."""
+    versions: list[int] | None = None
+    """He must have one of these; None: whichever (RFC 7644 section 3.14)."""
     deactivate_anyway: bool = False
     """Where something beside `active: false` is refused, do that alone instead of nothing (decision D5)."""
 
@@ -180,26 +162,24 @@ class Changed(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RemoveEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     credential: ScimCredential
     employee_id: str
+    versions: list[int] | None = None
 
 
 class Removed(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
 
-class Condition(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`field eq value`; None asks for an absent value. Conditions of one search are joined by "and"."""
-
-    field: FilterField
-    value: str | bool | None
-
-
 class FindEmployees(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     credential: ScimCredential
-    conditions: list[Condition] = []
+    where: Expression | None = None
     offset: int = 0
     """Rows to leave out in front, from 0."""
     limit: int = 100
     """Rows at most, 0 to 1000; 0 asks for the total alone."""
+    sorting: Sorting | None = None
+    """None: in the order of creation."""
+    after: str | None = None
+    """The id of the last one of the page before; not together with `sorting`."""
 
 
 class EmployeePage(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,14 +5,12 @@ A group may have tens of thousands of members, so they are read and answered onl
 """
 
 from datetime import datetime
-from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
 from shared.schemas import Schema
 from shared.schemas.employee import ScimCredential
-
-GroupField = Literal["id", "display_name", "external_id", "member"]
+from shared.schemas.search import Expression, Sorting
 
 
 class Group(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,19 +60,16 @@ class GetGroup(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     with_members: bool = False
 
 
-class GroupCondition(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`field eq value`; conditions of one search are joined by "and". Names compare without case, ids exactly."""
-
-    field: GroupField
-    value: str
-
-
 class FindGroups(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     credential: ScimCredential
-    conditions: list[GroupCondition] = []
+    where: Expression | None = None
+    """Over id, display_name, external_id, member, created_at, updated_at."""
     offset: int = 0
     limit: int = 100
     """Groups at most, 0 to 1000; 0 asks for the total alone."""
+    sorting: Sorting | None = None
+    after: str | None = None
+    """As with `FindEmployees`."""
     with_members: bool = False
 
 
@@ -87,6 +82,8 @@ class ChangeGroup(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True)
     credential: ScimCredential
     group_id: str
     changes: GroupChanges
+    versions: list[int] | None = None
+    """It must have one of these; None: whichever."""
     with_members: bool = False
 
 
@@ -103,6 +100,7 @@ class GroupWritten(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
 class RemoveGroup(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     credential: ScimCredential
     group_id: str
+    versions: list[int] | None = None
 
 
 class GroupRemoved(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

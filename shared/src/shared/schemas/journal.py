@@ -140,7 +140,8 @@ class WholeExchange(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """An exchange with everything that is known of it."""
 
     entry: JournalEntry
-    token_id: str
+    credential: str
+    """What it came with: `tok_…`, `sec_…` or `fed_…`."""
     asked: Asked | None
     body: str | None
     body_bytes: int

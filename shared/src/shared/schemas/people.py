@@ -133,6 +133,14 @@ class ConfirmAdoption(Schema, frozen=True, kw_only=True, forbid_unknown_fields=T
     person: str
 
 
+class ConfirmCleared(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Entra seems to have cleared his manager: it has, or (`keep`) he stays (A18)."""
+
+    session: SessionCredential
+    person: str
+    keep: bool = False
+
+
 class ReleaseAttribute(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session: SessionCredential
     attribute: str

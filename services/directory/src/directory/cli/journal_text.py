@@ -68,7 +68,7 @@ def _whole(answer: Answer) -> str:
         ("About", ", ".join(entry.about)),
         ("ActivityId", entry.activity_id),
         ("Request id", entry.request_id),
-        ("Token", answer["token_id"]),
+        ("Credential", answer["credential"]),
         ("Replay", f"directory company replay {answer['company']} {entry.id}" if entry.replayable else ""),
     ]
     lines = [columns([row for row in rows if row[1]]), "", "  What it changed:", *_written(answer["written"])]

@@ -1,4 +1,5 @@
-"""`directory company add|edit|block|unblock|end-employment|rehire|confirm|release-attribute|findings|work-list|finish-work`."""
+"""`directory company add|edit|block|unblock|end-employment|rehire|confirm|confirm-cleared|release-attribute|findings|
+work-list|finish-work`."""
 
 import argparse
 from collections.abc import Awaitable, Callable
@@ -64,6 +65,13 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     for name, help_text in (("continue", "the same employee with his history"), ("new", "a new employment, a new id")):
         choice.add_argument(f"--{name}", dest="choice", action="store_const", const=name, help=help_text)
     _person_command(subcommands, "confirm", "let Entra take over the imported account of a Setup admin", _confirm)
+    command = _person_command(
+        subcommands,
+        "confirm-cleared",
+        "say that Entra has cleared a manager, as a finding supposes, or that he stays",
+        _cleared,
+    )
+    command.add_argument("--keep", action="store_true", help="the manager stays")
     _person_command(subcommands, "finish-work", "say that a leaver's future registrations are dealt with", _finish)
     command = _company_command(
         subcommands, "release-attribute", "an attribute is no longer mapped in Entra: it is HR's from now on", _release
@@ -172,6 +180,10 @@ async def _confirm(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
     return await hr.confirm_adoption(tx, parsed.person)
 
 
+async def _cleared(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
+    return await hr.confirm_cleared(tx, parsed.person, keep=parsed.keep)
+
+
 async def _finish(tx: CompanyTx, parsed: argparse.Namespace) -> EmployeeRecord:
     return await hr.finish_work(tx, parsed.person)
 
@@ -224,6 +236,8 @@ def _told_findings(answer: Answer) -> str:
     for one in answer["findings"]:
         about = one["employee_id"] if one["employee_id"] and one["employee_id"] != one["subject"] else None
         people = one["details"].get("people")
+        manager = one["details"].get("manager_id")
+        about = f"manager {manager}" if manager else about
         often = f", {people} people" if people else f", {one['times']} times" if one["times"] > 1 else ""
         seen = f"since {str(one['opened_at'])[:10]}{often}"
         lines.append(f"{one['kind']}: {one['subject']}{f', {about}' if about else ''} ({seen})")

@@ -1,4 +1,5 @@
-"""What HR does to people beside what Entra says of them: edit, block, end, decide a return, let Entra take an account over.
+"""What HR does to people beside what Entra says of them: edit, block, end, decide a return, let Entra take an account over,
+confirm what Entra leaves unsaid.
 
 Each takes the transaction of a Setup admin or an operator and names the person by id or login name; the transaction is to be done
 again (`writing.repeated`) where it was outrun. Under integration an
@@ -12,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from directory.companies.move_store import is_prepared
+from directory.cycles import store as cycles
 from directory.database import CompanyTx, Outrun
 from directory.employees import approvers, revisions, store, writing
 from directory.employees.keys import check_values, search_key
@@ -22,8 +24,9 @@ from directory.employees.mapping import no_longer_sent
 from directory.employees.people import find
 from directory.employees.record import OWNED, EmployeeRecord, differences
 from directory.events.catalogue import EventKind
+from directory.events.store import record
 from directory.findings.catalogue import FindingKind
-from directory.findings.store import close_findings
+from directory.findings.store import close_findings, take_finding
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_from_text, employee_text
 from shared.schemas.people import EmployeeEdits, NewPerson
@@ -172,6 +175,43 @@ async def confirm_adoption(tx: CompanyTx, person: str) -> EmployeeRecord:
     after = revisions.next_version(msgspec.structs.replace(before, adoption_confirmed_at=tx.now), tx.now)
     await writing.update(tx, EventKind.employee_adoption_confirmed, before, after)
     await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
+    return after
+
+
+async def confirm_cleared(tx: CompanyTx, person: str, *, keep: bool = False) -> EmployeeRecord:
+    """Entra seems to have cleared his manager without a word (A18). It is as if it had said so; or, `keep`, the manager stays.
+
+    The attribute stays Entra's: should it send a manager after all, he is it.
+
+    Raises:
+        DomainError: `not_allowed` where no finding says so, or it is over.
+    """
+    await cycles.enter(tx)
+    before = await _locked(tx, person, await find(tx, person))
+    subject, manager = employee_text(before.employee_id), before.manager_id
+    told = await take_finding(tx, FindingKind.manager_possibly_cleared, subject)
+    if told is None:
+        raise DomainError(
+            ErrorCode.not_allowed,
+            "There is nothing to confirm: no open finding says that Entra may have cleared his manager. Whoever looks after "
+            "people in Entra removes a manager there; where Entra maps managers no more, HR edits him here.",
+            field="person",
+        )
+    if manager is None or told["manager_id"] != employee_text(manager) or before.owner_of("manager_ref") != "entra":
+        raise DomainError(
+            ErrorCode.not_allowed,
+            f"The finding is about {told['manager_id']}, who is not his manager by Entra's word any more: there is nothing to "
+            "confirm, and the next sweep closes it.",
+            field="person",
+        )
+    if keep:
+        await cycles.keep(tx, before.employee_id, manager)
+        changes = {"kept_manager": {"before": None, "after": employee_text(manager)}}
+        record(tx, EventKind.employee_manager_kept, employee_id=before.employee_id, changes=changes)
+        return before
+    after = await with_manager(tx, before, msgspec.structs.replace(before, manager_ref=None))
+    after = revisions.next_version(after, tx.now)
+    await writing.update(tx, EventKind.employee_changed, before, after)
     return after
 
 

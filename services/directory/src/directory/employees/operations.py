@@ -3,6 +3,7 @@
 Read through `store`, decide in the pure modules, write, tell the history.
 """
 
+from collections.abc import Sequence
 from typing import Literal, TypeVar
 
 import msgspec
@@ -30,10 +31,11 @@ from directory.employees.matching import (
     refusal,
 )
 from directory.employees.record import EmployeeRecord, differences
-from directory.employees.searches import search
+from directory.employees.searches import asked_about, search
 from directory.events.catalogue import EventKind
 from directory.findings.catalogue import FindingKind
 from directory.findings.store import raise_finding
+from directory.versions import check_version
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_from_text, employee_text, entra_object_id
 from shared.schemas.employee import (
@@ -86,6 +88,7 @@ async def get_employee(database: Database, request: GetEmployee) -> Employee:
         found = await store.get(tx, _id(request.employee_id))
     if found is None:
         raise not_found()
+    database.notes.about(tx, found.employee_id)
     return found.seen_from_outside()
 
 
@@ -93,7 +96,15 @@ async def find_employees(database: Database, request: FindEmployees) -> Employee
     async with provisioning(database, request.credential, reading=True) as tx:
         if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
             raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
-        total, found = await search(tx, request.conditions, min(request.offset, 2**31), request.limit)
+        after = employee_from_text(request.after) if request.after is not None else None
+        if request.after is not None and (after is None or request.sorting is not None):
+            raise DomainError(ErrorCode.invalid_request, "after is an employee's id, and goes with no sorting.")
+        total, found = await search(
+            tx, request.where, min(request.offset, 2**31), request.limit, sorting=request.sorting, after=after
+        )
+    about, manager = asked_about(request.where, found)
+    for employee_id in about:
+        database.notes.about(tx, employee_id, manager=manager)
     return EmployeePage(total=total, employees=[one.seen_from_outside() for one in found])
 
 
@@ -104,7 +115,9 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
         async with provisioning(database, request.credential) as tx:
             check_values(request.employee)
             done = await provision_within(tx, request.employee, request.missing)
-        return kept(done)
+        made = kept(done)
+        database.notes.about(tx, _id(made.employee.id), manager=request.employee.manager_ref is not None)
+        return made
 
     provisioned = await writing.repeated(attempt, request.employee)
     metrics.WRITES.labels("employee", provisioned.outcome).inc()
@@ -146,8 +159,11 @@ def may_deactivate_alone(changes: EmployeeChanges, refused: DomainError) -> bool
 async def _change_employee(database: Database, request: ChangeEmployee, changes: EmployeeChanges) -> Changed:
     async def attempt() -> tuple[Changed, EventKind | None]:
         async with provisioning(database, request.credential) as tx:
+            employee_id = _id(request.employee_id)
+            # Whatever comes of it: Entra has said who his manager is also where it is refused.
+            database.notes.about(tx, employee_id, manager=changes.manager_ref is not UNSET)
             check_values(changes)
-            done = await change_within(tx, _id(request.employee_id), changes, replaces=request.replaces)
+            done = await change_within(tx, employee_id, changes, replaces=request.replaces, versions=request.versions)
         return kept(done)
 
     changed, kind = await writing.repeated(attempt)
@@ -164,7 +180,7 @@ async def remove_employee(database: Database, request: RemoveEmployee) -> Remove
 
     async def attempt() -> None:
         async with provisioning(database, request.credential) as tx:
-            done = await remove_within(tx, _id(request.employee_id))
+            done = await remove_within(tx, _id(request.employee_id), request.versions)
         kept(done)
 
     await writing.repeated(attempt)
@@ -196,13 +212,16 @@ async def provision_within(
         case NeedsConfirmation(employee=employee):
             return await _parked(tx, employee, new.login_name)
         case Create() | Adopt() | Reactivate() | Relink():
-            ask_after_days = await store.rehire_ask_after_days(tx) if isinstance(planned, Reactivate) else None
+            returns = isinstance(planned, Reactivate | Relink) and planned.employee.state == "suspended"
+            ask_after_days = await store.rehire_ask_after_days(tx) if returns else None
             before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone, ask_after_days)
-    deactivated = before.employee_id if before is not None and before.state == "active" else None
-    if brake and deactivated and (held := await stop(tx, brake, deactivated, "suspend")):
-        return held
+    if before is not None and before.state == "active":
+        if brake is None:
+            await withdraw(tx, before.employee_id)
+        elif held := await stop(tx, brake, before.employee_id, "suspend"):
+            return held
     kind, outcome = _OUTCOMES[type(planned)]
-    if after.rehire_asked_at is not None:
+    if after.rehire_asked_at is not None and before is not None and before.rehire_asked_at is None:
         kind = EventKind.employee_rehire_asked
     if missing:
         await note_missing(tx, missing)
@@ -226,11 +245,14 @@ async def _parked(tx: CompanyTx, guarded: EmployeeRecord, asked: str) -> DomainE
     )
 
 
-async def remove_within(tx: CompanyTx, employee_id: EmployeeId) -> None | DomainError:
+async def remove_within(
+    tx: CompanyTx, employee_id: EmployeeId, versions: Sequence[int] | None = None
+) -> None | DomainError:
     brake = await take(tx)
     before = await store.lock_to_remove(tx, employee_id)
     if before is None:
         raise not_found()
+    check_version(before.version, versions)
     if before.state == "active" and (held := await stop(tx, brake, employee_id, "remove")):
         return held
     await writing.depart(tx, before)
@@ -238,7 +260,12 @@ async def remove_within(tx: CompanyTx, employee_id: EmployeeId) -> None | Domain
 
 
 async def change_within(
-    tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges, *, replaces: bool
+    tx: CompanyTx,
+    employee_id: EmployeeId,
+    changes: EmployeeChanges,
+    *,
+    replaces: bool,
+    versions: Sequence[int] | None = None,
 ) -> tuple[Changed, EventKind | None] | DomainError:
     names = [_sent(changes.login_name), _sent(changes.external_id)]
     gates = approvers.gates(tx.company_id, names, [_sent(changes.manager_ref)])
@@ -246,6 +273,7 @@ async def change_within(
     before = await store.lock(tx, employee_id, gates)
     if before is None:
         raise not_found()
+    check_version(before.version, versions)
     if replaces:
         changes = revisions.replacing(before, changes)
     if changes != revisions.DEACTIVATION and must_be_confirmed(before, _sent(changes.external_id)):

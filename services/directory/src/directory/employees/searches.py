@@ -1,113 +1,136 @@
-"""Searching employees: conditions joined by "and", a total and a page, in one statement.
+"""Searching employees: a condition, a total and a page, in one statement.
 
-The SQL of a search is put together from the constant fragments below, never from what was asked; the asked values are
-arguments. Login name and e-mail compare by their keys, id and external id exactly, the manager by the reference as it was
-sent or by the id of the linked manager; the rest compares without case inside the company. Departed people never appear.
+Login name and e-mail compare by their keys, id and external id exactly, the manager by the reference as it was sent or by the id
+of the linked manager; the rest compares without case inside the company. Departed people never appear.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from directory.database import CompanyTx, Statement, statement
-from directory.employees.keys import is_storable, search_key
+from directory.employees.keys import search_key
 from directory.employees.record import EmployeeRecord
 from directory.employees.store import COLUMNS, record_of
-from shared.ids import employee_from_text
-from shared.schemas.employee import Condition, FilterField
+from directory.searching import (
+    Arguments,
+    Exact,
+    Field,
+    Flag,
+    Folded,
+    Identity,
+    Key,
+    Moment,
+    Sql,
+    must_equal,
+    order,
+    where,
+)
+from shared.ids import EmployeeId, employee_from_text
+from shared.schemas.search import Expression, Operator, Sorting
 
-UNIQUE: frozenset[FilterField] = frozenset({"id", "login_name", "email", "external_id"})
+UNIQUE = frozenset({"id", "login_name", "email", "external_id"})
 """At most one employee has such a value."""
 
-_PRESENT: dict[FilterField, str] = {
-    "id": "employee_id = {}::uuid",
-    "login_name": "login_key = {}::text",
-    "email": "email_key = {}::text",
-    "external_id": "external_id = {}::text",
-    "active": "(state = 'active' or rehire_asked_at is not null) = {}::boolean",
-    "email_primary": "email_primary = {}::boolean",
-    "manager": "(manager_key = {0}::text and manager_ref = {1}::text or manager_id = {2}::uuid)",
+
+class _Manager(Exact):
+    def compare(self, op: Operator, value: str | bool, arguments: Arguments) -> Sql:
+        exactly = super().compare(op, value, arguments)
+        if op != "eq" or not isinstance(value, str) or isinstance(exactly, bool):
+            return exactly
+        # The key has the index; the id is that of whoever the reference has led to.
+        key, linked = arguments.add(search_key(value), "text"), arguments.add(employee_from_text(value), "uuid")
+        return f"(manager_key = {key} and {exactly} or manager_id = {linked})"
+
+
+FIELDS: dict[str, Field] = {
+    "id": Identity("employee_id", "emp_", employee_from_text),
+    "login_name": Key("login_key"),
+    "email": Key("email_key"),
+    "external_id": Exact("external_id"),
+    "active": Flag("(state = 'active' or rehire_asked_at is not null)", always=True),
+    "email_primary": Flag("email_primary"),
+    "manager": _Manager("manager_ref"),
+    "created_at": Moment("created_at"),
+    "updated_at": Moment("updated_at"),
+    **{
+        name: Folded(name)
+        for name in (
+            "display_name",
+            "formatted_name",
+            "given_name",
+            "family_name",
+            "title",
+            "department",
+            "employee_number",
+            "work_phone",
+            "mobile_phone",
+            "country",
+            "leave_date",
+        )
+    },
 }
-_CASELESS = "lower({column}) = lower({{}}::text)"
-_NEVER_ABSENT = frozenset({"id", "login_name", "email", "active", "given_name", "family_name"})
 
 _ONE = "select {columns} from employees where {where}"
 _PAGE = """
     select found.total, page.*
     from (select count(*) as total from employees where {where}) as found
     left join lateral (
-        select {columns} from employees where {where} order by employee_id offset {offset}::bigint limit {limit}::bigint
+        select {columns} from employees where {where}{after} order by {order} offset {offset} limit {limit}
     ) as page on true
     """
 
 
-class _MatchesNobody(Exception):
-    pass
-
-
 async def search(
-    tx: CompanyTx, conditions: list[Condition], offset: int, limit: int
+    tx: CompanyTx,
+    expression: Expression | None,
+    offset: int,
+    limit: int,
+    *,
+    sorting: Sorting | None = None,
+    after: EmployeeId | None = None,
 ) -> tuple[int, list[EmployeeRecord]]:
-    """How many meet every condition, and the asked page of them in the order of creation."""
-    try:
-        arguments = [argument for one in conditions for argument in _arguments(one)]
-    except _MatchesNobody:
+    """How many meet the condition, and the asked page of them; in the order of creation where none is given.
+
+    `after`: only people created after this one, by whom the page before ended; not together with `sorting`.
+
+    Raises:
+        DomainError: `invalid_request`, see `searching.where`.
+    """
+    arguments = Arguments(2)
+    condition = where(expression, FIELDS, arguments) if expression is not None else True
+    by = order(sorting, FIELDS, "employee_id")
+    if condition is False:
         return 0, []
-    shape = tuple((one.field, one.value is None) for one in conditions)
-    if any(one.field in UNIQUE and one.value is not None for one in conditions):
-        rows = await tx.fetch(_one(shape), tx.company_id, *arguments)
-        return len(rows), [record_of(row) for row in rows[offset : offset + limit]]
-    rows = await tx.fetch(_page(shape), tx.company_id, *arguments, offset, limit)
+    told = "company_id = $1 and state <> 'departed'" + (f" and {condition}" if condition is not True else "")
+    if expression is not None and any(one.field in UNIQUE for one in must_equal(expression)):
+        rows = await tx.fetch(_statement("employees.find_one", _ONE, told), tx.company_id, *arguments.values)
+        found = [record_of(row) for row in rows]
+        if after is not None:
+            found = [one for one in found if one.employee_id > after]
+        return len(rows), found[offset : offset + limit]
+    page = {
+        "after": f" and employee_id > {arguments.add(after, 'uuid')}" if after is not None else "",
+        "offset": arguments.add(offset, "bigint"),
+        "limit": arguments.add(limit, "bigint"),
+        "order": by,
+    }
+    asked = _statement("employees.find_page", _PAGE, told, **page)
+    rows = await tx.fetch(asked, tx.company_id, *arguments.values)
     return rows[0]["total"], [record_of(row) for row in rows if row["employee_id"] is not None]
 
 
-def _arguments(condition: Condition) -> list[object]:
-    """The values in the form in which they are compared; raises where nobody can have such a value."""
-    field, value = condition.field, condition.value
-    if value is None:
-        if field in _NEVER_ABSENT:
-            raise _MatchesNobody
-        return []
-    if (field in {"active", "email_primary"}) != isinstance(value, bool):
-        raise _MatchesNobody
-    if isinstance(value, bool):
-        return [value]
-    if not is_storable(value):
-        raise _MatchesNobody
-    if field == "id":
-        employee_id = employee_from_text(value)
-        if employee_id is None:
-            raise _MatchesNobody
-        return [employee_id]
-    if field == "manager":
-        return [search_key(value), value, employee_from_text(value)]
-    return [search_key(value) if field in {"login_name", "email"} else value]
-
-
-Shape = tuple[tuple[FilterField, bool], ...]
+def asked_about(expression: Expression | None, found: Sequence[EmployeeRecord]) -> tuple[list[EmployeeId], bool]:
+    """Whom a search means, if it means somebody, and whether it asks who his manager is: a reference check does so above all
+    where it finds nobody, because we have another manager or none."""
+    asked = list(must_equal(expression)) if expression is not None else []
+    named = [one for one in asked if one.field in UNIQUE]
+    if not named:
+        return [], False
+    by_id = next((employee_from_text(str(one.value)) for one in named if one.field == "id"), None)
+    about = [by_id] if by_id is not None else [one.employee_id for one in found]
+    return about, any(one.field == "manager" for one in asked)
 
 
 @lru_cache(maxsize=256)
-def _one(shape: Shape) -> Statement:
-    where, _ = _where(shape)
-    return statement("employees.find_one", _ONE.format(columns=COLUMNS, where=where))
-
-
-@lru_cache(maxsize=256)
-def _page(shape: Shape) -> Statement:
-    where, following = _where(shape)
-    sql = _PAGE.format(columns=COLUMNS, where=where, offset=f"${following}", limit=f"${following + 1}")
-    return statement("employees.find_page", sql)
-
-
-def _where(shape: Shape) -> tuple[str, int]:
-    """The condition, and the number of the first argument after it."""
-    parts, number = ["company_id = $1", "state <> 'departed'"], 2
-    for field, absent in shape:
-        column = "manager_ref" if field == "manager" else field
-        if absent:
-            parts.append(f"{column} is null")
-            continue
-        pattern = _PRESENT.get(field, _CASELESS.format(column=column))
-        count = 3 if field == "manager" else 1
-        parts.append(pattern.format(*(f"${number + place}" for place in range(count))))
-        number += count
-    return " and ".join(parts), number
+def _statement(name: str, sql: str, told: str, **parts: str) -> Statement:
+    return statement(name, sql.format(columns=COLUMNS, where=told, **parts))

@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from directory import metrics
 from directory.access import setup
+from directory.cycles.reports import report, unasked
 from directory.database import CompanyTx, Database
 from directory.employees import hr, writing
 from directory.employees.people import view
@@ -18,6 +19,7 @@ from directory.worklist.operations import work_list
 from shared import operations as declared
 from shared.http.service_auth import CallerSecrets
 from shared.schemas import people as schema
+from shared.schemas import provisioning_report as traffic
 from shared.schemas.login import SessionCredential
 from shared.telemetry.logs import EventLog
 
@@ -81,6 +83,13 @@ async def confirm_adoption(database: Database, request: schema.ConfirmAdoption) 
     )
 
 
+async def confirm_cleared(database: Database, request: schema.ConfirmCleared) -> schema.PersonView:
+    event = "manager_kept" if request.keep else "manager_cleared"
+    return await _person(
+        database, request.session, lambda tx: hr.confirm_cleared(tx, request.person, keep=request.keep), event
+    )
+
+
 async def finish_work(database: Database, request: schema.FinishWork) -> schema.PersonView:
     return await _person(database, request.session, lambda tx: hr.finish_work(tx, request.person), "leaver_finished")
 
@@ -101,6 +110,16 @@ async def work(database: Database, request: schema.WorkList) -> schema.WorkItems
         return await work_list(tx, request.after, request.limit)
 
 
+async def provisioning(database: Database, request: traffic.ReadProvisioning) -> traffic.ProvisioningReport:
+    async with setup(database, request.session, reading=True) as tx:
+        return await report(tx)
+
+
+async def unasked_people(database: Database, request: traffic.ListUnasked) -> traffic.UnaskedPeople:
+    async with setup(database, request.session, reading=True) as tx:
+        return await unasked(tx, request.after, request.limit)
+
+
 def routes(database: Database, callers: CallerSecrets) -> list[Route]:
     return [
         serve(declared.CREATE_EMPLOYEE, callers, partial(create_employee, database)),
@@ -109,8 +128,11 @@ def routes(database: Database, callers: CallerSecrets) -> list[Route]:
         serve(declared.BLOCK_ACCESS, callers, partial(block_access, database)),
         serve(declared.DECIDE_REHIRE, callers, partial(decide_rehire, database)),
         serve(declared.CONFIRM_ADOPTION, callers, partial(confirm_adoption, database)),
+        serve(declared.CONFIRM_CLEARED, callers, partial(confirm_cleared, database)),
         serve(declared.RELEASE_ATTRIBUTE, callers, partial(release, database)),
         serve(declared.LIST_FINDINGS, callers, partial(findings, database)),
         serve(declared.WORK_LIST, callers, partial(work, database)),
         serve(declared.FINISH_WORK, callers, partial(finish_work, database)),
+        serve(declared.READ_PROVISIONING, callers, partial(provisioning, database)),
+        serve(declared.LIST_UNASKED, callers, partial(unasked_people, database)),
     ]

@@ -134,10 +134,14 @@ _INSERT = statement(
     """,  # noqa: S608  composed of constants
 )
 
-_UPDATE = statement(
-    "employees.update",
-    f"""
-    {_DEPARTMENT}
+# Whether Entra has cleared his manager (see `cycles`) is no question any more: he has another one by this, or departs.
+_MANAGER_SETTLED = """settled as (
+        update findings
+        set closed_at = $27
+        where company_id = $1 and kind = 'manager_possibly_cleared' and employee_id = $2 and closed_at is null
+    )"""
+
+_SET = """
     update employees
     set state = $3, source = $4, login_name = $5, login_key = $6, email = $7, email_key = $8, given_name = $9,
         family_name = $10, external_id = $11, entra_object_id = $12, email_primary = $13, display_name = $14,
@@ -148,8 +152,10 @@ _UPDATE = statement(
         leaver_done_at = $38, roles = $39, adoption_confirmed_at = $40, leave_date = $41, leaves_on = $42, suspended_on = $43,
         returned_on = $44, termination_source = $45, awaits_link_since = $46
     where company_id = $1 and employee_id = $2
-    """,  # noqa: S608  composed of constants
-)
+    """
+
+_UPDATE = statement("employees.update", f"{_DEPARTMENT} {_SET}")
+_UPDATE_SETTLING = statement("employees.update", f"{_DEPARTMENT}, {_MANAGER_SETTLED} {_SET}")
 
 _LINK_WAITING_REPORTS = statement(
     "employees.link_waiting_reports",
@@ -255,9 +261,10 @@ async def insert(tx: CompanyTx, record: EmployeeRecord, missing: Sequence[str] |
     await tx.execute(_INSERT, *_values(tx, record), record.created_at, missing)
 
 
-async def update(tx: CompanyTx, record: EmployeeRecord) -> None:
-    """Writes the whole row: the caller holds its lock."""
-    await tx.execute(_UPDATE, *_values(tx, record), record.awaits_link_since)
+async def update(tx: CompanyTx, record: EmployeeRecord, *, settles_manager: bool = False) -> None:
+    """Writes the whole row: the caller holds its lock. `settles_manager`: whether Entra has cleared his manager is no question
+    any more."""
+    await tx.execute(_UPDATE_SETTLING if settles_manager else _UPDATE, *_values(tx, record), record.awaits_link_since)
 
 
 async def link_waiting_reports(

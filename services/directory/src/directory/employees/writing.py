@@ -54,7 +54,7 @@ async def update(tx: CompanyTx, kind: EventKind, before: EmployeeRecord, after: 
         DomainError: `login_taken`, `email_taken`, `external_id_taken` where another employee has the name.
     """
     try:
-        await store.update(tx, after)
+        await store.update(tx, after, settles_manager=_settles_manager(before, after))
     except asyncpg.UniqueViolationError as error:
         raise refused(error, after) from None
     await _settle(tx, kind, before, after)
@@ -64,7 +64,7 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     """Hard delete: names released, sessions ended, reports waiting for another manager. Locked as `store.lock_to_remove` does."""
     former = (await former_names(tx, [before.employee_id])).get(before.employee_id, [])
     after = revisions.departed(before, tx.now, tx.company.time_zone, on, former)
-    await store.update(tx, after)
+    await store.update(tx, after, settles_manager=_settles_manager(before, after))
     await end_sessions(tx, before.employee_id)
     await forget_member(tx, before.employee_id)
     # The released names themselves must not be kept, nor in what was told before (S40).
@@ -91,6 +91,13 @@ async def _nobody_waits_to_confirm(tx: CompanyTx, before: EmployeeRecord) -> Non
     """He is Entra's now, or gone: nobody could answer the question any more whether Entra may have him (A24)."""
     if before.source != "entra":
         await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
+
+
+def _settles_manager(before: EmployeeRecord, after: EmployeeRecord) -> bool:
+    """Only of a manager whom Entra named it is ever asked whether Entra has cleared him (A18)."""
+    return before.owner_of("manager_ref") == "entra" and (
+        after.manager_ref != before.manager_ref or after.state == "departed"
+    )
 
 
 def _sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> bool:

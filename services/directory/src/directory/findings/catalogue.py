@@ -41,6 +41,11 @@ class FindingKind(StrEnum):
         "Entra asks to deactivate more people within an hour than the company allows; those beyond are held; subject: company. "
         "Closed when somebody releases or refuses them, or Entra wants none of them any more",
     )
+    manager_possibly_cleared = (
+        "manager_possibly_cleared",
+        "In a full cycle Entra looked at somebody and did not ask about his manager, whom it may have cleared without a word; "
+        "subject: the employee (A18). Closed when Entra asks about the manager or writes him, when he departs, or by HR",
+    )
     overlap = (
         "overlap",
         "Somebody is active in another company of the same Entra tenant too, as an employee of that one; subject: the employee "

@@ -5,6 +5,7 @@ countries and leave dates nobody can read, deactivations that the brake holds.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,16 @@ _RAISE = statement(
 _CLOSE = statement(
     "findings.close",
     "update findings set closed_at = $4 where company_id = $1 and kind = $2 and subject = any($3::text[]) and closed_at is null",
+)
+
+_TAKE = statement(
+    "findings.take",
+    """
+    update findings
+    set closed_at = $4
+    where company_id = $1 and kind = $2 and subject = $3 and closed_at is null
+    returning details
+    """,
 )
 
 _OPEN = statement(
@@ -82,6 +93,13 @@ async def raise_finding(
 async def close_findings(tx: CompanyTx, kind: FindingKind, *subjects: str) -> int:
     """How many were open."""
     return await tx.execute(_CLOSE, tx.company_id, kind.value, subjects, tx.now)
+
+
+async def take_finding(tx: CompanyTx, kind: FindingKind, subject: str) -> dict[str, Any] | None:
+    """Close it, for whoever acts upon it: its details; None where it is not open."""
+    details = await tx.fetchval(_TAKE, tx.company_id, kind.value, subject, tx.now)
+    found: dict[str, Any] | None = msgspec.json.decode(details) if details is not None else None
+    return found
 
 
 async def open_findings(tx: CompanyTx, limit: int = 1000) -> list[Finding]:

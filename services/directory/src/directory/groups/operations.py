@@ -19,6 +19,7 @@ from directory.events.store import record
 from directory.groups import membership, store
 from directory.groups.record import GroupRecord, about, check_group, name_changes, not_found, wanted_members
 from directory.groups.searches import search
+from directory.versions import check_version
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, GroupId, group_from_text, new_group_id
 from shared.schemas import group as schemas
@@ -49,7 +50,12 @@ async def find_groups(database: Database, request: schemas.FindGroups) -> schema
     async with provisioning(database, request.credential, reading=True) as tx:
         if request.offset < 0 or not 0 <= request.limit <= MAX_LIMIT:
             raise DomainError(ErrorCode.invalid_request, f"offset is at least 0, limit 0 to {MAX_LIMIT}.")
-        total, found = await search(tx, request.conditions, min(request.offset, 2**31), request.limit)
+        after = group_from_text(request.after) if request.after is not None else None
+        if request.after is not None and (after is None or request.sorting is not None):
+            raise DomainError(ErrorCode.invalid_request, "after is a group's id, and goes with no sorting.")
+        total, found = await search(
+            tx, request.where, min(request.offset, 2**31), request.limit, sorting=request.sorting, after=after
+        )
         members = await _members_of(tx, [one.group_id for one in found]) if request.with_members else None
     groups = [one.seen_from_outside(None if members is None else members.get(one.group_id, [])) for one in found]
     return schemas.GroupPage(total=total, groups=groups)
@@ -100,7 +106,7 @@ async def remove_group(database: Database, request: schemas.RemoveGroup) -> sche
 
     async def attempt() -> None:
         async with provisioning(database, request.credential) as tx:
-            await remove(tx, _id(request.group_id))
+            await remove(tx, _id(request.group_id), request.versions)
 
     await repeated(attempt)
     metrics.WRITES.labels("group", "removed").inc()
@@ -108,12 +114,13 @@ async def remove_group(database: Database, request: schemas.RemoveGroup) -> sche
     return schemas.GroupRemoved()
 
 
-async def remove(tx: CompanyTx, group_id: GroupId) -> None:
-    """Raises DomainError `not_found`."""
+async def remove(tx: CompanyTx, group_id: GroupId, versions: Sequence[int] | None = None) -> None:
+    """Raises DomainError `not_found`, `version_differs`."""
     members = await membership.dependent(tx, group_id)
     before = await store.lock(tx, group_id)
     if before is None:
         raise not_found()
+    check_version(before.version, versions)
     await store.delete(tx, group_id)
     record(tx, EventKind.group_removed, changes=about(group_id, name_changes(before, None)))
     await membership.end_access(tx, before, members)
@@ -148,6 +155,7 @@ async def _create(tx: CompanyTx, request: schemas.CreateGroup) -> schemas.GroupW
 
 async def _change(tx: CompanyTx, group_id: GroupId, request: schemas.ChangeGroup) -> schemas.GroupWritten:
     before, moves, left_out = await membership.moves(tx, group_id, request.changes)
+    check_version(before.version, request.versions)
     added = await store.add(tx, group_id, sorted(moves.joining)) if moves.joining else []
     removed = await store.take_out(tx, group_id, sorted(moves.leaving)) if moves.leaving else []
     after = _renamed(before, request.changes)

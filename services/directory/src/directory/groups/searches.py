@@ -1,43 +1,78 @@
-"""Searching groups: conditions joined by "and", a total and a page, in one statement.
+"""Searching groups: a condition, a total and a page, in one statement. Names compare without case, ids exactly."""
 
-The SQL is put together from the constant fragments below; asked values are arguments. Every fragment has an index.
-"""
-
+from collections.abc import Mapping
 from functools import lru_cache
 
 from directory.database import CompanyTx, Statement, statement
-from directory.employees.keys import is_storable, search_key
 from directory.groups.record import GroupRecord
 from directory.groups.store import COLUMNS
-from shared.ids import employee_from_text, group_from_text
-from shared.schemas.group import GroupCondition, GroupField
+from directory.searching import Arguments, Exact, Field, Identity, Key, Moment, Sql, order, where
+from shared.ids import GroupId, employee_from_text, group_from_text
+from shared.schemas.search import Expression, Operator, Sorting
 
-_FRAGMENTS: dict[GroupField, str] = {
-    "id": "group_id = {}::uuid",
-    "display_name": "name_key = {}::text",
-    "external_id": "external_id = {}::text",
-    "member": """exists (
-            select 1 from group_members m
-            where m.company_id = $1 and m.group_id = groups.group_id and m.employee_id = {}::uuid)""",
+
+class _Member(Field):
+    """Whether somebody is in it, and whether one of them meets a condition."""
+
+    _ID = Identity("m.employee_id", "emp_", employee_from_text)
+
+    def compare(self, op: Operator, value: str | bool, arguments: Arguments) -> Sql:
+        return self.some(self._ID.compare(op, value, arguments))
+
+    def present(self) -> Sql:
+        return self.some(True)
+
+    def inner(self) -> Mapping[str, Field]:
+        return {"value": self._ID}
+
+    def some(self, condition: Sql) -> Sql:
+        if condition is False:
+            return False
+        among = "select from group_members m where m.company_id = $1 and m.group_id = groups.group_id"
+        return f"exists ({among}{'' if condition is True else f' and {condition}'})"
+
+
+FIELDS: dict[str, Field] = {
+    "id": Identity("group_id", "grp_", group_from_text),
+    "display_name": Key("name_key"),
+    "external_id": Exact("external_id"),
+    "member": _Member("member"),
+    "created_at": Moment("created_at"),
+    "updated_at": Moment("updated_at"),
 }
 
 _PAGE = """
     select found.total, page.*
     from (select count(*) as total from groups where {where}) as found
     left join lateral (
-        select {columns} from groups where {where} order by group_id offset {offset}::bigint limit {limit}::bigint
+        select {columns} from groups where {where}{after} order by {order} offset {offset} limit {limit}
     ) as page on true
     """
 
 
 async def search(
-    tx: CompanyTx, conditions: list[GroupCondition], offset: int, limit: int
+    tx: CompanyTx,
+    expression: Expression | None,
+    offset: int,
+    limit: int,
+    *,
+    sorting: Sorting | None = None,
+    after: GroupId | None = None,
 ) -> tuple[int, list[GroupRecord]]:
-    """How many meet every condition, and the asked page of them in the order of creation."""
-    arguments = [_argument(one) for one in conditions]
-    if None in arguments:
+    """As `employees.searches.search`."""
+    arguments = Arguments(2)
+    condition = where(expression, FIELDS, arguments) if expression is not None else True
+    by = order(sorting, FIELDS, "group_id")
+    if condition is False:
         return 0, []
-    rows = await tx.fetch(_page(tuple(one.field for one in conditions)), tx.company_id, *arguments, offset, limit)
+    page = {
+        "after": f" and group_id > {arguments.add(after, 'uuid')}" if after is not None else "",
+        "offset": arguments.add(offset, "bigint"),
+        "limit": arguments.add(limit, "bigint"),
+        "order": by,
+    }
+    told = "company_id = $1" + (f" and {condition}" if condition is not True else "")
+    rows = await tx.fetch(_statement(told, **page), tx.company_id, *arguments.values)
     found = [dict(row) for row in rows]
     total = found[0]["total"]
     for one in found:
@@ -45,24 +80,6 @@ async def search(
     return total, [GroupRecord(**one) for one in found if one["group_id"] is not None]
 
 
-def _argument(condition: GroupCondition) -> object | None:
-    """The value in the form in which it is compared; None where no group can have such a value."""
-    match condition.field:
-        case "id":
-            return group_from_text(condition.value)
-        case "member":
-            return employee_from_text(condition.value)
-        case _ if not is_storable(condition.value):
-            return None
-        case "display_name":
-            return search_key(condition.value)
-        case _:
-            return condition.value
-
-
-@lru_cache(maxsize=64)
-def _page(fields: tuple[GroupField, ...]) -> Statement:
-    parts = ["company_id = $1", *(_FRAGMENTS[field].format(f"${number}") for number, field in enumerate(fields, 2))]
-    following = len(parts) + 1
-    sql = _PAGE.format(columns=COLUMNS, where=" and ".join(parts), offset=f"${following}", limit=f"${following + 1}")
-    return statement("groups.find_page", sql)
+@lru_cache(maxsize=128)
+def _statement(told: str, **parts: str) -> Statement:
+    return statement("groups.find_page", _PAGE.format(columns=COLUMNS, where=told, **parts))

@@ -13,7 +13,7 @@ from directory.events.store import former_names
 from directory.journal import store
 from directory.journal.entries import key_of, row, view
 from shared.errors import DomainError, ErrorCode
-from shared.ids import EmployeeId, ExchangeId, employee_from_text, employee_text, exchange_from_text, token_text
+from shared.ids import EmployeeId, ExchangeId, employee_from_text, employee_text, exchange_from_text
 from shared.schemas import journal as schema
 from shared.telemetry.logs import EventLog
 
@@ -87,7 +87,7 @@ async def whole(tx: CompanyTx, entry: str) -> schema.WholeExchange:
     written = await store.written(tx, found["about"], found["request_id"]) if found["about"] else []
     return schema.WholeExchange(
         entry=shown,
-        token_id=token_text(found["token_id"]),
+        credential=found["credential"],
         asked=asked_of(found),
         body=found["body"],
         body_bytes=found["body_bytes"],

@@ -16,7 +16,7 @@ _INSERT = statement(
     "exchanges.insert_exchanges",
     """
     with written as (
-        insert into exchanges (company_id, exchange_id, token_id, method, path, query, activity_id, request_id, status, result,
+        insert into exchanges (company_id, exchange_id, credential, method, path, query, activity_id, request_id, status, result,
             scim_type, detail, took_ms, refused, body, body_bytes, told, asked, about, keys)
         select $1, e.exchange_id, $2, e.method, e.path, e.query, e.activity_id, e.request_id, e.status, e.result, e.scim_type,
             e.detail, e.took_ms, e.refused, e.body, e.body_bytes, e.told::jsonb, e.asked::jsonb,
@@ -75,10 +75,13 @@ _PAGE_OF_PERSON = statement(
 _ONE = statement(
     "exchanges.read",
     f"""
-    select {_SHOWN}, e.token_id, e.asked, e.body, e.body_bytes,
-        (select t.connection from scim_tokens t where t.company_id = $1 and t.token_id = e.token_id) as connection,
+    select {_SHOWN}, e.credential, e.asked, e.body, e.body_bytes,
+        coalesce(
+            (select connection from scim_tokens where company_id = $1 and token_id = c.id),
+            (select connection from oauth_secrets where company_id = $1 and secret_id = c.id),
+            (select connection from federations where company_id = $1 and federation_id = c.id)) as connection,
         (select n.provisioning_enabled from connections n where n.company_id = $1) as provisioning_enabled
-    from exchanges e
+    from exchanges e cross join lateral (select substr(e.credential, 5)::uuid as id) c
     where e.company_id = $1 and e.exchange_id = $2
     """,  # noqa: S608
 )
@@ -181,7 +184,7 @@ async def insert(tx: CompanyTx, rows: Sequence[Row]) -> int:
     ]
     named: list[tuple[object, ...]] = [(key, one.exchange_id, tie) for one in rows for key, tie in one.people.items()]
     columns += [list(column) for column in zip(*named, strict=True)] or [[], [], []]
-    written: int = await tx.fetchval(_INSERT, tx.company_id, tx.company.token_id, *columns)
+    written: int = await tx.fetchval(_INSERT, tx.company_id, tx.company.credential, *columns)
     return written
 
 

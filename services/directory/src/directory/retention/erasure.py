@@ -80,13 +80,13 @@ async def _erase_batch(tx: CompanyTx, told: set[str] | None) -> tuple[int, set[s
 async def _names_in_findings(tx: CompanyTx, ids: Sequence[EmployeeId], erased: Sequence[Erased]) -> list[str]:
     names = frozenset(search_key(text) for text in naming(erased, await store.named_in_findings(tx)))
     names = names.union(*(one.names for one in erased))
-    return sorted(names - await store.names_borne(tx, sorted(names), ids))
+    return sorted(names - await store.names_borne(tx, sorted(names), sorted(names), ids))
 
 
 async def _forget_exchanges(tx: CompanyTx, ids: Sequence[EmployeeId], erased: Sequence[Erased]) -> None:
     """The journal's entries that name them, other people's too."""
     names = naming(erased, await journal.names_kept(tx)).union(*(one.names for one in erased))
-    await journal.erase(tx, ids, sorted(names - await store.names_borne(tx, sorted(names), ids)))
+    await journal.erase(tx, ids, sorted(names - await store.names_borne(tx, sorted(names), sorted(names), ids)))
 
 
 def _names(*texts: str | None) -> frozenset[str]:
@@ -104,8 +104,9 @@ async def _release(tx: CompanyTx, erased: Sequence[EmployeeId]) -> None:
 
 
 async def _clear(tx: CompanyTx, erased: Sequence[EmployeeId], references: set[str]) -> None:
-    borne = await store.names_borne(tx, sorted({search_key(text) for text in references}), erased)
-    his = sorted(text for text in references if search_key(text) not in borne)
+    keys = sorted({search_key(text) for text in references})
+    borne = await store.names_borne(tx, keys, sorted(references), erased)
+    his = sorted(text for text in references if not borne.intersection({text, search_key(text)}))
     if his:
         changes = {"manager_ref": {"before": None, "after": None}}
         record_many(

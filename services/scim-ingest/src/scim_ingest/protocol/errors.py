@@ -21,6 +21,7 @@ ScimType = Literal[
     "noTarget",
     "invalidValue",
     "invalidVers",
+    "invalidCursor",
 ]
 
 
@@ -35,6 +36,7 @@ class ScimError(Exception):
         *,
         headers: dict[str, str] | None = None,
         held: bool = False,
+        reason: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -43,6 +45,8 @@ class ScimError(Exception):
         self.headers = headers or {}
         self.held = held
         """By the mass-change brake: in order, although the status looks like a fault."""
+        self.reason = reason
+        """For the metric, where status and type do not say it."""
 
     def body(self) -> dict[str, object]:
         """`status` is a string (RFC 7644 section 3.12)."""
@@ -92,6 +96,19 @@ def token_refused() -> ScimError:
     )
 
 
+def entra_token_refused() -> ScimError:
+    """Secret Token left blank in Entra. Not accepted however genuine: such a token says neither which company's app asks, nor
+    that it was meant for us (all custom apps have the same audience)."""
+    return ScimError(
+        401,
+        "Entra sent a token of its own, as it does while Secret Token is blank, and such a token is never accepted. In Entra, "
+        "Enterprise app, Provisioning, Admin Credentials: paste this company's SCIM token as Secret Token, or choose OAuth2 "
+        "client credentials or Workload Identity Federation as the authentication method.",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        reason="entra_token",
+    )
+
+
 _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     ErrorCode.not_found: (404, None),
     ErrorCode.login_taken: (409, "uniqueness"),
@@ -101,6 +118,7 @@ _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     # A person who must be confirmed by a Setup admin first (A24): the name is in use until then.
     ErrorCode.needs_confirmation: (409, "uniqueness"),
     ErrorCode.invalid_value: (400, "invalidValue"),
+    ErrorCode.version_differs: (412, None),
     # Directory could not read what we sent: our two versions do not fit, and the sender can mend nothing.
     ErrorCode.invalid_request: (500, None),
     ErrorCode.unauthorized: (401, None),
@@ -123,9 +141,12 @@ def from_domain(error: DomainError) -> ScimError:
         case ErrorCode.unauthorized:
             return token_refused()
         case ErrorCode.not_found:
-            return user_not_found()
+            return group_not_found() if error.field == "group_id" else user_not_found()
         case ErrorCode.invalid_request:
-            return ScimError(500, "Internal error.")
+            # More members together than one answer should hold; else our two versions do not fit.
+            return (
+                ScimError(400, error.detail, "tooMany") if error.field == "limit" else ScimError(500, "Internal error.")
+            )
         case ErrorCode.held:
             return ScimError(status, error.detail, headers={"Retry-After": str(HELD_RETRY_AFTER_S)}, held=True)
         case ErrorCode.unavailable:
@@ -143,6 +164,11 @@ def too_many_requests(came: int, within_s: float, per_s: int, retry_after_s: int
         f"seconds. Send again in {retry_after_s} s.",
         headers={"Retry-After": str(retry_after_s)},
     )
+
+
+def group_not_found() -> ScimError:
+    """The same for an id that never was and one of another company (D15)."""
+    return ScimError(404, "No group has this id.")
 
 
 def user_not_found() -> ScimError:

@@ -1,27 +1,28 @@
-"""Filters of RFC 7644 section 3.4.2.2: `eq` and `and`, the two operators Entra uses, over every stored attribute.
+"""Filters of RFC 7644 section 3.4.2.2, in full, to one condition over stored fields.
 
-    userName eq "anna@firma.dk"                       emails[type eq "work"].value eq "a@b.dk"
-    id eq "emp_1" and manager eq "emp_2"              emails[type eq "work" and value eq "a@b.dk"]
+    userName eq "anna@firma.dk"                       emails[type eq "work"].value eq "a@b.dk"   (Entra's spelling)
+    id eq "emp_1" and manager eq "emp_2"              emails[type eq "work" and value ew "@b.dk"]
+    title pr and not (department sw "IT" or active eq false)
 
-Everything else is refused with a sentence that says what is possible; nothing is ever left out of a filter silently.
-One pass over the text, so the time is linear in its length.
+Precedence: `not`, `and`, `or`. Nothing is ever left out of a filter: what cannot be searched is refused with a sentence. One pass
+over the text (a bracket is read once for each element that there may be), so the time is linear in its length.
 """
 
 import json
 import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Literal, Protocol, get_args
 
-from scim_ingest.protocol.attributes import Attribute, Complex, Multi, Simple, find_node, split_urn
 from scim_ingest.protocol.errors import ScimError, invalid_filter
-from shared.schemas.employee import Condition
+from shared.schemas.search import EVERYBODY, NOBODY, All, AnyOf, Compare, Expression, Negated, Operator, Present
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 16
-MAX_CONDITIONS = 32
+MAX_CONDITIONS = 64
 
-NOTHING = Condition(field="id", value="")
-"""Meets no employee: a filter that asks for an element which nobody can have is still answered, with an empty list."""
-
-Literal_ = str | bool | None
+FilterOperator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
+Value = str | bool | float | None
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -31,12 +32,31 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_OPERATORS = frozenset({"eq", "ne", "co", "sw", "ew", "pr", "gt", "ge", "lt", "le"})
-_SUPPORTED = 'Supported: attribute eq "value", joined by and; for example userName eq "anna@firma.dk".'
+_OPERATORS = frozenset(get_args(FilterOperator))
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z", re.ASCII)
+_HOW = 'Write attribute operator "value", such as userName eq "anna@firma.dk"; join with and, or, not ( ).'
 
 Token = tuple[str, str]
 """Kind (string, mark, word, end) and text."""
 _END: Token = ("end", "")
+
+
+class Names(Protocol):
+    """What attribute names mean where a filter stands: in a resource, or inside one of its elements."""
+
+    def compare(self, name: str, op: FilterOperator, value: Value) -> Expression: ...
+
+    def present(self, name: str) -> Expression: ...
+
+    def elements(self, name: str) -> "Sequence[ElementNames]":
+        """One for each element that the attribute may have, for a bracket behind it."""
+        ...
+
+
+class ElementNames(Names, Protocol):
+    def of_one(self, condition: Expression) -> Expression:
+        """That there is such an element, and it meets the condition."""
+        ...
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -53,30 +73,24 @@ def tokens_of(text: str) -> list[Token]:
     return found
 
 
-def parse_filter(text: str) -> list[Condition]:
-    """The conditions that must all hold.
-
-    Raises:
-        ScimError: 400 invalidFilter.
-    """
+def parse_filter(text: str, names: Names) -> Expression:
+    """Raises ScimError: 400 invalidFilter."""
     if len(text) > MAX_LENGTH:
         raise invalid_filter(f"The filter is longer than {MAX_LENGTH} characters.")
     parser = _Parser(tokens_of(text))
-    conditions = parser.expression(0)
+    expression = parser.expression(names, 0)
     kind, word = parser.next()
     if kind != "end":
-        raise invalid_filter(f"'{_shown(word)}' is not expected here. {_SUPPORTED}")
-    if len(conditions) > MAX_CONDITIONS:
-        raise invalid_filter(f"The filter has more than {MAX_CONDITIONS} conditions.")
-    return conditions
+        raise invalid_filter(f"'{shown(word)}' is not expected here. {_HOW}")
+    return expression
 
 
-def parse_element_filter(tokens: list[Token]) -> list[tuple[str, Literal_]]:
+def parse_element_filter(tokens: list[Token]) -> list[tuple[str, Value]]:
     """`type eq "work" and primary eq true`, as pairs of lower-case name and value; for patch paths."""
     parser = _Parser(tokens)
     pairs = parser.pairs()
     if parser.next() != _END:
-        raise invalid_filter(_SUPPORTED)
+        raise invalid_filter("A path names its element by eq and and alone.")
     return pairs
 
 
@@ -84,6 +98,7 @@ class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._at = 0
+        self._conditions = 0
 
     def next(self) -> Token:
         token = self._tokens[self._at] if self._at < len(self._tokens) else _END
@@ -98,76 +113,102 @@ class _Parser:
                 return True
         return False
 
-    def expression(self, depth: int) -> list[Condition]:
+    def expression(self, names: Names, depth: int) -> Expression:
         if depth > MAX_DEPTH:
             raise invalid_filter(f"The filter has more than {MAX_DEPTH} parentheses inside each other.")
-        conditions = self._term(depth)
-        while self._is_next("word", "and"):
-            conditions += self._term(depth)
-        if self._is_next("word", "or"):
-            raise invalid_filter(f"'or' is not supported. {_SUPPORTED}")
-        return conditions
+        found = [self._all_of(names, depth)]
+        while self._is_next("word", "or"):
+            found.append(self._all_of(names, depth))
+        return found[0] if len(found) == 1 else AnyOf(of=found)
 
-    def _term(self, depth: int) -> list[Condition]:
+    def _all_of(self, names: Names, depth: int) -> Expression:
+        found = [self._one(names, depth)]
+        while self._is_next("word", "and"):
+            found.append(self._one(names, depth))
+        return found[0] if len(found) == 1 else All(of=found)
+
+    def _one(self, names: Names, depth: int) -> Expression:
+        if self._is_next("word", "not"):
+            if not self._is_next("mark", "("):
+                raise invalid_filter("not is followed by a parenthesis: not (…).")
+            return Negated(of=self._inside(names, depth, ")"))
         if self._is_next("mark", "("):
-            conditions = self.expression(depth + 1)
-            if not self._is_next("mark", ")"):
-                raise invalid_filter(") is missing.")
-            return conditions
+            return self._inside(names, depth, ")")
+        self._count()
         name = self._name()
         if self._is_next("mark", "["):
-            pairs = self.pairs()
-            if not self._is_next("mark", "]"):
-                raise invalid_filter("] is missing.")
-            if (suffix := self._suffix()) is not None:
-                pairs.append((suffix, self._eq_literal()))
-            return _element_conditions(name, pairs)
-        return _conditions(name, self._eq_literal())
+            return self._bracket(names.elements(name), depth)
+        return self._condition(names, name)
 
-    def pairs(self) -> list[tuple[str, Literal_]]:
-        found = [(self._name().lower(), self._eq_literal())]
-        while self._is_next("word", "and"):
-            found.append((self._name().lower(), self._eq_literal()))
-            if len(found) > MAX_CONDITIONS:
-                raise invalid_filter(f"The filter has more than {MAX_CONDITIONS} conditions.")
+    def _inside(self, names: Names, depth: int, end: str) -> Expression:
+        found = self.expression(names, depth + 1)
+        if not self._is_next("mark", end):
+            raise invalid_filter(f"{end} is missing.")
         return found
+
+    def _bracket(self, elements: Sequence[ElementNames], depth: int) -> Expression:
+        """Holds where one and the same element meets all of it."""
+        start, met = self._at, list[Expression]()
+        for element in elements:
+            self._at = start
+            inner = self._inside(element, depth, "]")
+            kind, text = self._tokens[self._at] if self._at < len(self._tokens) else _END
+            if kind == "word" and text.startswith("."):
+                # Entra's spelling, which the grammar does not have.
+                self._at += 1
+                inner = All(of=[inner, self._condition(element, text[1:])])
+            met.append(element.of_one(inner))
+        return met[0] if len(met) == 1 else AnyOf(of=met)
+
+    def _condition(self, names: Names, name: str) -> Expression:
+        kind, text = self.next()
+        operator = text.lower()
+        if kind == "word" and operator == "pr":
+            return names.present(name)
+        if kind != "word" or operator not in _OPERATORS:
+            raise invalid_filter(f"An operator is missing behind '{shown(name)}'. {_HOW}")
+        return names.compare(name, operator, self._literal(operator))  # type: ignore[arg-type]
+
+    def _count(self) -> None:
+        self._conditions += 1
+        if self._conditions > MAX_CONDITIONS:
+            raise invalid_filter(f"The filter has more than {MAX_CONDITIONS} conditions.")
+
+    def pairs(self) -> list[tuple[str, Value]]:
+        found = [self._pair()]
+        while self._is_next("word", "and"):
+            self._count()
+            found.append(self._pair())
+        return found
+
+    def _pair(self) -> tuple[str, Value]:
+        name = self._name().lower()
+        kind, operator = self.next()
+        if kind != "word" or operator.lower() != "eq":
+            raise invalid_filter("A path names its element by eq and and alone.")
+        return name, self._literal("eq")
 
     def _name(self) -> str:
         kind, text = self.next()
         if kind != "word":
-            raise invalid_filter(f"An attribute name is missing. {_SUPPORTED}")
-        if text.lower() == "not":
-            raise invalid_filter(f"'not' is not supported. {_SUPPORTED}")
+            raise invalid_filter(f"An attribute name is missing. {_HOW}")
         return text
 
-    def _suffix(self) -> str | None:
-        if self._at < len(self._tokens):
-            kind, text = self._tokens[self._at]
-            if kind == "word" and text.startswith("."):
-                self._at += 1
-                return text[1:].lower()
-        return None
-
-    def _eq_literal(self) -> Literal_:
-        kind, operator = self.next()
-        if kind != "word" or operator.lower() not in _OPERATORS:
-            raise invalid_filter(f"An operator is missing. {_SUPPORTED}")
-        if operator.lower() != "eq":
-            raise invalid_filter(f"The operator '{operator}' is not supported. {_SUPPORTED}")
-        return self._literal()
-
-    def _literal(self) -> Literal_:
+    def _literal(self, operator: str) -> Value:
         kind, text = self.next()
         if kind == "string":
-            return _string(text)
+            return string_of(text)
         if kind == "word" and text in ("true", "false", "null"):
             return {"true": True, "false": False, "null": None}[text]
+        if kind == "word" and len(text) <= 64 and _NUMBER.match(text):
+            return float(text)
         if kind == "word":
-            raise invalid_filter(f'The value must be a string in double quotes: "{_shown(text)}". {_SUPPORTED}')
-        raise invalid_filter(f"A value is missing after eq. {_SUPPORTED}")
+            raise invalid_filter(f'A text stands in double quotes: "{shown(text)}". {_HOW}')
+        raise invalid_filter(f"A value is missing behind {operator}. {_HOW}")
 
 
-def _string(text: str) -> str:
+def string_of(text: str) -> str:
+    """What a token in double quotes means. Raises ScimError: 400 invalidFilter."""
     try:
         value = str(json.loads(text))
         value.encode("utf-8")
@@ -178,80 +219,101 @@ def _string(text: str) -> str:
     return value
 
 
-def _conditions(name: str, value: Literal_) -> list[Condition]:
-    """`name eq value`; the name may carry a URN and a sub-attribute."""
-    schema, rest = split_urn(name)
-    if schema is None and rest.lower() == "id":
-        if not isinstance(value, str):
-            raise invalid_filter("id is compared with a string in double quotes.")
-        return [Condition(field="id", value=value)]
-    top, _, sub = rest.partition(".")
-    node = find_node(schema, top)
-    if isinstance(node, Simple) and not sub:
-        return [_condition(node.attribute, value)]
-    if isinstance(node, Complex):
-        attribute = node.subs.get(sub.lower()) if sub else node.main
-        if attribute is not None:
-            return [_condition(attribute, value)]
-    if isinstance(node, Multi):
-        # A plain name means "any element" (RFC 7644 section 3.4.2.2); with one possible element that one is meant.
-        if len(node.elements) == 1:
-            return _element_conditions(
-                name.partition(".")[0] if schema is None else top, [(sub.lower() or "value", value)]
-            )
-        raise invalid_filter(f'Name the element: {node.name}[type eq "{next(iter(node.elements))}"].value eq "…".')
-    raise _unknown(name)
+# Conditions
 
 
-def _element_conditions(name: str, pairs: list[tuple[str, Literal_]]) -> list[Condition]:
-    """Pairs that must hold for one and the same element."""
-    schema, rest = split_urn(name)
-    node = find_node(schema, rest)
-    if isinstance(node, Complex) and node.main is not None and all(sub in node.subs for sub, _ in pairs):
-        return [_condition(node.subs[sub], value) for sub, value in pairs]
-    if not isinstance(node, Multi):
-        raise _unknown(name)
-    types = [value for sub, value in pairs if sub == "type"]
-    others = [(sub, value) for sub, value in pairs if sub != "type"]
-    if any(not isinstance(kind, str) for kind in types):
-        raise invalid_filter("type is compared with a string in double quotes.")
-    subs = _element(node, [str(kind).lower() for kind in types])
-    for sub, _ in others:
-        if all(sub not in known for known in node.elements.values()):
-            raise _unknown(f"{node.name}.{sub}")
-    if subs is None:
-        return [NOTHING]
-    if not others and not any(attribute.mandatory for attribute in subs.values()):
-        raise invalid_filter(f'Name a value: {next(iter(subs.values())).path} eq "…".')
-    return [_condition(subs[sub], value) for sub, value in others]
-
-
-def _element(node: Multi, types: list[str]) -> dict[str, Attribute] | None:
-    """The element that all the types name; None where no employee can have one."""
-    if not types and len(node.elements) > 1:
-        raise invalid_filter(f'Name the element: {node.name}[type eq "{next(iter(node.elements))}"].')
-    if not types:
-        return next(iter(node.elements.values()))
-    return node.elements.get(types[0]) if len(set(types)) == 1 else None
-
-
-def _condition(attribute: Attribute, value: Literal_) -> Condition:
+def compare_text(field: str, path: str, op: FilterOperator, value: Value) -> Expression:
     if value is None:
-        return Condition(field=attribute.filter_field, value=None)
-    if attribute.kind == "boolean":
-        if isinstance(value, str):
-            # The legacy dialect writes booleans as text (quirks: boolean_as_text).
-            value = {"true": True, "false": False}.get(value.lower(), value)
-        if not isinstance(value, bool):
-            raise invalid_filter(f"{attribute.path} is compared with true or false.")
-    elif not isinstance(value, str):
-        raise invalid_filter(f"{attribute.path} is compared with a string in double quotes.")
-    return Condition(field=attribute.filter_field, value=value)
+        return compare_absent(op, path, Present(field=field))
+    if not isinstance(value, str):
+        raise invalid_filter(f"{path} is compared with a string in double quotes.")
+    return _compared(field, op, value)
 
 
-def _unknown(name: str) -> ScimError:
-    return invalid_filter(f"'{_shown(name)}' is not an attribute that can be searched. See /Schemas.")
+def compare_flag(field: str, path: str, op: FilterOperator, value: Value) -> Expression:
+    if value is None:
+        return compare_absent(op, path, Present(field=field))
+    if isinstance(value, str):
+        # The legacy dialect writes booleans as text (quirks: boolean_as_text).
+        value = {"true": True, "false": False}.get(value.lower(), value)
+    if not isinstance(value, bool):
+        raise invalid_filter(f"{path} is compared with true or false.")
+    if op not in ("eq", "ne"):
+        raise invalid_filter(f"{path} is true or false, and has no order: eq, ne or pr.")
+    return _compared(field, op, value)
 
 
-def _shown(text: str) -> str:
+def compare_moment(field: str, path: str, op: FilterOperator, value: Value) -> Expression:
+    moment = _moment(value) if isinstance(value, str) else None
+    if moment is None:
+        raise invalid_filter(f'{path} is compared with a date and time with its offset: "2026-12-31T00:00:00Z".')
+    if op in ("co", "sw", "ew"):
+        raise invalid_filter(f"{path} is a moment: eq, ne, gt, ge, lt, le or pr.")
+    return _compared(field, op, moment)
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+
+
+def _moment(text: str) -> str | None:
+    """xsd:dateTime with an offset, as Python reads it; None for anything else."""
+    if not _MOMENT.match(text):
+        return None
+    text = re.sub(r"(\.\d{6})\d+", r"\1", text.upper())
+    try:
+        moment = datetime.fromisoformat(text)
+        # The far ends of the calendar are no moments in every offset.
+        return moment.astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def compare_absent(op: FilterOperator, path: str, present: Expression) -> Expression:
+    if op == "eq":
+        return Negated(of=present)
+    if op == "ne":
+        return present
+    raise invalid_filter(f"{path} can only be eq or ne null.")
+
+
+def _compared(field: str, op: FilterOperator, value: str | bool) -> Expression:
+    """Whoever has no value has not this one: `ne` holds for him."""
+    if op == "ne":
+        return Negated(of=Compare(field=field, op="eq", value=value))
+    return Compare(field=field, op=op, value=value)
+
+
+_OF_CONSTANTS: dict[Operator, Callable[[str, str], bool]] = {
+    "eq": lambda known, asked: known == asked,
+    "co": lambda known, asked: asked in known,
+    "sw": lambda known, asked: known.startswith(asked),
+    "ew": lambda known, asked: known.endswith(asked),
+    "gt": lambda known, asked: known > asked,
+    "ge": lambda known, asked: known >= asked,
+    "lt": lambda known, asked: known < asked,
+    "le": lambda known, asked: known <= asked,
+}
+
+
+def compare_constant(known: str, path: str, op: FilterOperator, value: Value) -> Expression:
+    """Of what is the same for everybody: the `type` of an element."""
+    if value is None:
+        return compare_absent(op, path, EVERYBODY)
+    if not isinstance(value, str):
+        raise invalid_filter(f"{path} is compared with a string in double quotes.")
+    if op == "ne":
+        return NOBODY if known == value.lower() else EVERYBODY
+    return EVERYBODY if _OF_CONSTANTS[op](known, value.lower()) else NOBODY
+
+
+class UnknownAttribute(ScimError):
+    """400 invalidFilter: there is no such attribute, in this kind of resource at least."""
+
+
+def unknown(name: str) -> UnknownAttribute:
+    detail = f"'{shown(name)}' is not an attribute that can be searched. See /Schemas."
+    return UnknownAttribute(400, detail, "invalidFilter")
+
+
+def shown(text: str) -> str:
     return text if len(text) <= 60 else text[:60] + "…"

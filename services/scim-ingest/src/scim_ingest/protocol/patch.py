@@ -50,7 +50,7 @@ def compile_patch(operations: Sequence[object], employee_id: str | None = None) 
     refused: list[ScimError] = []
     for position, operation in enumerate(operations, 1):
         try:
-            op, path, value = _read_operation(operation, position)
+            op, path, value = read_operation(operation, position)
         except ScimError as error:
             refused.append(error)
             continue
@@ -85,7 +85,7 @@ def operations_of(body: object) -> list[object]:
     raise invalid_syntax("The body has no Operations.")
 
 
-def _read_operation(operation: object, position: int) -> tuple[str, str | None, object]:
+def read_operation(operation: object, position: int) -> tuple[str, str | None, object]:
     """Op (as written), path and value of one operation, of the right types."""
     if not isinstance(operation, dict):
         raise invalid_syntax(f"Operation {position} must be an object; {type_name(operation)} came.")

@@ -24,7 +24,7 @@ from scim_ingest.protocol.attributes import (
     split_urn,
 )
 from scim_ingest.protocol.errors import ScimError, invalid_path, no_target
-from scim_ingest.protocol.filters import Token, parse_element_filter, tokens_of
+from scim_ingest.protocol.filters import Token, Value, parse_element_filter, tokens_of
 
 MAX_LENGTH = 512
 
@@ -179,7 +179,7 @@ def _brackets(tokens: list[Token], path: str) -> tuple[list[Token], str]:
     return tokens[2:close], after[0][1][1:]
 
 
-def _element_kind(node: Multi, pairs: list[tuple[str, str | bool | None]], path: str) -> str:
+def _element_kind(node: Multi, pairs: list[tuple[str, Value]], path: str) -> str:
     """The element's type, perhaps one that we do not keep.
 
     The element need not exist: Entra expects it to be made (quirks: element_made_when_missing). So only a filter that

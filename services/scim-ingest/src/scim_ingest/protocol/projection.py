@@ -8,7 +8,7 @@ import re
 
 import msgspec
 
-from scim_ingest.protocol.attributes import EXTENSION_OF, EXTENSIONS, NODES, split_urn
+from scim_ingest.protocol.attributes import EXTENSION_OF, EXTENSIONS, GROUP, NODES, split_urn
 from scim_ingest.protocol.errors import invalid_value
 
 Names = dict[str, set[str] | None]
@@ -26,6 +26,12 @@ class Projection(msgspec.Struct, frozen=True):
     core: Names | None = None
     extensions: dict[str, Names] = {}
     exclude: bool = False
+
+    def wants(self, name: str) -> bool:
+        """Whether anything of this attribute may be shown; a core name in lower case."""
+        if self.core is None:
+            return True
+        return name not in self.core or self.core[name] is not None if self.exclude else name in self.core
 
     def apply(self, resource: dict[str, object]) -> dict[str, object]:
         if self.core is None:
@@ -56,7 +62,10 @@ def read_projection(attributes: str | None, excluded: str | None) -> Projection:
     core: Names = {}
     extensions: dict[str, Names] = {schema: {} for schema in EXTENSIONS}
     for name in _FILTER.sub("", text).split(","):
-        schema, rest = split_urn(name.strip())
+        name = name.strip()
+        if name.lower().startswith(f"{GROUP.lower()}:"):
+            name = name[len(GROUP) + 1 :]
+        schema, rest = split_urn(name)
         top, _, sub = rest.lower().partition(".")
         extension = _WRITTEN.get(schema) if schema is not None else EXTENSION_OF.get(top)
         meant = core if extension is None else extensions[extension]

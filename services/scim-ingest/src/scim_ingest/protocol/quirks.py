@@ -87,18 +87,41 @@ def value_of(attribute: Attribute, value: object) -> Value:
 
 
 def manager_value(value: object) -> object:
-    """The reference in an object without `value`: the last part of its `$ref`."""
+    """Who is named as the manager (quirks: manager_as_text, manager_as_list)."""
     if isinstance(value, list) and len(value) == 1:
         coerced("manager_as_list")
         value = value[0]
     if isinstance(value, str) and value:
         coerced("manager_as_text")
+    return _reference(value)
+
+
+def _reference(value: object) -> object:
+    """The reference in an object without `value`: the last part of its `$ref`."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if isinstance(value, dict):
         members = {str(name).lower(): member for name, member in value.items()}
         if members.get("value") is None and isinstance(reference := members.get("$ref"), str):
             return reference.rstrip("/").rsplit("/", 1)[-1]
         return members.get("value")
     return value
+
+
+def member_ids(value: object) -> list[str]:
+    """Who is named as a member of a group: a list of `{value}`, of `{$ref}`, of ids, or one of these alone.
+
+    A `$ref` of null beside the value is nothing (Microsoft: SCIM tutorial, members).
+    """
+    if value is None or value == "":
+        return []
+    found: list[str] = []
+    for one in value if isinstance(value, list) else [value]:
+        named = _reference(one)
+        if not isinstance(named, str) or not named:
+            raise invalid_value(f'A member is named as {{"value": "…"}}; {type_name(one)} came.')
+        found.append(named)
+    return found
 
 
 def _only_value(attribute: Attribute, value: object) -> object:

@@ -8,7 +8,7 @@ COMMENT ON COLUMN companies.journal_days IS 'So long an exchange stays in the jo
 CREATE TABLE exchanges (
     company_id uuid NOT NULL REFERENCES companies (company_id) ON DELETE CASCADE,
     exchange_id uuid NOT NULL,
-    token_id uuid NOT NULL,
+    credential text NOT NULL,
     method text NOT NULL,
     path text NOT NULL,
     query text NOT NULL,
@@ -32,6 +32,7 @@ CREATE INDEX exchanges_refused ON exchanges (company_id, exchange_id) WHERE refu
 CREATE INDEX exchanges_by_activity ON exchanges (company_id, activity_id, exchange_id) WHERE activity_id <> '';
 
 COMMENT ON COLUMN exchanges.exchange_id IS 'UUIDv7, made when the request came: the order of ids is that of time';
+COMMENT ON COLUMN exchanges.credential IS 'What it came with, as people know it: tok_…, sec_…, fed_…';
 COMMENT ON COLUMN exchanges.refused IS 'The whole of it, or something beside a deactivation';
 COMMENT ON COLUMN exchanges.told IS 'Names of attributes, ignored ones, quirks, and what was left out';
 COMMENT ON COLUMN exchanges.asked IS 'The compiled request, which a replay does again';
