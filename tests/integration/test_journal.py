@@ -102,6 +102,26 @@ async def test_a_refusal_says_why(company: Company, http: aiohttp.ClientSession)
     assert len(await page(company, refused=True)) == 3
 
 
+async def test_what_is_refused_before_anybody_is_asked_is_found_by_whom_it_is_about(company: Company) -> None:
+    employee_id = await company.provision(company.hire("anna"))
+    assert (await company.patch(employee_id, {"op": "replace", "path": "title", "value": {"a": 1}})).status == 400
+    assert (await company.scim.find("manager", employee_id)).status == 200
+    await entries(company, 3)
+    [refused, created] = await page(company, person=employee_id)
+    assert (refused.result, created.result) == ("invalid", "created")
+    assert refused.detail == "title must be a string; an object came."
+
+
+async def test_a_deactivation_that_the_brake_holds_is_there_as_held(company: Company) -> None:
+    await company.apply(brake={"people": 1, "percent": 1})
+    first, second = [await company.provision(company.hire(name)) for name in ("anna", "bo")]
+    await company.suspend(first)
+    assert (await company.suspend(second)).status == 503
+    entry = await newest(company, 3)
+    assert (entry.status, entry.result, entry.about) == (503, "held", [second])
+    assert [one.kind for one in (await whole(company, entry)).written] == ["employee.deactivation_held"]
+
+
 async def test_what_was_left_out_beside_a_deactivation_is_told(company: Company) -> None:
     employee_id = await company.provision(company.hire("anna"))
     await company.patch(

@@ -1,6 +1,7 @@
 """One exchange on its way into the journal: as it was answered, and as it is handed over. Pure."""
 
 import itertools
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -13,6 +14,7 @@ from shared.schemas.employee import ScimCredential
 from shared.schemas.journal import Asked, Exchange
 
 MAX_ASKED_BYTES = 64 * 1024
+_IN_PATH = re.compile(r"/Users/(emp_[0-9a-f]{32})\Z")
 
 
 @dataclass(slots=True)
@@ -33,9 +35,11 @@ class Note:
 def to_exchange(note: Note) -> Exchange:
     """What is handed over of it: no secret, nothing that cannot be stored, nothing without a bound."""
     recorder, token = note.recorder, note.recorder.token
+    # Also where it was refused before directory was asked.
+    about = {**recorder.about, **dict.fromkeys(_IN_PATH.findall(note.path))}
     names, mentions = redaction.named_in(recorder.body) if recorder.body else ([], [])
     names += redaction.named_in_query(note.query)
-    if not recorder.names and not recorder.about:
+    if not recorder.names and not about:
         # Refused before anybody was asked: an address in it is whom it is about.
         names, mentions = names + mentions, []
     return Exchange(
@@ -54,7 +58,7 @@ def to_exchange(note: Note) -> Exchange:
         ignored=[_shown(name, 200, token) for name in recorder.ignored],
         coerced=recorder.coerced,
         left_out=[_shown(sentence, 500, token) for sentence in recorder.left_out],
-        about=list(recorder.about),
+        about=list(about),
         names=_people(recorder.names, names),
         mentions=_people(recorder.mentions, mentions),
         asked=_kept(recorder.asked, token),

@@ -55,7 +55,8 @@ def people(exchange: Exchange, about: Iterable[uuid.UUID]) -> dict[str, Tie]:
     for names, how in ((exchange.names, tie), (exchange.mentions, "mention")):
         for name in names:
             if len(found) < MAX_PEOPLE and (key := key_of(name)) is not None:
-                found.setdefault(key, how)
+                # An id that a filter compares with is somebody's manager, say.
+                found.setdefault(key, "mention" if employee_from_text(key) else how)
     return found
 
 
