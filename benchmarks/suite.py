@@ -55,8 +55,8 @@ class Target:
 
 
 @contextmanager
-def running(port_base: int = 27080) -> Iterator[Target]:
-    """`make run DEMO=0` on ports of its own, in a folder that is thrown away."""
+def running(port_base: int = 27080, **settings: str) -> Iterator[Target]:
+    """`make run DEMO=0` on ports of its own, in a folder that is thrown away; one company may send as fast as it can."""
     import subprocess
     import sys
 
@@ -68,6 +68,8 @@ def running(port_base: int = 27080) -> Iterator[Target]:
             "LOCAL_DIR": str(folder),
             "DEMO": "0",
             "LOG_LEVEL": "WARNING",
+            "SCIM_RATE_PER_COMPANY": "0",
+            **settings,
         }
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.stack"],

@@ -24,6 +24,7 @@ from shared.schemas.employee import Employee, EmployeePage
 from tests.support.application import credential_for
 from tests.support.firm import Firm, Urls, uuid_of
 from tests.support.groups import Groups
+from tests.support.journal_notes import noted, provision
 
 _TABLES = """
     select c.oid, c.relname as name, c.relrowsecurity, c.relforcerowsecurity
@@ -125,6 +126,7 @@ async def furnished(firm: Firm) -> Firm:
         firm.company_id,
         uuid.uuid4(),
     )
+    await noted(firm, provision(login="anna@firma.dk"), names=["anna@firma.dk"])
     secret_id, federation_id = uuid.uuid4(), uuid.uuid4()
     await firm.as_owner(
         "insert into oauth_secrets (company_id, secret_id, secret_sha256, connection, created_at, expires_at) "

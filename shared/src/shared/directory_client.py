@@ -36,12 +36,15 @@ from shared.operations import (
     GET_CONNECTION,
     GET_EMPLOYEE,
     GET_EMPLOYEE_AS_OF,
+    GET_EXCHANGE,
     GET_GROUP,
     GRANT_ROLE,
     LIST_APPROVAL_PROBLEMS,
+    LIST_EXCHANGES,
     LIST_FINDINGS,
     LIST_HELD_CHANGES,
     LIST_UNASKED,
+    NOTE_EXCHANGES,
     NOTE_MAPPING,
     OPEN_SESSION,
     PREVIEW_FOLLOWING,
@@ -56,12 +59,25 @@ from shared.operations import (
     RELEASE_HELD_CHANGES,
     REMOVE_EMPLOYEE,
     REMOVE_GROUP,
+    REPLAY_EXCHANGE,
     REVOKE_ROLE,
     SET_ONLY_DIRECT_APPROVER,
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
+from shared.schemas import (
+    Schema,
+    approvers,
+    brake,
+    employee,
+    group,
+    history,
+    journal,
+    login,
+    oauth,
+    people,
+    provisioning_report,
+)
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -178,6 +194,9 @@ class DirectoryClient:
     async def remove_group(self, request: group.RemoveGroup) -> group.GroupRemoved:
         return await self._call(REMOVE_GROUP, request)
 
+    async def note_exchanges(self, request: journal.NoteExchanges) -> journal.NotedExchanges:
+        return await self._call(NOTE_EXCHANGES, request)
+
     # Access tokens: called by scim-ingest's token endpoint.
 
     async def redeem_secret(self, request: oauth.RedeemSecret) -> oauth.AccessTokenIssued:
@@ -289,3 +308,12 @@ class DirectoryClient:
 
     async def set_only_direct_approver(self, request: approvers.SetOnlyDirectApprover) -> approvers.Roles:
         return await self._call(SET_ONLY_DIRECT_APPROVER, request)
+
+    async def list_exchanges(self, request: journal.ListExchanges) -> journal.JournalPage:
+        return await self._call(LIST_EXCHANGES, request)
+
+    async def get_exchange(self, request: journal.GetExchange) -> journal.WholeExchange:
+        return await self._call(GET_EXCHANGE, request)
+
+    async def replay_exchange(self, request: journal.ReplayExchange) -> journal.Replayed:
+        return await self._call(REPLAY_EXCHANGE, request)

@@ -8,6 +8,7 @@ import os
 import re
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import NewType
 
 CompanyId = NewType("CompanyId", uuid.UUID)
@@ -17,6 +18,7 @@ CredentialId = NewType("CredentialId", uuid.UUID)
 SecretId = NewType("SecretId", uuid.UUID)
 FederationId = NewType("FederationId", uuid.UUID)
 GroupId = NewType("GroupId", uuid.UUID)
+ExchangeId = NewType("ExchangeId", uuid.UUID)
 
 _EMPLOYEE = re.compile(r"emp_([0-9a-f]{32})\Z")
 _TOKEN = re.compile(r"tok_([0-9a-f]{32})\Z")
@@ -24,6 +26,7 @@ _CREDENTIAL = re.compile(r"app_([0-9a-f]{32})\Z")
 _SECRET = re.compile(r"sec_([0-9a-f]{32})\Z")
 _FEDERATION = re.compile(r"fed_([0-9a-f]{32})\Z")
 _GROUP = re.compile(r"grp_([0-9a-f]{32})\Z")
+_EXCHANGE = re.compile(r"xch_([0-9a-f]{32})\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 
 
@@ -98,6 +101,26 @@ def group_from_text(text: str) -> GroupId | None:
     """None for whatever is not a group's id, as with employees."""
     found = _GROUP.match(text)
     return GroupId(uuid.UUID(hex=found[1])) if found else None
+
+
+def exchange_text(exchange_id: uuid.UUID) -> str:
+    return f"xch_{exchange_id.hex}"
+
+
+def exchange_from_text(text: str) -> ExchangeId | None:
+    """None for whatever is not an exchange's id, as with employees."""
+    found = _EXCHANGE.match(text)
+    return ExchangeId(uuid.UUID(hex=found[1])) if found else None
+
+
+def moment_of(uuid7: uuid.UUID) -> datetime:
+    """When it was made, to the millisecond."""
+    return datetime.fromtimestamp((uuid7.int >> 80) / 1000, UTC)
+
+
+def earliest_uuid7(moment: datetime) -> uuid.UUID:
+    """Below every UUIDv7 that is made at this moment or later."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def entra_object_id(text: str | None) -> uuid.UUID | None:

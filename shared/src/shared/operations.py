@@ -8,7 +8,19 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
+from shared.schemas import (
+    Schema,
+    approvers,
+    brake,
+    employee,
+    group,
+    history,
+    journal,
+    login,
+    oauth,
+    people,
+    provisioning_report,
+)
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -189,6 +201,14 @@ REDEEM_ASSERTION = Operation(
     caller="scim-ingest",
     summary="An access token for a proven assertion of a federation that the company trusts",
     refusals=(ErrorCode.unauthorized,),
+)
+
+NOTE_EXCHANGES = Operation(
+    "/provisioning/note_exchanges",
+    journal.NoteExchanges,
+    journal.NotedExchanges,
+    caller="scim-ingest",
+    summary="What was answered lately, into the journals of the companies whose tokens came with it",
 )
 
 GET_CONNECTION = Operation(
@@ -440,4 +460,28 @@ SET_ONLY_DIRECT_APPROVER = Operation(
     caller="sso-gateway",
     summary="Whether the direct approver alone approves for an employee",
     refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+LIST_EXCHANGES = Operation(
+    "/setup/list_exchanges",
+    journal.ListExchanges,
+    journal.JournalPage,
+    caller="sso-gateway",
+    summary="The journal of provisioning, newest first",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_request),
+)
+GET_EXCHANGE = Operation(
+    "/setup/get_exchange",
+    journal.GetExchange,
+    journal.WholeExchange,
+    caller="sso-gateway",
+    summary="One exchange with its body and what it changed",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+REPLAY_EXCHANGE = Operation(
+    "/setup/replay_exchange",
+    journal.ReplayExchange,
+    journal.Replayed,
+    caller="sso-gateway",
+    summary="What a request would do now, or do it again",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.invalid_value, ErrorCode.unavailable),
 )

@@ -117,7 +117,7 @@ class Prepare(ByOwner):
             company=both.firm.name, name="Firma", time_zone=settings.zone, language="da", sso=sso,
             tenant_id=str(connection.tenant_id), app_id=str(connection.app_id), group_name=settings.group[1],
             group_id=str(settings.group[0]) if settings.group[0] else None, provisioning_enabled=True,
-            provisioning_strict=False, follow_entra_managers=True, rehire_ask_after_days=settings.ask_after_days,
+            provisioning_strict=False, journal_days=30, follow_entra_managers=True, rehire_ask_after_days=settings.ask_after_days,
             brake_people=settings.brake[0], brake_percent=settings.brake[1],
             erase_after_months=settings.erase_after_months,
         )  # fmt: skip

@@ -24,12 +24,14 @@ def sweep(company: Company, turn: Turn) -> dict[str, int]:
     company.tickets = {one: held for one, held in company.tickets.items() if one not in over["tickets"]}
     company.sessions = {one: held for one, held in company.sessions.items() if one not in over["sessions"]}
     lapsed = brake.lapse(company, turn)
-    # What is noted of traffic is written down in the background, which does not run here: there are no cycles.
+    # What is noted of traffic is written down in the background, which does not run here, and the journal by another service:
+    # there are no cycles and no exchanges. Nobody here comes by OAuth.
     swept = {
         "login flows": 0,
         **{what: len(gone) for what, gone in over.items()},
         "cycles": 0,
         "access tokens": 0,
+        "exchanges": 0,
         "held deactivations": lapsed,
     }
     if is_over(company, turn.now):

@@ -13,7 +13,7 @@ from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text, new_employee_id
 from shared.schemas import employee as schemas
-from shared.schemas import oauth
+from shared.schemas import journal, oauth
 from shared.tokens import sha256
 from tests.support.searching import meets
 
@@ -32,6 +32,8 @@ class DirectoryDouble(DirectoryClient):
         self.federations: dict[tuple[str, str, str, str], str] = {}
         """Company, issuer, audience, subject -> `fed_…`"""
         self.calls: list[str] = []
+        self.noted: list[journal.Exchange] = []
+        self.outcome: journal.BatchOutcome = "written"
         self.refuse: DomainError | Exception | None = None
         self.reachable = True
 
@@ -102,6 +104,11 @@ class DirectoryDouble(DirectoryClient):
     async def note_mapping(self, request: schemas.NoteMapping) -> schemas.NotedMapping:
         self._company("note_mapping", request.credential)
         return schemas.NotedMapping()
+
+    async def note_exchanges(self, request: journal.NoteExchanges) -> journal.NotedExchanges:
+        if self.outcome == "written":
+            self.noted += [one for batch in request.batches for one in batch.exchanges]
+        return journal.NotedExchanges(outcomes=[self.outcome for _ in request.batches])
 
     async def get_employee(self, request: schemas.GetEmployee) -> schemas.Employee:
         employees = self._company("get_employee", request.credential)

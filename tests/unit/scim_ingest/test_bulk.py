@@ -135,7 +135,9 @@ REFERENCES: list[tuple[Any, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "named"), REFERENCES, ids=str)
+@pytest.mark.parametrize(
+    ("data", "named"), REFERENCES, ids=lambda value: str(sorted(value) if isinstance(value, set) else value)
+)
 def test_a_reference_counts_where_one_stands(data: Any, named: set[str]) -> None:
     assert named_in(data) == named
     changed = change_references(data, lambda name: f"emp_{name}")

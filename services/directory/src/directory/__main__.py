@@ -20,6 +20,7 @@ from directory.cli import (
     ending,
     history,
     imports,
+    journal,
     move,
     oauth,
     overlaps,
@@ -41,7 +42,20 @@ Answer = dict[str, Any]
 FILES = frozenset({"file", "output", "emails"})
 """Arguments that name a file."""
 
-COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, oauth, ending, brake, move, provisioning)
+COMPANY_COMMANDS = (
+    company,
+    people,
+    approvers,
+    imports,
+    history,
+    credentials,
+    oauth,
+    ending,
+    brake,
+    journal,
+    move,
+    provisioning,
+)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """

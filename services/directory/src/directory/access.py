@@ -28,6 +28,7 @@ SETUP_ADMIN = "setup_admin"
 PREPARED_ONLY = (
     "This token is of a connection that is being prepared: it answers, and changes nothing until the cut-over."
 )
+PROVISIONING_OFF = "Provisioning is switched off for this company; a Setup admin can switch it on."
 
 
 @asynccontextmanager
@@ -67,14 +68,25 @@ def _refusal(company: Company, reading: bool) -> DomainError | None:
     if company.connection == "next":
         return None if reading else DomainError(ErrorCode.not_allowed, PREPARED_ONLY)
     if not company.provisioning_enabled:
-        return DomainError(
-            ErrorCode.not_allowed, "Provisioning is switched off for this company; a Setup admin can switch it on."
-        )
+        return DomainError(ErrorCode.not_allowed, PROVISIONING_OFF)
     return None
 
 
 def _wrong_token() -> DomainError:
     return DomainError(ErrorCode.unauthorized, "The token is not valid for this company.")
+
+
+@asynccontextmanager
+async def noting(database: Database, credential: ScimCredential) -> AsyncIterator[CompanyTx]:
+    """A transaction in which the journal of the company is written whose token it is, whatever else that token may do.
+
+    Raises:
+        DomainError: `unauthorized` for a token that is unknown, revoked, expired or of another company than the path names.
+    """
+    async with database.scope_for_journal(sha256_from_text(credential.token_sha256)).transaction() as tx:
+        if not hmac.compare_digest(tx.company.name.encode(), credential.company.encode("utf-8", "surrogatepass")):
+            raise _wrong_token()
+        yield tx
 
 
 @asynccontextmanager

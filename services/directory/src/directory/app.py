@@ -21,6 +21,7 @@ from directory.employees.routes import routes as employee_routes
 from directory.employees.setup import routes as people_routes
 from directory.events.heads import WaitingReaders
 from directory.groups.routes import routes as group_routes
+from directory.journal.routes import routes as journal_routes
 from directory.logins.routes import routes as login_routes
 from directory.oauth.routes import routes as oauth_routes
 from directory.rpc import serve
@@ -84,6 +85,7 @@ def create_service(
             *people_routes(database, callers),
             *group_routes(database, callers),
             *brake_routes(database, callers),
+            *journal_routes(database, callers),
             *login_routes(database, callers),
             *history_routes(database, callers),
             *application_routes(database, readers),

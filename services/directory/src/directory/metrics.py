@@ -62,6 +62,16 @@ RETIRED_SOURCE_CALLS = Counter(
     "directory_retired_source_calls_total",
     "Provisioning calls with a token of a tenant that the company has left; they change nothing (S70)",
 )
+JOURNAL = Counter(
+    "directory_journal_exchanges_total",
+    "Exchanges that scim-ingest handed over for the journal: written, refused (nobody's credential), unfit, or to be given again",
+    ["outcome"],
+)
+REPLAYS = Counter(
+    "directory_replays_total",
+    "Exchanges of the journal that were done again: changed, unchanged, refused, or only tried (dry_run)",
+    ["result"],
+)
 PLACES_REFUSED = Counter(
     "directory_places_refused_total",
     "Requests answered 503 because too many of the same company were waiting for each other already",

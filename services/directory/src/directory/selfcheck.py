@@ -170,6 +170,11 @@ async def _rights(connection: "Connection") -> list[str]:
         "or has_any_column_privilege(session_user, 'events', 'UPDATE')"
     ):
         findings.append("The application can alter history (table events); revoke UPDATE, DELETE and TRUNCATE.")
+    if await connection.fetchval(
+        "select bool_or(has_table_privilege(session_user, name, 'UPDATE, DELETE') "
+        "or has_any_column_privilege(session_user, name, 'UPDATE')) from unnest(array['exchanges', 'exchange_people']) as name"
+    ):
+        findings.append("The application can alter the journal (table exchanges); revoke UPDATE and DELETE.")
     truncatable = await connection.fetch(
         """
         select c.relname from pg_class c

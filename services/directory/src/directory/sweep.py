@@ -13,8 +13,9 @@ from directory.cli.environment import owner_database
 from directory.companies import deleting
 from directory.cycles.judgement import SETTLED_AFTER
 from directory.cycles.looking import look
-from directory.database import Database, statement
+from directory.database import CompanyScope, Database, statement
 from directory.findings.catalogue import FindingKind
+from directory.journal.store import trim
 from directory.overlaps import close_where_alone, report
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
@@ -22,6 +23,9 @@ from shared.errors import DomainError, ErrorCode
 from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
+
+TRIMMED_AT_ONCE = 5000
+"""Exchanges of the journal in one transaction."""
 
 _EXPIRED = {
     "login flows": statement("login_flows.sweep", "delete from login_flows where company_id = $1 and expires_at <= $2"),
@@ -66,7 +70,7 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
         DomainError: at the end of it, naming the companies that failed.
     """
     swept, failed = (
-        Counter({**dict.fromkeys(_EXPIRED, 0), "held deactivations": 0, "people": 0, "companies": 0}),
+        Counter({**dict.fromkeys(_EXPIRED, 0), "held deactivations": 0, "exchanges": 0, "people": 0, "companies": 0}),
         list[str](),
     )
     async with owner_database(settings) as database:
@@ -104,9 +108,12 @@ async def sweep_company(database: Database, name: str) -> dict[str, int]:
         swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
         swept["held deactivations"] = await lapse(tx)
         await close_where_alone(tx)
+        swept["exchanges"] = await trim(tx, TRIMMED_AT_ONCE)
         standing = await tx.fetchrow(
             _STANDING, tx.company_id, tx.now, tx.now - SETTLED_AFTER, FindingKind.manager_possibly_cleared.value
         )
+    if swept["exchanges"] == TRIMMED_AT_ONCE:
+        swept["exchanges"] += await _trim_on(scope)
     if standing is None:
         return swept
     if standing["is_over"]:
@@ -119,3 +126,13 @@ async def sweep_company(database: Database, name: str) -> dict[str, int]:
     if standing["erases"]:
         swept["people"] = await erase_due(lambda: scope.transaction(deleting.SYSTEM))
     return swept
+
+
+async def _trim_on(scope: CompanyScope) -> int:
+    trimmed = 0
+    while True:
+        async with scope.transaction(deleting.SYSTEM) as tx:
+            gone = await trim(tx, TRIMMED_AT_ONCE)
+        trimmed += gone
+        if gone < TRIMMED_AT_ONCE:
+            return trimmed

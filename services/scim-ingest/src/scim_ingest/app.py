@@ -14,10 +14,13 @@ from scim_ingest.bulk import Bulk
 from scim_ingest.discovery import Discovery
 from scim_ingest.exchange import Endpoint, fault, http_error, refuse
 from scim_ingest.groups import Groups
+from scim_ingest.journal import Journal
+from scim_ingest.limits import Limits
 from scim_ingest.oauth.endpoint import TokenEndpoint
 from scim_ingest.oauth.fetching import KeyFetcher, allowed_hosts
 from scim_ingest.oauth.keys import KeyRing
 from scim_ingest.protocol.errors import ScimError
+from scim_ingest.recording import RecordingClient
 from scim_ingest.root_search import RootSearch
 from scim_ingest.settings import Settings
 from scim_ingest.users import Users
@@ -36,14 +39,15 @@ def create_service(
 
     Raises SettingsError where FEDERATION_HOSTS cannot be read.
     """
-    client = directory or DirectoryClient(settings.directory_url, settings.directory_secret)
+    client = directory or RecordingClient(settings.directory_url, settings.directory_secret)
     log = EventLog("scim-ingest")
     fetcher = KeyFetcher(allowed_hosts(settings.federation_hosts))
     keys = KeyRing(fetcher.fetch, log)
+    journal = Journal(client, log, every_s=settings.journal_every_s)
 
     @asynccontextmanager
     async def resources() -> AsyncIterator[None]:
-        async with client, fetcher:
+        async with client, fetcher, journal.running():
             yield
 
     async def ready() -> str | None:
@@ -67,7 +71,7 @@ def create_service(
         fault_answer=fault,
         exception_handlers={HTTPException: http_error},
     )
-    service.app = _TidyPath(service.app)
+    service.app = _TidyPath(service.app, limits=Limits(settings.scim_rate_per_company), journal=journal)
     return service
 
 
@@ -85,14 +89,16 @@ def _not_offered(log: EventLog) -> list[Route]:
 
 
 class _TidyPath:
-    """Double and trailing slashes away: administrators paste Tenant URLs by hand."""
+    """Double and trailing slashes away: administrators paste Tenant URLs by hand. Beside it what every endpoint shares."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, **shared: object) -> None:
         self._app = app
+        self._shared = shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path: str = scope["path"]
             if "//" in path or path.endswith("/"):
                 scope = {**scope, "path": re.sub(r"/{2,}", "/", path).rstrip("/") or "/"}
+            scope["state"] = {**scope.get("state", {}), **self._shared}
         await self._app(scope, receive, send)

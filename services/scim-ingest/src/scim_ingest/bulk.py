@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from scim_ingest import metrics
+from scim_ingest import metrics, recorder
 from scim_ingest.exchange import MEDIA_TYPE, Answer, Writing, activity_id, endpoint, json_body, route
 from scim_ingest.protocol.attributes import ENTERPRISE
 from scim_ingest.protocol.bulk import (
@@ -78,6 +78,8 @@ class Bulk:
         if company.strict and (deviation := in_message(body, BULK_REQUEST)) is not None:
             raise NotConformant(deviation)
         bulk = read_bulk(body, self._settings.bulk_max_operations)
+        # Each operation has an entry of its own in the journal, with its own body.
+        recorder.current().body = b""
         base = f"{self._settings.public_url.rstrip('/')}/scim/v2/{credential.company}"
         run = _Run(request, bulk.operations, self._writing, base, self._log)
         await run.all(bulk.fail_on_errors, lambda: self._clock() >= until)

@@ -1,6 +1,7 @@
 """From the Authorization header to what directory is asked with: the hash of the token, and the company of the path.
 
-The token itself goes nowhere. Whether it is that company's, directory says (capability, not identifier).
+The token itself goes nowhere; the exchange's slip has it, so that it can be taken out of whatever is kept. Whether it is that
+company's, directory says (capability, not identifier).
 """
 
 import base64
@@ -11,6 +12,7 @@ import msgspec
 from starlette.requests import Request
 
 from scim_ingest.protocol.errors import entra_token_refused, no_token, token_refused
+from scim_ingest.recorder import current
 from shared.schemas.employee import ScimCredential
 from shared.tokens import sha256
 
@@ -39,7 +41,10 @@ def credential_of(request: Request) -> ScimCredential:
     company = company_of(request)
     if company is None:
         raise token_refused()
-    return ScimCredential(token_sha256=sha256(found[1]).hex(), company=company)
+    recorder = current()
+    recorder.token = found[1]
+    recorder.credential = ScimCredential(token_sha256=sha256(found[1]).hex(), company=company)
+    return recorder.credential
 
 
 def _is_entra_issued(token: str) -> bool:

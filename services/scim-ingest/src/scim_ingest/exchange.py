@@ -1,6 +1,6 @@
 """What every SCIM request has in common: query, body, content type, answer, refusal, measurement.
 
-bytes -> credential -> content type -> body -> (users.py: compile, ONE call of directory) -> answer or refusal
+bytes -> credential -> its turn -> content type -> body -> (users.py: compile, ONE call of directory) -> answer or refusal
 """
 
 import re
@@ -16,12 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scim_ingest import metrics
+from scim_ingest import metrics, recorder
 from scim_ingest.credential import credential_of
+from scim_ingest.journal import Journal
+from scim_ingest.limits import Limits
 from scim_ingest.metrics import Operation, Result
 from scim_ingest.protocol.errors import NotConformant, ScimError, from_domain, invalid_syntax
 from scim_ingest.protocol.json_body import read_json, write_json
 from scim_ingest.protocol.strict import Deviation
+from scim_ingest.recorder import Recorder
 from shared.errors import DomainError, ErrorCode
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from shared.schemas.employee import ScimCredential
@@ -66,23 +69,40 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
     """The Starlette endpoint of one operation that needs a credential."""
 
     async def answer(request: Request) -> Response:
+        with recorder.begun() as noted:
+            return await noted_answer(request, noted)
+
+    async def noted_answer(request: Request, noted: Recorder) -> Response:
         started = time.perf_counter()
+        limits: Limits = request.state.limits
+        journal: Journal = request.state.journal
         try:
             check_accept(request)
             credential = credential_of(request)
+            await limits.admit(credential)
+            noted.proven = limits.knows(credential)
             try:
                 found = await handler(request, credential)
             except DomainError as error:
                 if error.code in _PROVEN:
-                    context.company.set(credential.company)
+                    _accepted(credential, noted, limits)
+                elif error.code is ErrorCode.unauthorized:
+                    # It belongs to no company: counted, and not noted anywhere.
+                    noted.credential = None
+                    limits.rejected(credential)
                 raise from_domain(error) from error
-            context.company.set(credential.company)
+            _accepted(credential, noted, limits)
         except ScimError as error:
             response = refuse(error, log)
             result = "held" if error.held else metrics.result_of_refusal(error.status)
+            noted.scim_type, noted.detail = error.scim_type, error.detail
+            noted.status, noted.result = error.status, result
         else:
             response = respond(found.status, found.body, found.headers)
             result = found.result
+            noted.status, noted.result = found.status, result
+        finally:
+            journal.keep(request, noted, activity_id(request), time.perf_counter() - started)
         metrics.REQUESTS.labels(operation, result).inc()
         metrics.DURATION.labels(operation).observe(time.perf_counter() - started)
         return response
@@ -101,12 +121,19 @@ def refused_if_strict(deviation: Deviation | None) -> Iterator[str | None]:
         yield None
         return
     metrics.QUIRKS_MET.labels(deviation.quirk).inc()
+    recorder.coerced(deviation.quirk)
     try:
         yield deviation.quirk
     except DomainError as error:
         if error.code is not ErrorCode.not_conformant:
             raise
         raise NotConformant(deviation) from error
+
+
+def _accepted(credential: ScimCredential, noted: Recorder, limits: Limits) -> None:
+    context.company.set(credential.company)
+    noted.proven = True
+    limits.accepted(credential)
 
 
 def route(path: str, **endpoints: Endpoint) -> Route:
@@ -183,7 +210,9 @@ def parameters_of(request: Request) -> dict[str, str]:
     if len(pairs) > _MAX_PARAMETERS:
         raise invalid_syntax(f"The query has more than {_MAX_PARAMETERS} parameters.")
     for pair in pairs:
-        name, _, value = (_form_decoded(part) for part in pair.partition(b"="))
+        name, equals, value = (_form_decoded(part) for part in pair.partition(b"="))
+        if name and not equals:
+            recorder.coerced("flags_in_the_query")
         if name.lower() in found:
             raise invalid_syntax("The query has a parameter twice.")
         if name:
@@ -204,7 +233,9 @@ async def json_body(request: Request, max_body_bytes: int, timeout_s: float) -> 
     """Raises ScimError: 400, 408, 413, 415."""
     _check_content_type(request)
     try:
-        return read_json(await read_body(request, max_body_bytes, timeout_s=timeout_s))
+        body = await read_body(request, max_body_bytes, timeout_s=timeout_s)
+        recorder.current().body = body
+        return read_json(body)
     except BodyTooLarge:
         # The connection stays open: closing it under a sender who is still sending would take the answer from him.
         raise ScimError(413, f"The body is larger than {max_body_bytes} bytes.") from None

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.routing import Route
 
+from scim_ingest import recorder
 from scim_ingest.exchange import (
     Answer,
     Writing,
@@ -211,6 +212,8 @@ class Groups:
             # They have departed, so they are in no group (docs/groups.md); Entra learns it by itself.
             left_out=len(done.left_out),
         )
+        for name in ignored:
+            recorder.ignored(name)
         if ignored:
             self._log.info("attributes_ignored", group=done.group.id, names=list(ignored))
 

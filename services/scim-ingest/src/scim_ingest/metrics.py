@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 Operation = Literal[
     "user_create",
@@ -41,6 +41,7 @@ Result = Literal[
     "invalid",
     "unauthorized",
     "held",
+    "rate_limited",
     "error",
 ]
 
@@ -70,6 +71,23 @@ BULK_NOT_BEGUN = Counter(
     "scim_bulk_not_begun_total",
     "Operations of bulk requests that were not begun, because the time for the request was over",
 )
+JOURNAL = Counter(
+    "scim_journal_exchanges_total",
+    "Exchanges for the journal: written, refused (nobody's credential), again (directory could not take them yet), unfit; "
+    "no_room and lost are not kept anywhere",
+    ["outcome"],
+)
+JOURNAL_WAITING = Gauge("scim_journal_waiting", "Exchanges in memory that directory has not been given yet")
+RATE_QUEUE = Histogram(
+    "scim_rate_queue_seconds",
+    "Requests that waited for their turn because their company sent faster than its rate, by how long",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
+)
+RATE_LIMITED = Counter(
+    "identity_rate_limited_total",
+    "Requests answered 429; scope: a company, or a token of which it is not known whose it is",
+    ["surface", "scope"],
+)
 TOKEN_REQUESTS = Counter(
     "scim_token_requests_total",
     "Requests for an access token, by what proves the client (secret, assertion) and result: issued, or the OAuth error",
@@ -81,7 +99,13 @@ KEY_FETCHES = Counter(
     ["result"],
 )
 
-_RESULT_OF_STATUS: dict[int, Result] = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 409: "conflict"}
+_RESULT_OF_STATUS: dict[int, Result] = {
+    401: "unauthorized",
+    403: "unauthorized",
+    404: "not_found",
+    409: "conflict",
+    429: "rate_limited",
+}
 _REASON_OF_TYPE = {
     "uniqueness": "uniqueness",
     "invalidValue": "invalid_value",
@@ -92,7 +116,13 @@ _REASON_OF_TYPE = {
     "invalidVers": "version",
     "invalidCursor": "invalid_cursor",
 }
-_REASON_OF_STATUS = {401: "token_unknown", 403: "company_suspended", 412: "version", 413: "body_too_large"}
+_REASON_OF_STATUS = {
+    401: "token_unknown",
+    403: "company_suspended",
+    412: "version",
+    413: "body_too_large",
+    429: "rate_limited",
+}
 
 ATTRIBUTE_LABELS = {
     "login_name": "userName",

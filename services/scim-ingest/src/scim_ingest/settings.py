@@ -1,5 +1,9 @@
 """Environment of scim-ingest."""
 
+from typing import Annotated
+
+import msgspec
+
 from shared.settings import CommonSettings
 
 
@@ -20,6 +24,11 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     """Operations of one bulk request; one with more is answered 413 and nothing of it is done."""
     bulk_time_s: float = 20.0
     """Seconds after which a bulk request begins no further operation and answers; the rest can be sent again."""
+    scim_rate_per_company: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 200
+    """Requests a second that a company may send to one pod; a little more at once, then they wait up to two seconds, then 429.
+    Entra wants at least 25. 0: no limit."""
+    journal_every_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
+    """Seconds between two handovers of the journal to directory; what was answered since is lost if the process dies."""
     federation_hosts: str = "login.microsoftonline.com"
     """Hosts of Entra tenants whose assertions may be trusted, separated by commas; keys are fetched from these alone, over https.
     Empty: federation is off. `http://127.0.0.1` is for a simulated Entra on this machine."""

@@ -35,6 +35,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "release-attribute",
     ),
     "say who approves": ("approvers", "role", "approval"),
+    "see what Entra sent": ("journal", "replay"),
     "prove the history": ("verify-history",),
     "change the Entra tenant": ("move",),
     "end a company": ("export", "delete", "restore", "ended"),
@@ -48,6 +49,7 @@ examples:
   directory company edit contoso anna@contoso.com --set policy=Standard --set hired_on=2026-02-01
   directory company role contoso bo@contoso.com --grant approver --department Salg
   directory company approvers contoso anna@contoso.com
+  directory company journal contoso --person anna@contoso.com --refused
   directory company oauth-client contoso --new-secret --expires-days 730
   directory company app-credential contoso --scope employees:read --scope events:read
   directory company verify-history contoso --expect 4711:9f86d0…

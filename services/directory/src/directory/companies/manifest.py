@@ -53,6 +53,8 @@ class Manifest:
     sso: Sso
     provisioning_enabled: bool
     provisioning_strict: bool
+    journal_days: int
+    """So long every exchange of provisioning is kept in the journal."""
     follow_entra_managers: bool
     rehire_ask_after_days: int | None
     """Whoever was inactive longer comes back only when HR has chosen how (A11); None: nobody is asked."""
@@ -97,6 +99,7 @@ def _manifest(fields: Fields, now: datetime) -> Manifest:
         sso=sso,
         provisioning_enabled=provisioning.flag("enabled", default=False),
         provisioning_strict=provisioning.flag("strict", default=False),
+        journal_days=provisioning.number("journal_days", 1, 400, "days", default=30),
         follow_entra_managers=approvers.flag("follow_entra_managers", default=True),
         rehire_ask_after_days=rehire.number("ask_after_days", 0, 36_500, "days"),
         brake_people=brake.number("people", 0, 1_000_000, "people", default=30),

@@ -116,7 +116,7 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
     async def attempt() -> Provisioned:
         async with provisioning(database, request.credential, quirk=request.quirk) as tx:
             check_values(request.employee)
-            done = await _provision(tx, request.employee, request.missing)
+            done = await provision_within(tx, request.employee, request.missing)
         made = kept(done)
         database.notes.about(tx, _id(made.employee.id), manager=request.employee.manager_ref is not None)
         return made
@@ -142,20 +142,24 @@ async def note_mapping(database: Database, request: NoteMapping) -> NotedMapping
 
 async def change_employee(database: Database, request: ChangeEmployee) -> Changed:
     """All or nothing; but where asked to, a deactivation is never lost because something beside it is refused (D5)."""
-    alone = revisions.DEACTIVATION
     try:
         return await _change_employee(database, request, request.changes)
     except DomainError as error:
-        deactivates = request.deactivate_anyway and request.changes.active is False and request.changes != alone
-        if not deactivates or error.code not in _NOT_THE_DEACTIVATION:
+        if not (request.deactivate_anyway and may_deactivate_alone(request.changes, error)):
             raise
         # A transaction of its own: the refused one has left nothing behind.
         anyway = msgspec.structs.replace(request, quirk=DEACTIVATION_ALONE)
         try:
-            done = await _change_employee(database, anyway, alone)
+            done = await _change_employee(database, anyway, revisions.DEACTIVATION)
         except DomainError as second:
             raise error if second.code is ErrorCode.not_conformant else second from None
         return msgspec.structs.replace(done, left_out=error.code.value)
+
+
+def may_deactivate_alone(changes: EmployeeChanges, refused: DomainError) -> bool:
+    """Whether they deactivate, and were refused for something beside it (decision D5)."""
+    deactivates = changes.active is False and changes != revisions.DEACTIVATION
+    return deactivates and refused.code in _NOT_THE_DEACTIVATION
 
 
 async def _change_employee(database: Database, request: ChangeEmployee, changes: EmployeeChanges) -> Changed:
@@ -167,7 +171,7 @@ async def _change_employee(database: Database, request: ChangeEmployee, changes:
             strictly = request.strictly if tx.company.provisioning_strict else None
             meant = changes if strictly is None else strictly
             check_values(meant)
-            done = await _change(tx, employee_id, meant, replaces=request.replaces, versions=request.versions)
+            done = await change_within(tx, employee_id, meant, replaces=request.replaces, versions=request.versions)
         return kept(done)
 
     changed, kind = await writing.repeated(attempt)
@@ -184,7 +188,7 @@ async def remove_employee(database: Database, request: RemoveEmployee) -> Remove
 
     async def attempt() -> None:
         async with provisioning(database, request.credential) as tx:
-            done = await _remove(tx, _id(request.employee_id), request.versions)
+            done = await remove_within(tx, _id(request.employee_id), request.versions)
         kept(done)
 
     await writing.repeated(attempt)
@@ -200,7 +204,9 @@ def kept(done: AnswerT | DomainError) -> AnswerT:
     return done
 
 
-async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttribute]) -> Provisioned | DomainError:
+async def provision_within(
+    tx: CompanyTx, new: NewEmployee, missing: list[MappedAttribute]
+) -> Provisioned | DomainError:
     login_key = search_key(new.login_name)
     gates = approvers.gates(tx.company_id, [login_key, new.external_id], [new.manager_ref])
     brake = await take(tx) if not new.active else None
@@ -247,7 +253,9 @@ async def _parked(tx: CompanyTx, guarded: EmployeeRecord, asked: str) -> DomainE
     )
 
 
-async def _remove(tx: CompanyTx, employee_id: EmployeeId, versions: Sequence[int] | None) -> None | DomainError:
+async def remove_within(
+    tx: CompanyTx, employee_id: EmployeeId, versions: Sequence[int] | None = None
+) -> None | DomainError:
     brake = await take(tx)
     before = await store.lock_to_remove(tx, employee_id)
     if before is None:
@@ -259,8 +267,13 @@ async def _remove(tx: CompanyTx, employee_id: EmployeeId, versions: Sequence[int
     return None
 
 
-async def _change(
-    tx: CompanyTx, employee_id: EmployeeId, changes: EmployeeChanges, *, replaces: bool, versions: Sequence[int] | None
+async def change_within(
+    tx: CompanyTx,
+    employee_id: EmployeeId,
+    changes: EmployeeChanges,
+    *,
+    replaces: bool,
+    versions: Sequence[int] | None = None,
 ) -> tuple[Changed, EventKind | None] | DomainError:
     names = [_sent(changes.login_name), _sent(changes.external_id)]
     gates = approvers.gates(tx.company_id, names, [_sent(changes.manager_ref)])

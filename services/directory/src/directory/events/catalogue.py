@@ -85,6 +85,10 @@ class EventKind(StrEnum):
         "employee.erased",
         "The company's time is over: he is gone from rows and history, whose content about him is empty; the chain stays",
     )
+    employee_replayed = (
+        "employee.replayed",
+        "Somebody had an exchange of the journal done again; what that changed is told beside it",
+    )
     employee_manager_linked = "employee.manager_linked", "A manager who was waited for appeared and is linked now"
     employee_manager_lost = "employee.manager_lost", "The manager departed; the employee waits for another one"
     employee_manager_kept = (

@@ -33,6 +33,7 @@ _SETTINGS: dict[str, Any] = {
     "sso.email_domains": list[str],
     "provisioning.enabled": bool,
     "provisioning.strict": bool,
+    "provisioning.journal_days": int,
     "approvers.follow_entra_managers": bool,
     "rehire.ask_after_days": int,
     "brake.people": int,
@@ -65,8 +66,9 @@ TYPES: dict[str, Any] = {
 SHAPES: dict[str, dict[str, Any]] = {
     "group": {"id": str},
     "members": {"added": list[str], "removed": list[str]},
+    "exchange": {"id": str},
 }
-"""Fields without before and after: which group it is, and which employees came into it or went."""
+"""Fields without before and after: which group or exchange it is, and which employees came into a group or went."""
 
 _SWITCHES = frozenset({"ends_at", "sso.enabled", "provisioning.enabled"})
 _GROUP = frozenset({"group", "display_name", "external_id"})
@@ -111,6 +113,7 @@ _TELLS: dict[str, frozenset[str]] = {
     "employee.deactivation_released": _HELD,
     "employee.deactivation_refused": _HELD,
     "employee.erased": frozenset({"updated_at"}),
+    "employee.replayed": frozenset({"exchange", "updated_at"}),
 }
 
 

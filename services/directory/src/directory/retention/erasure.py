@@ -1,8 +1,8 @@
 """Erasing whoever left longer ago than his company keeps people, by termination date (B18). Part of `directory sweep`.
 
-Erased means gone from rows, history, findings, sessions, traces and other people's data. What stays is that something happened
-to an id, the chain over it, and one event that tells of the erasure. Batches are transactions of their own; two sweeps side by
-side take different people.
+Erased means gone from rows, history, journal, findings, sessions, traces and other people's data. What stays is that something
+happened to an id, the chain over it, and one event that tells of the erasure. Batches are transactions of their own; two sweeps
+side by side take different people.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from directory.employees.writing import repeated
 from directory.events.catalogue import EventKind
 from directory.events.store import former_names, record, record_many
 from directory.groups.membership import forget_member
+from directory.journal import store as journal
 from directory.retention import store
 from directory.retention.due import MIN_DAYS, latest_due
 from directory.retention.naming import Erased, naming
@@ -71,6 +72,7 @@ async def _erase_batch(tx: CompanyTx, told: set[str] | None) -> tuple[int, set[s
     for one in sorted(EmployeeId(row["employee_id"]) for row in rows if row["state"] == "suspended"):
         await forget_member(tx, one)
     await _clear(tx, ids, naming(erased, told | await store.references_waiting(tx)))
+    await _forget_exchanges(tx, ids, erased)
     await store.forget(tx, ids, await _names_in_findings(tx, ids, erased))
     record_many(tx, EventKind.employee_erased, ((one, {}) for one in ids))
     log.info("employees_erased", people=len(ids))
@@ -82,6 +84,13 @@ async def _names_in_findings(tx: CompanyTx, ids: Sequence[EmployeeId], erased: S
     names = names.union(*(one.names for one in erased))
     borne, external_ids = await store.names_borne(tx, sorted(names), sorted(names), ids)
     return sorted(names - borne - external_ids)
+
+
+async def _forget_exchanges(tx: CompanyTx, ids: Sequence[EmployeeId], erased: Sequence[Erased]) -> None:
+    """The journal's entries that name them, other people's too."""
+    names = naming(erased, await journal.names_kept(tx)).union(*(one.names for one in erased))
+    borne, external_ids = await store.names_borne(tx, sorted(names), sorted(names), ids)
+    await journal.erase(tx, ids, sorted(names - borne - external_ids))
 
 
 def _names(*texts: str | None) -> frozenset[str]:

@@ -4,9 +4,20 @@ Bodies of POST and PUT and every operation of a PATCH write into a `Draft` throu
 means the same wherever it stands. What we do not keep is noted in `ignored`, by name, never by value.
 """
 
-from scim_ingest.protocol.attributes import ATTRIBUTES, Attribute, Complex, Multi
+from scim_ingest import recorder
+from scim_ingest.protocol.attributes import ATTRIBUTES, SCHEMAS, Attribute, Complex, Multi
 from scim_ingest.protocol.errors import ScimError, invalid_value, mutability
-from scim_ingest.protocol.paths import Element, Extension, ReadOnly, Target, Unknown, element_name, read_path, shown
+from scim_ingest.protocol.paths import (
+    Element,
+    Extension,
+    ReadOnly,
+    Target,
+    Unknown,
+    element_name,
+    path_quirks,
+    read_path,
+    shown,
+)
 from scim_ingest.protocol.quirks import Value, manager_value, type_name, value_of
 
 _MAX_IGNORED = 20
@@ -31,20 +42,26 @@ class Draft:
         return twin
 
     def ignore(self, name: str) -> None:
+        recorder.ignored(name)
         if len(self.ignored) < _MAX_IGNORED:
             self.ignored.append(name)
 
     def put_all(self, body: dict[str, object], *, replace: bool) -> None:
         """Every member of a body or of a path-less value (quirks: dotted_keys, urn_keys)."""
         for key, value in body.items():
-            try:
-                target = read_path(key)
-            except ScimError as error:
-                if error.scim_type == "noTarget":
-                    raise
-                self.ignore(shown(key))
-                continue
-            self.put(target, value, replace=replace)
+            for quirk in path_quirks(key, as_key=True):
+                recorder.coerced(quirk)
+            self._put_member(key, value, replace=replace)
+
+    def _put_member(self, key: str, value: object, *, replace: bool) -> None:
+        try:
+            target = read_path(key)
+        except ScimError as error:
+            if error.scim_type == "noTarget":
+                raise
+            self.ignore(shown(key))
+            return
+        self.put(target, value, replace=replace)
 
     def put(self, target: Target, value: object, *, replace: bool) -> None:
         """Set what the target denotes; `replace` also clears the neighbours that a replaced list or element had."""
@@ -88,6 +105,8 @@ class Draft:
             if value is not None and value != self._employee_id:
                 raise mutability("id is given by the server and cannot be changed.")
             return
+        if isinstance(target, ReadOnly) and value is not None:
+            _note_read_only(target, value)
         if isinstance(target, Unknown) or target.name == "groups":
             self.ignore(target.name)
 
@@ -155,7 +174,8 @@ class Draft:
             return
         if not isinstance(value, dict):
             raise invalid_value(f"{target.schema} must be an object; {type_name(value)} came.")
-        self.put_all({f"{target.schema}:{key}": member for key, member in value.items()}, replace=replace)
+        for key, member in value.items():
+            self._put_member(f"{target.schema}:{key}", member, replace=replace)
 
     def _kinds_named(self, target: Multi, value: object) -> set[str]:
         elements = [value] if isinstance(value, dict) else value
@@ -169,6 +189,7 @@ def _kind_of(element: dict[str, object]) -> str:
     for key, value in element.items():
         if key.lower() == "type" and isinstance(value, str) and value:
             return value.lower()
+    recorder.coerced("element_without_type")
     return "work"
 
 
@@ -185,3 +206,13 @@ def _is_primary(element: dict[str, object]) -> bool:
 
 def _rows_of(extension: Extension) -> list[Attribute]:
     return [attribute for attribute in ATTRIBUTES if attribute.schema == extension.schema]
+
+
+def _note_read_only(target: ReadOnly, value: object) -> None:
+    if target.name != "schemas":
+        recorder.coerced("members_that_we_own")
+    elif isinstance(value, list) and any(str(urn).lower() not in _KNOWN_SCHEMAS for urn in value):
+        recorder.coerced("foreign_schemas")
+
+
+_KNOWN_SCHEMAS = frozenset(schema.lower() for schema in SCHEMAS)

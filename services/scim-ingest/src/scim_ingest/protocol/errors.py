@@ -168,6 +168,16 @@ def from_domain(error: DomainError) -> ScimError:
     return ScimError(status, detail, scim_type)
 
 
+def too_many_requests(came: int, within_s: float, per_s: int, retry_after_s: int) -> ScimError:
+    """Entra answers it by pausing: it must stay the exception."""
+    return ScimError(
+        429,
+        f"At most {per_s} requests a second are answered, and a little more in a burst; {came} came within {within_s:.1f} "
+        f"seconds. Send again in {retry_after_s} s.",
+        headers={"Retry-After": str(retry_after_s)},
+    )
+
+
 def group_not_found() -> ScimError:
     """The same for an id that never was and one of another company (D15)."""
     return ScimError(404, "No group has this id.")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from scim_ingest import recorder
 from scim_ingest.protocol.attributes import GROUP
 from scim_ingest.protocol.errors import ScimError, invalid_path, invalid_value, mutability
 from scim_ingest.protocol.filters import string_of, tokens_of
@@ -79,6 +80,8 @@ class _Draft:
         self.steps.update(dict.fromkeys(people, False))
 
     def _ignore(self, name: str) -> None:
+        if _bare(name) not in READ_ONLY:
+            recorder.ignored(shown(name))
         if _bare(name) not in READ_ONLY and len(self.ignored) < _MAX_IGNORED:
             self.ignored.append(shown(name))
 

@@ -15,8 +15,9 @@ import msgspec
 from scim_ingest.protocol.attributes import ACTIVE, MANDATORY
 from scim_ingest.protocol.draft import Draft
 from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value, no_target
-from scim_ingest.protocol.paths import read_path
+from scim_ingest.protocol.paths import path_quirks, read_path
 from scim_ingest.protocol.quirks import type_name
+from scim_ingest.recorder import coerced, left_out
 from shared.schemas.employee import EmployeeChanges
 
 MAX_OPERATIONS = 1000
@@ -49,6 +50,8 @@ def compile_patch(
     if len(operations) > MAX_OPERATIONS:
         raise ScimError(413, f"A PATCH may have {MAX_OPERATIONS} operations; {len(operations)} came.")
     draft = Draft(employee_id, replaces_whole=replaces_whole)
+    if not operations:
+        coerced("empty_operations")
     dialects: list[tuple[str, Dialect]] = []
     refused: list[ScimError] = []
     for position, operation in enumerate(operations, 1):
@@ -58,6 +61,7 @@ def compile_patch(
             refused.append(error)
             continue
         dialects.append((op.lower(), _dialect(op, path, value)))
+        _note_quirks(op, path, value)
         for step in _steps(op.lower(), path, value):
             before = draft.copy()
             try:
@@ -69,6 +73,8 @@ def compile_patch(
     if not refused:
         return Compiled(EmployeeChanges(**draft.values), draft.ignored, [], dialects)  # type: ignore[arg-type]
     if draft.values.get(ACTIVE.field) is False:
+        for one in refused:
+            left_out(one.detail)
         return Compiled(EmployeeChanges(active=False), draft.ignored, refused, dialects)
     raise refused[0]
 
@@ -124,6 +130,15 @@ def _dialect(op: str, path: str | None, value: object) -> Dialect:
     if not path and isinstance(value, dict) and any("." in key or ":" in key for key in value):
         return "entra_dotted"
     return "rfc" if op.islower() else "entra_caps"
+
+
+def _note_quirks(op: str, path: str | None, value: object) -> None:
+    if not op.islower():
+        coerced("operation_in_capitals")
+    if op.lower() == "remove" and value is not None:
+        coerced("remove_with_value")
+    for quirk in path_quirks(path) if path else ():
+        coerced(quirk)
 
 
 def _mandatory_but_cleared(draft: Draft) -> list[ScimError]:

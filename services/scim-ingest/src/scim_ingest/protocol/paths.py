@@ -92,6 +92,34 @@ def read_path(path: str) -> Target:
     return _part(node, sub.lower(), path) if sub else node.attribute if isinstance(node, Simple) else node
 
 
+@lru_cache(maxsize=2048)
+def path_quirks(path: str, *, as_key: bool = False) -> tuple[str, ...]:
+    """Names of the quirks by which a path, or a key that is one, is understood; none for one that is not a path."""
+    try:
+        target = read_path(path)
+    except ScimError:
+        return ()
+    schema, rest = split_urn(path.strip())
+    found = []
+    if as_key and schema is not None and rest:
+        found.append("urn_keys")
+    elif as_key and ("." in rest or "[" in rest):
+        found.append("dotted_keys")
+    if "[" in rest and "primary" in rest[rest.index("[") :].lower():
+        found.append("primary_names_the_element")
+    if isinstance(target, Complex) and target.main is not None:
+        target = target.main
+    if isinstance(target, Attribute):
+        if target.schema != CORE and schema is None:
+            found.append("bare_enterprise_names")
+        written = path.strip() if schema is not None or target.schema == CORE else rest
+        if written.lower() == target.path.lower() and written != target.path:
+            found.append("names_without_case")
+        if target.field == "manager_ref" and "[" in rest:
+            found.append("manager_with_filter")
+    return tuple(found)
+
+
 _CORE = CORE.lower()
 _WRITTEN = {schema.lower(): schema for schema in SCHEMAS}
 

@@ -3,12 +3,14 @@
 The functions here are the only place that bends values. What bends structure (paths, elements) is done where structure is
 read, and says so by naming the quirk. `QUIRKS` is the list; each entry has a test of the same name, and says whether a company
 in strict mode refuses it (found by `strict.py`).
+One that changed something says so to the journal, by its name.
 """
 
 import msgspec
 
 from scim_ingest.protocol.attributes import Attribute
 from scim_ingest.protocol.errors import ScimError, ScimType, invalid_value
+from scim_ingest.recorder import coerced
 
 Value = str | bool | None
 
@@ -138,10 +140,13 @@ def text_value(attribute: Attribute, value: object) -> str | None:
     Quirks: empty_text_clears, number_as_text, single_value_in_list.
     """
     if type(value) is str:
+        if not value:
+            coerced("empty_text_clears")
         return value or None
     if value is None:
         return None
     if type(value) is int:
+        coerced("number_as_text")
         return str(value)
     if isinstance(value, list | dict):
         return text_value(attribute, _only_value(attribute, value))
@@ -154,9 +159,11 @@ def boolean_value(attribute: Attribute, value: object) -> bool | None:
         return value
     if isinstance(value, str):
         if not value:
+            coerced("empty_text_clears")
             return None
         known = {"true": True, "false": False}.get(value.strip().lower())
         if known is not None:
+            coerced("boolean_as_text")
             return known
         raise invalid_value(f"{attribute.path} must be true or false; a different text came.")
     if isinstance(value, list | dict):
@@ -169,6 +176,16 @@ def value_of(attribute: Attribute, value: object) -> Value:
 
 
 def manager_value(value: object) -> object:
+    """Who is named as the manager (quirks: manager_as_text, manager_as_list)."""
+    if isinstance(value, list) and len(value) == 1:
+        coerced("manager_as_list")
+        value = value[0]
+    if isinstance(value, str) and value:
+        coerced("manager_as_text")
+    return _reference(value)
+
+
+def _reference(value: object) -> object:
     """The reference in an object without `value`: the last part of its `$ref`."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -189,7 +206,7 @@ def member_ids(value: object) -> list[str]:
         return []
     found: list[str] = []
     for one in value if isinstance(value, list) else [value]:
-        named = manager_value(one)
+        named = _reference(one)
         if not isinstance(named, str) or not named:
             raise invalid_value(f'A member is named as {{"value": "…"}}; {type_name(one)} came.')
         found.append(named)
@@ -198,6 +215,7 @@ def member_ids(value: object) -> list[str]:
 
 def _only_value(attribute: Attribute, value: object) -> object:
     """Unwraps `[x]` and `{"value": x}` once each (quirk: single_value_in_list)."""
+    coerced("single_value_in_list")
     if isinstance(value, list):
         if len(value) > 1:
             raise invalid_value(f"{attribute.path} takes one value; {len(value)} came.")

@@ -1,0 +1,128 @@
+"""What the commands of the journal say in words."""
+
+import json
+import unicodedata
+from typing import Any
+
+import msgspec
+
+from directory.cli.text import columns
+from shared.schemas.journal import Asked, JournalEntry, Refusal, Written
+
+Answer = dict[str, Any]
+
+
+def journal(answer: Answer) -> str:
+    return _printable(_whole(answer) if "entry" in answer else _page(answer))
+
+
+def _printable(text: str) -> str:
+    """What a sender wrote must not move the cursor of whoever reads it."""
+    return "".join(one if one == "\n" or unicodedata.category(one) != "Cc" else "\ufffd" for one in text)
+
+
+def _page(answer: Answer) -> str:
+    if not answer["entries"]:
+        return "Nothing of that in the journal."
+    lines = [line for entry in answer["entries"] for line in _lines(entry)]
+    if answer["next"]:
+        lines += ["", f"  There are older ones: --before {answer['next']}"]
+    return "\n".join(lines)
+
+
+def _lines(entry: JournalEntry) -> list[str]:
+    """One or two: the second only where something is to be said."""
+    asked = f"{entry.method:<6} {entry.path}{_query(entry)}"
+    first = f"{entry.at:%Y-%m-%d %H:%M:%S}  {entry.id}  {asked}  {entry.status} {entry.result}, {entry.took_ms:.0f} ms"
+    said = "; ".join(_remarks(entry))
+    return [first, f"    {said}"] if said else [first]
+
+
+def _query(entry: JournalEntry) -> str:
+    return f"?{entry.query}" if entry.query else ""
+
+
+def _remarks(entry: JournalEntry) -> list[str]:
+    kinds = (
+        ("sets", entry.attributes),
+        ("ignored", entry.ignored),
+        ("understood", entry.coerced),
+        ("left out", entry.left_out),
+    )
+    refused = [" ".join(filter(None, (entry.scim_type, entry.detail)))] if entry.detail else []
+    return refused + [f"{kind} {', '.join(names)}" for kind, names in kinds if names]
+
+
+def _whole(answer: Answer) -> str:
+    entry: JournalEntry = answer["entry"]
+    rows = [
+        ("Entry", entry.id),
+        ("Came", f"{entry.at:%Y-%m-%d %H:%M:%S.%f} UTC, answered after {entry.took_ms:.1f} ms"),
+        ("Request", f"{entry.method} {entry.path}{_query(entry)}"),
+        ("Answer", f"{entry.status} {entry.result}"),
+        ("Refused", " ".join(filter(None, (entry.scim_type, entry.detail)))),
+        ("Left out", "; ".join(entry.left_out)),
+        ("Sets", ", ".join(entry.attributes)),
+        ("Ignored", ", ".join(entry.ignored)),
+        ("Understood", ", ".join(entry.coerced)),
+        ("About", ", ".join(entry.about)),
+        ("ActivityId", entry.activity_id),
+        ("Request id", entry.request_id),
+        ("Credential", answer["credential"]),
+        ("Replay", f"directory company replay {answer['company']} {entry.id}" if entry.replayable else ""),
+    ]
+    lines = [columns([row for row in rows if row[1]]), "", "  What it changed:", *_written(answer["written"])]
+    asked: Asked | None = answer["asked"]
+    if asked is not None:
+        lines += ["", "  Compiled:", f"    {msgspec.json.encode(asked).decode()}"]
+    return "\n".join([*lines, "", *_body(answer)])
+
+
+def _body(answer: Answer) -> list[str]:
+    body: str | None = answer["body"]
+    if body is None:
+        came = answer["body_bytes"]
+        return [
+            f"  Body: {came} bytes that are not kept, for they cannot be read and may hold a secret."
+            if came
+            else "  No body."
+        ]
+    return [
+        f"  Body, {answer['body_bytes']} bytes as they came but for secrets:",
+        *(f"    {line}" for line in body.splitlines()),
+    ]
+
+
+def _written(written: list[Written]) -> list[str]:
+    if not written:
+        return ["    nothing"]
+    return [line for event in written for line in _event(event)]
+
+
+def _event(event: Written) -> list[str]:
+    lines = [f"    {event.kind} {event.employee_id or ''}".rstrip()]
+    for name, change in sorted(event.changes.items()):
+        if set(change) == {"before", "after"} and name != "owners":
+            lines.append(f"      {name}: {_value(change['before'])} -> {_value(change['after'])}")
+    return lines
+
+
+def _value(value: object) -> str:
+    return "–" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def replayed(answer: Answer) -> str:
+    refusal: Refusal | None = answer["refusal"]
+    dry = answer["dry_run"]
+    if refusal is not None:
+        return f"{'It would be' if dry else 'It was'} refused ({refusal.code}): {refusal.detail}"
+    if not answer["written"]:
+        return "Everything is so already; nothing is to be done."
+    lines = ["It would change:" if dry else "Done:", *_written(answer["written"])]
+    if answer["left_out"]:
+        lines.append(f"  Only the deactivation; what stands beside it is refused ({answer['left_out']}).")
+    if dry:
+        lines.append(
+            f"Nothing was changed. To do it: directory company replay {answer['company']} {answer['entry']} --yes"
+        )
+    return "\n".join(lines)
