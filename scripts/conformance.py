@@ -8,7 +8,9 @@ import tomllib
 
 from scripts.requirements import TESTS, tests_with_docstrings
 
-_NAMED = re.compile(r"\b(validator|gallery|shape|manager form|event|group form) ([1-9][0-9]?)(?: to ([1-9][0-9]?))?\b")
+_NAMED = re.compile(
+    r"\b(validator|gallery|shape|manager form|event|group form|incident) ([1-9][0-9]?)(?: to ([1-9][0-9]?))?\b"
+)
 _INTRO = """# Conformance
 
 What Microsoft's two test suites ask for, and what Entra is known to send, with the tests that show each: they run against the

@@ -149,7 +149,7 @@ async def test_a_member_out_of_scope(provisioned: Company, anna: Person) -> None
 
 
 async def test_renamed(provisioned: Company, anna: Person) -> None:
-    """event 14: name and e-mail of the same user, in one PATCH."""
+    """event 14, incident 17: name and e-mail of the same user, in one PATCH."""
     user_id = provisioned.scim_id(anna)
     provisioned.tenant.edit_person(anna.object_id, user_principal_name=f"ny@{provisioned.name}.example")
     assert await sent(provisioned) == [("PATCH", "update")]
@@ -185,7 +185,7 @@ DISABLED: list[Json] = [
 
 @pytest.mark.parametrize("operation", DISABLED, ids=str)
 async def test_a_disable_in_any_form_also_of_somebody_inactive(endpoint: Endpoint, operation: Json) -> None:
-    """event 3, event 18; beside something that cannot be done, too, and then alone."""
+    """event 3, event 18, incident 19, incident 22; beside something that cannot be done, too, and then alone."""
     microsoft = Microsoft(endpoint.tenant_url, endpoint.token)
     user = await microsoft.create(FULL)
     after = await microsoft.patch(user, operation)

@@ -40,7 +40,7 @@ def is_read_as(user: Json, boss: Json) -> None:
 
 @pytest.mark.parametrize("verb", ["add", "replace"])
 async def test_he_is_written_in_any_form_and_read_as_an_object(microsoft: Microsoft, verb: str) -> None:
-    """manager form 1 to 3, manager form 5"""
+    """manager form 1 to 3, manager form 5, incident 8"""
     boss, other = await microsoft.create(), await microsoft.create()
     for path, value in WRITTEN:
         for operation in (
@@ -87,7 +87,7 @@ REMOVED: list[Json] = [
 
 @pytest.mark.parametrize("operation", REMOVED, ids=str)
 async def test_he_is_removed_in_any_form(endpoint: Endpoint, operation: Json) -> None:
-    """manager form 7 to 10: twice, since an absent one may be removed again; the enterprise schema goes with him."""
+    """manager form 7 to 10, incident 8: twice, since an absent one may be removed again; the enterprise schema goes with him."""
     microsoft = Microsoft(endpoint.tenant_url, endpoint.token)
     user, boss = await microsoft.create(), await microsoft.create()
     await microsoft.patch(user, {"op": "Add", "path": MANAGER, "value": boss["id"]})

@@ -56,7 +56,7 @@ async def test_create_a_new_user(microsoft: Microsoft) -> None:
 
 
 async def test_create_a_duplicate_user(microsoft: Microsoft) -> None:
-    """validator 2"""
+    """validator 2, incident 16"""
     assert (await microsoft.scim.post("/Users", body_of(FULL))).status == 201
     refused(await microsoft.scim.post("/Users", body_of(FULL)), 409, "uniqueness")
 
@@ -196,7 +196,7 @@ async def test_patch_user_remove_manager(microsoft: Microsoft, form: str) -> Non
 
 
 async def test_delete_user(microsoft: Microsoft) -> None:
-    """validator 16"""
+    """validator 16, incident 23"""
     user = await microsoft.create()
     answer = await microsoft.scim.delete(f"/Users/{user['id']}")
     assert (answer.status, answer.text) == (204, "")
