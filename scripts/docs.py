@@ -23,6 +23,7 @@ from directory.events.catalogue import EventKind
 from directory.events.fields import COUNTING, EMPLOYEE, tells
 from directory.events.schema import events_schema
 from directory.findings.catalogue import FindingKind
+from scim_ingest.protocol.quirks import QUIRKS
 from shared.errors import ErrorCode
 from shared.http.openapi import openapi_document
 from shared.http.problem import STATUS
@@ -144,6 +145,18 @@ def errors_page() -> str:
     return "".join(parts)
 
 
+def quirks_page() -> str:
+    rows = "".join(
+        f"| `{quirk.name}` | {quirk.what} | {quirk.source} | {f'400 `{quirk.strict}`' if quirk.strict else 'taken'} |\n"
+        for quirk in QUIRKS
+    )
+    intro = (
+        "# Quirks\n\nWhere senders leave RFC 7643 and 7644, or a strict reading of them, and are understood all the same; "
+        "and what a company\nin [strict mode](provisioning.md#strict-mode) answers.\n"
+    )
+    return f"{NOTE}{intro}\n| quirk | what comes | source | in strict mode |\n| --- | --- | --- | --- |\n{rows}"
+
+
 def _json(document: object) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -154,6 +167,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "findings.md": findings_page,
     "errors.md": errors_page,
+    "quirks.md": quirks_page,
     "requirements.md": lambda: requirements_page(NOTE),
     "conformance.md": lambda: conformance_page(NOTE),
     "events.schema.json": lambda: _json(events_schema()),

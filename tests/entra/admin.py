@@ -11,6 +11,7 @@ from starlette.routing import Route
 from tests.entra.people import Dialect, EnterpriseApp, ManagerRemoval, Mapping, Person, SigningOption
 from tests.entra.simulator import Simulator
 from tests.entra.tenant import TenantError
+from tests.entra.token_requests import TokenSettings
 from tests.entra.web import read_body, simulator
 
 
@@ -36,6 +37,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     assignment_required: bool | UnsetType = UNSET
     tenant_url: str | UnsetType = UNSET
     token: str | UnsetType = UNSET
+    oauth: TokenSettings | UnsetType | None = UNSET
+    """In place of the token; without a secret, by the workload identity."""
     dialect: Dialect | UnsetType = UNSET
     matching_attribute: str | UnsetType = UNSET
     mappings: tuple[Mapping, ...] | UnsetType = UNSET
@@ -46,6 +49,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 _PROVISIONING = (
     "tenant_url",
     "token",
+    "oauth",
     "dialect",
     "matching_attribute",
     "mappings",
@@ -133,6 +137,8 @@ async def configure(request: Request) -> Response:
     provisioning = {name: given.pop(name) for name in _PROVISIONING if name in given}
     app = simulator_.tenant.configure(app, **given)
     app = simulator_.tenant.configure_provisioning(app, **provisioning)
+    if app.provisioning.is_federated:
+        simulator_.workload()
     return _json(app_view(simulator_, app))
 
 

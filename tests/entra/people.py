@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from tests.entra.token_requests import TokenSettings
+
 SigningOption = Literal["assertion", "response", "both"]
 Dialect = Literal["legacy", "compliant"]
 ManagerRemoval = Literal["silent", "remove", "remove_with_value", "remove_filtered", "empty"]
@@ -118,6 +120,8 @@ DEFAULT_MAPPINGS = (
 class ProvisioningSettings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     tenant_url: str = ""
     token: str = ""
+    oauth: TokenSettings | None = None
+    """In place of the token."""
     dialect: Dialect = "legacy"
     matching_attribute: str = "userName"
     mappings: tuple[Mapping, ...] = DEFAULT_MAPPINGS
@@ -128,6 +132,10 @@ class ProvisioningSettings(msgspec.Struct, frozen=True, kw_only=True, rename="ca
     manager_removal: ManagerRemoval = "silent"
     """What the removal of a manager sends. Public sources disagree, so all documented forms are here; null is
     skipped by default, like every cleared attribute (known-issues.md)."""
+
+    @property
+    def is_federated(self) -> bool:
+        return self.oauth is not None and not self.oauth.client_secret
 
 
 class EnterpriseApp(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -16,6 +16,7 @@ Source: entra-docs how-provisioning-works.md, provision-on-demand.md, applicatio
 import asyncio
 import uuid
 from collections import Counter
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -26,6 +27,7 @@ from tests.entra.people import EnterpriseApp, Person
 from tests.entra.person_sync import Failed, PersonSync, Quarantined, Skipped, check_list
 from tests.entra.scim_client import ExchangeLog, ScimClient
 from tests.entra.tenant import Escrowed, JobState, Tenant
+from tests.entra.token_requests import request_token
 
 Outcome = Literal["created", "updated", "disabled", "deleted", "unchanged", "failed", "skipped"]
 
@@ -218,7 +220,17 @@ class ProvisioningEngine:
         url = app.provisioning.tenant_url
         if app.provisioning.dialect == "compliant" and COMPLIANT_FLAG not in url:
             url += f"{'&' if '?' in url else '?'}{COMPLIANT_FLAG}"
-        return ScimClient(url, app.provisioning.token, log=self.log, app_id=app.app_id, clock=self.tenant.clock)
+        oauth, token_source = app.provisioning.oauth, None
+        if oauth is not None:
+            token_source = partial(request_token, oauth, self.tenant.workload)
+        return ScimClient(
+            url,
+            "" if oauth else app.provisioning.token,
+            log=self.log,
+            app_id=app.app_id,
+            clock=self.tenant.clock,
+            token_source=token_source,
+        )
 
     def _lock(self, app: EnterpriseApp) -> asyncio.Lock:
         return self._locks.setdefault(app.app_id, asyncio.Lock())

@@ -9,7 +9,7 @@ import json
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from types import TracebackType
@@ -21,10 +21,14 @@ import msgspec
 from yarl import URL
 
 from tests.entra.tenant import Clock, utc_now
+from tests.entra.token_requests import TokenAnswer
 
 TIMEOUT_S = 60.0
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 SCIM_JSON = "application/scim+json; charset=utf-8"
+
+
+TokenSource = Callable[[], Awaitable[TokenAnswer]]
 
 
 class ScimAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,10 +117,13 @@ class ScimClient:
         app_id: str | None = None,
         clock: Clock = utc_now,
         timeout_s: float = TIMEOUT_S,
+        token_source: TokenSource | None = None,
     ) -> None:
+        """`token_source`: where the token comes from instead, with the first request."""
         base, _, self._flags = tenant_url.partition("?")
         self._base = base.rstrip("/")
         self._token = token
+        self._token_source = token_source
         self.log = log if log is not None else ExchangeLog()
         self._app_id = app_id
         self._clock = clock
@@ -167,6 +174,12 @@ class ScimClient:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> ScimAnswer:
         """Sends exactly this; `path` is already percent-encoded. `headers` replace the usual ones by name."""
+        if self._token_source is not None and not self._token:
+            answered = await self._token_source()
+            if not answered.token:
+                text = f"the token endpoint answered {answered.status}: {answered.text}"
+                return ScimAnswer(status=answered.status if answered.status != 200 else 0, headers={}, text=text)
+            self._token = answered.token
         url = self._url(path)
         activity_id, began = str(uuid.uuid4()), time.perf_counter()
         sent = self._headers(body, activity_id) | dict(headers or {})

@@ -6,7 +6,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from tests.entra import admin, control, forms, sign_in
+from tests.entra import admin, control, forms, sign_in, workload_identity
 from tests.entra.listener import Listener
 from tests.entra.provisioning import ProvisioningEngine
 from tests.entra.saml_requests import SignInRefused
@@ -18,7 +18,7 @@ from tests.entra.web import EXCEPTION_HANDLERS, SameSiteOnly
 
 def web_app(simulator: Simulator) -> Starlette:
     app = Starlette(
-        routes=[*control.ROUTES, *forms.ROUTES, *admin.ROUTES, *sign_in.ROUTES],
+        routes=[*control.ROUTES, *forms.ROUTES, *admin.ROUTES, *workload_identity.ROUTES, *sign_in.ROUTES],
         middleware=[Middleware(SameSiteOnly)],
         exception_handlers={**EXCEPTION_HANDLERS, SignInRefused: sign_in.on_refused},
     )
@@ -58,6 +58,8 @@ class EntraServer:
         """Raises: OSError, when the port is taken."""
         await self._listener.start()
         self.simulator.url = f"http://{self._public_host}:{self._listener.port}"
+        if any(app.provisioning.is_federated for app in self.tenant.apps.values()):
+            self.simulator.workload()
 
     async def stop(self) -> None:
         await self._listener.stop()

@@ -11,6 +11,7 @@ from tests.entra.provisioning import CycleResult, ProvisioningEngine
 from tests.entra.saml import ResponseRecipe, pairwise_id, recipe_for
 from tests.entra.saml_requests import logout_request, signed_redirect
 from tests.entra.tenant import Tenant
+from tests.entra.workload import Workload
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,12 @@ class Simulator:
     def metadata_url(self, app: EnterpriseApp) -> str:
         path = "federationmetadata/2007-06/federationmetadata.xml"
         return f"{self.url}/{self.tenant.tenant_id}/{path}?appid={app.app_id}"
+
+    def workload(self) -> Workload:
+        """Made when it is first asked for, and anew with each start: keys rotate without notice."""
+        if self.tenant.workload is None:
+            self.tenant.workload = Workload(self.tenant.tenant_id, self.url, clock=self.tenant.clock)
+        return self.tenant.workload
 
     async def cycle(self, app: EnterpriseApp) -> CycleResult:
         result = await self.engine.cycle(app)

@@ -9,12 +9,15 @@ import re
 import uuid
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from tests.entra.certificates import new_certificate
 from tests.entra.people import Certificate, EnterpriseApp, Group, Person
+
+if TYPE_CHECKING:
+    from tests.entra.workload import Workload
 
 Clock = Callable[[], datetime]
 
@@ -69,6 +72,8 @@ class Tenant:
         self.apps: dict[str, EnterpriseApp] = {}
         self.jobs: dict[str, JobState] = {}
         self.changed: list[Callable[[], None]] = []
+        self.workload: Workload | None = None
+        """For apps that use workload identity federation; it has keys, which take a while to make."""
 
     @property
     def issuer(self) -> str:
@@ -184,10 +189,6 @@ class Tenant:
         """Exactly these people, by object id."""
         self._set_members(self.groups[group_id], members)
         self.notify()
-
-    def delete_group(self, group_id: str) -> None:
-        del self.groups[group_id]
-        self._touch()
 
     def assign(self, app: EnterpriseApp, key: str) -> None:
         """Adds the person to the app's group."""

@@ -241,6 +241,20 @@ async def test_what_entra_asks_for_no_more_lapses_after_two_days(firm: Firm, fir
     assert [(await firm.kinds(one))[-1] for one in people[3:5]] == ["employee.deactivation_withdrawn"] * 2
 
 
+async def test_a_wish_that_comes_again_after_two_days_is_a_new_one_and_the_old_one_was_withdrawn(
+    firm: Firm, clock: SettableClock
+) -> None:
+    people = await staff(firm, 10)
+    assert await asked(firm, *people[:5]) == ["changed"] * 3 + ["held"] * 2
+    clock.set(NOON + timedelta(hours=49))
+    assert await asked(firm, *people[3:6]) == ["changed"] * 3
+    assert await asked(firm, people[4], people[6]) == ["unchanged", "held"]
+    clock.set(NOON + timedelta(hours=99))
+    assert await asked(firm, *people[6:7]) == ["changed"]
+    kinds = [one.removeprefix("employee.") for one in await firm.kinds(people[6])]
+    assert kinds[1:] == ["deactivation_held", "deactivation_withdrawn", "suspended"]
+
+
 # Withdrawing, releasing, refusing
 
 
@@ -252,6 +266,18 @@ async def test_active_again_withdraws_what_was_held(firm: Firm) -> None:
     assert await rows(firm) == []
     assert await findings(firm) == []
     assert (await firm.kinds(people[4]))[-1] == "employee.deactivation_withdrawn"
+
+
+async def test_a_create_that_adopts_somebody_as_active_withdraws_what_was_held(firm: Firm) -> None:
+    people = await staff(firm, 9)
+    await firm.imported("late@firma.dk")
+    (late,) = (await firm.find(login_name="late@firma.dk")).employees
+    assert await asked(firm, *people[:4], late) == ["changed"] * 3 + ["held"] * 2
+    assert (await firm.provision(login="late@firma.dk")).outcome == "adopted"
+    assert await release(firm) == (1, 1)
+    assert (await firm.get(late)).state == "active"
+    kinds = [one.removeprefix("employee.") for one in await firm.kinds(late)]
+    assert kinds == ["deactivation_held", "deactivation_withdrawn", "adopted"]
 
 
 async def test_a_release_does_what_was_held_in_the_name_of_whoever_released_it(firm: Firm) -> None:
@@ -360,8 +386,9 @@ async def test_a_person_who_left_otherwise_is_passed_over(firm: Firm) -> None:
         await hr.end_employment(tx, people[4].id)
     async with firm.operator() as tx:
         assert (await setup.held_changes(tx)).held == 1
-    assert (await release(firm))[1] == 1
-    assert (await firm.kinds(people[4])).count("employee.departed") == 1
+    assert await release(firm) == (1, 1)
+    told = await firm.kinds(people[4])
+    assert (told.count("employee.departed"), "employee.deactivation_released" in told) == (1, False)
 
 
 # A Setup admin and an operator

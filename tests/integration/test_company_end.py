@@ -456,9 +456,10 @@ async def test_no_hash_of_a_secret_is_exported(firm: Firm, owner: Database) -> N
     text = json.dumps(await exported(owner, firm))
     hashes = await firm.as_owner(
         "select encode(token_sha256, 'hex') as h from scim_tokens union select encode(session_sha256, 'hex') from sessions "
-        "union select encode(ticket_sha256, 'hex') from login_tickets"
+        "union select encode(ticket_sha256, 'hex') from login_tickets "
+        "union select encode(secret_sha256, 'hex') from oauth_secrets union select encode(token_sha256, 'hex') from access_tokens"
     )
-    assert len(hashes) >= 4
+    assert len(hashes) >= 5
     assert not [row["h"] for row in hashes if row["h"] in text]
     assert '"left_out": {' in text
 
@@ -476,6 +477,8 @@ async def test_a_binary_column_is_a_secret_until_it_is_said_not_to_be(firm: Firm
     async with owner.scope_for_name(firm.name).transaction(OPERATOR) as tx:
         left_out = {table.name: secrets_of(table) for table in await tables(tx) if table.schema == "public"}
     assert left_out["scim_tokens"] == {"token_sha256"}
+    assert left_out["access_tokens"] == {"token_sha256"}
+    assert left_out["oauth_secrets"] == {"secret_sha256"}
     assert left_out["sessions"] == {"session_sha256"}
     assert left_out["login_tickets"] == {"ticket_sha256", "browser_sha256"}
     assert left_out["events"] == left_out["employees"] == left_out["certificates"] == frozenset()

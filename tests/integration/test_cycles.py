@@ -18,7 +18,7 @@ from directory.employees import hr, setup
 from directory.findings.store import open_findings
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
-from directory.sweep import _sweep_company, sweep
+from directory.sweep import sweep, sweep_company
 from shared.errors import DomainError, ErrorCode
 from shared.schemas import people
 from shared.schemas.employee import Employee
@@ -552,7 +552,7 @@ async def test_no_table_is_read_from_end_to_end(flagged: Staffed, monkeypatch: p
 
     async def everything() -> None:
         await flagged.cycle(without=[anna])
-        await _sweep_company(flagged.owner, firm.name)
+        await sweep_company(flagged.owner, firm.name)
         async with firm.operator() as tx:
             await hr.confirm_cleared(tx, anna.id, keep=True)
 
@@ -571,6 +571,6 @@ async def test_no_table_is_read_from_end_to_end(flagged: Staffed, monkeypatch: p
 async def test_a_company_of_which_nothing_was_heard_costs_a_sweep_no_look(
     other_firm: Firm, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent = await sent_by(monkeypatch, lambda: _sweep_company(owner, other_firm.name))
+    sent = await sent_by(monkeypatch, lambda: sweep_company(owner, other_firm.name))
     assert "companies.standing" in {f"{one.collection}.{one.name}" for one, _ in sent}
     assert not {one.name for one, _ in sent} & {"enter", "claim", "count_of_entra", "close_cleared"}

@@ -15,19 +15,14 @@ from hypothesis import strategies as st
 from directory.database import Database
 from tests.support.clock import SettableClock
 from tests.support.firm import Urls
-from tests.support.model.chance import Draw
+from tests.support.model.stories import Stories
 from tests.support.model.world import EVIDENCE, Command, founded
 from tests.support.shortening import shortened
 from tests.support.stack import with_database
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
-LENGTH = 60
+LENGTH = 80
 """Commands in a sequence: it is the long ones that find something."""
-SETTINGS = st.lists(
-    st.tuples(st.sampled_from(["Europe/Copenhagen", "Pacific/Auckland"]), st.sampled_from([None, 0, 10])),
-    min_size=2,
-    max_size=3,
-)
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +67,18 @@ FAILED: dict[str, Exception] = {}
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
-@given(companies=SETTINGS, chance=st.randoms(use_true_random=True))
+@given(chance=st.randoms(use_true_random=True))
 async def test_whatever_happens_happens_as_the_model_says(
     database: Database,
     clock: SettableClock,
     owner: Database,
     firm_urls: Urls,
     reader: asyncpg.Connection,
-    companies: list[tuple[str, int | None]],
     chance: Random,
 ) -> None:
-    steps = Draw(chance).sequence(LENGTH)
+    draw = Stories(chance)
+    companies = [draw.settings() for _ in range(draw.one(2, 3))]
+    steps = draw.sequence(LENGTH)
 
     async def failure(steps: list[Command]) -> Exception | None:
         world = await founded(database, clock, owner, firm_urls, reader, companies)
@@ -97,6 +93,7 @@ async def test_whatever_happens_happens_as_the_model_says(
         fewest, error = await shortened(steps, failure)
         if error is None:
             return
-        error.add_note("".join(["The steps:", *(f"\n    commands.{step}," for step in fewest)]))
+        error.add_note("".join(["The companies:", *(f"\n    {one}," for one in companies)]))
+        error.add_note("".join(["The steps:", *(f"\n    {step}," for step in fewest)]))
         FAILED[drawn] = error
     raise FAILED[drawn]

@@ -197,6 +197,33 @@ async def test_groups_of_the_old_tenant_go_with_it(firm: Firm, operator: Operato
     assert (await Groups(there).create("Alle", anna)).members == [anna.id]
 
 
+async def test_a_cut_over_counts_the_tokens_that_it_retires(operator: Operator) -> None:
+    await operator.prepare()
+    assert (await operator.cut_over()).retired_tokens == 1
+    operator.new = {name: str(uuid4()) for name in operator.new}
+    await operator.prepare()
+    assert (await operator.cut_over()).retired_tokens == 1
+
+
+async def test_whoever_waits_for_hr_s_choice_is_linked_again_and_waits_on(firm: Firm, operator: Operator) -> None:
+    """A11: a create of the new tenant is no answer to what HR was asked."""
+    await firm.as_owner("update companies set rehire_ask_after_days = 10")
+    anna = await firm.create(external_id=str(uuid4()))
+    await firm.change(anna, active=False)
+    await firm.as_owner(
+        "update employees set termination_date = termination_date - 30, suspended_on = suspended_on - 30"
+    )
+    await firm.change(anna, active=True)
+    asked = (await firm.row(anna))["rehire_asked_at"]
+    there = await operator.moved()
+    again = await there.provision(external_id=str(uuid4()))
+    assert (again.outcome, again.employee.id, again.employee.state) == ("adopted", anna.id, "active")
+    row = await firm.row(anna)
+    assert (row["state"], row["rehire_asked_at"], row["awaits_link_since"]) == ("suspended", asked, None)
+    assert (await firm.kinds(anna))[-2:] == ["employee.unlinked", "employee.relinked"]
+    assert not (await there.change(again.employee, active=True)).changed
+
+
 async def test_the_history_of_a_move_folds_to_the_present_state(firm: Firm, operator: Operator) -> None:
     """Who follows the feed sees the same people as before, under new names."""
     people = [await firm.create(login=f"{name}@firma.dk", external_id=str(uuid4())) for name in "abc"]

@@ -191,10 +191,55 @@ async def test_a_name_that_somebody_bears_now_is_his(firm: Firm, owner: Database
     assert (await firm.history(report))[0]["changes"]["manager_ref"]["after"] == "post@firma.dk"
 
 
+async def test_an_external_id_that_somebody_has_now_is_his(firm: Firm, owner: Database) -> None:
+    anna = await firm.create(login="anna@firma.dk", external_id="Nick")
+    report = await firm.create(login="report@firma.dk", manager_ref="Nick")
+    await left(firm, anna, departed=True)
+    successor = await firm.create(login="bo@firma.dk", external_id="Nick")
+    await keeps(firm, 1)
+    assert await erase(owner, firm) == 1
+    now = await firm.get(report)
+    assert (now.manager_ref, now.manager_id) == ("Nick", successor.id)
+    assert await as_told(firm, report)
+
+
+async def test_a_reference_that_is_linked_to_somebody_who_stays_is_his(firm: Firm, owner: Database) -> None:
+    """A link stays with the person when his names change, and so does the reference by which it was found."""
+    boss = await firm.create(login="boss@firma.dk")
+    report = await firm.create(login="report@firma.dk", manager_ref="boss@firma.dk")
+    await firm.change(boss, login_name="chef@firma.dk", email="chef@firma.dk")
+    anna = await firm.create(login="boss@firma.dk")
+    other = await firm.create(login="other@firma.dk", manager_ref="boss@firma.dk")
+    await left(firm, anna, departed=True)
+    await keeps(firm, 1)
+    assert await erase(owner, firm) == 1
+    now = await firm.get(report)
+    assert (now.manager_ref, now.manager_id) == ("boss@firma.dk", boss.id)
+    assert (await firm.get(other)).manager_ref is None
+    assert await as_told(firm, report)
+    assert await as_told(firm, other)
+    assert (await firm.history(other))[0]["changes"]["manager_ref"]["after"] is None
+    assert await breaks(firm) == []
+
+
+async def test_an_external_id_of_the_same_letters_in_another_case_is_not_his_name(firm: Firm, owner: Database) -> None:
+    """Somebody's external id is `anna@firma.dk`; a report named the erased one as ANNA@firma.dk, and another means him."""
+    await firm.create(login="nick", external_id="anna@firma.dk")
+    anna = await firm.create(login="ANNA@firma.dk")
+    report = await firm.create(login="report@firma.dk", manager_ref="ANNA@firma.dk")
+    other = await firm.create(login="other@firma.dk", manager_ref="anna@firma.dk")
+    await left(firm, anna)
+    await keeps(firm, 1)
+    assert await erase(owner, firm) == 1
+    assert (await firm.get(report)).manager_ref is None
+    assert (await firm.get(other)).manager_ref == "anna@firma.dk"
+    assert "ANNA@firma.dk" not in str(await firm.history(report))
+
+
 async def test_who_bears_a_name_is_looked_up_and_not_searched_for(
     firm: Firm, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For each name in each of two indexes: a company of 50,000 erases as fast as a small one."""
+    """For each name in each of three indexes: a company of 50,000 erases as fast as a small one."""
     anna = await firm.create(login="anna@firma.dk")
     await firm.as_owner(
         "insert into employees (company_id, employee_id, source, state, login_name, login_key, email, email_key, given_name, "
@@ -208,6 +253,7 @@ async def test_who_bears_a_name_is_looked_up_and_not_searched_for(
     looked_up = " ".join(line for line in plan.splitlines() if "Index Cond" in line)
     assert "login_key = ANY" in looked_up, plan
     assert "email_key = ANY" in looked_up, plan
+    assert "external_id = ANY" in looked_up, plan
 
 
 async def test_a_new_employment_forgets_the_erased_one_before_it(firm: Firm, owner: Database) -> None:

@@ -125,6 +125,27 @@ async def furnished(firm: Firm) -> Firm:
         firm.company_id,
         uuid.uuid4(),
     )
+    secret_id, federation_id = uuid.uuid4(), uuid.uuid4()
+    await firm.as_owner(
+        "insert into oauth_secrets (company_id, secret_id, secret_sha256, connection, created_at, expires_at) "
+        "values ($1, $2, $3, 'live', now(), now() + interval '1 year')",
+        firm.company_id,
+        secret_id,
+        os.urandom(32),
+    )
+    await firm.as_owner(
+        "insert into federations (company_id, federation_id, issuer, audience, audience_key, subject, connection, created_at) "
+        "values ($1, $2, 'https://login.microsoftonline.com/x/v2.0', 'api://x/.default', 'api://x', 'y', 'live', now())",
+        firm.company_id,
+        federation_id,
+    )
+    await firm.as_owner(
+        "insert into access_tokens (company_id, token_sha256, secret_id, created_at, expires_at) "
+        "values ($1, $2, $3, now(), now() + interval '1 hour')",
+        firm.company_id,
+        os.urandom(32),
+        secret_id,
+    )
     return firm
 
 

@@ -470,6 +470,11 @@ async def over(scene: Scene) -> None:
     )
 
 
+ABOUT: dict[Furnish, set[Act]] = {
+    moving: {cut_over, give_up_move, create_from_there, sign_in_from_there},
+    flagged: {confirm_cleared, keep_manager, change_manager, look_at_cycles, write_notes},
+}
+"""What the scene was made for; the others have met without it in another one."""
 MEETINGS: dict[Furnish, list[Act]] = {
     active: [
         create, create_boss, create_with_her_mail, create_without_active, change, rename, relink, suspend, remove, remove_manager,

@@ -196,6 +196,7 @@ def _scim_settings(directory_url: str, port: int) -> ScimSettings:
             "directory_url": directory_url,
             "directory_secret": SCIM_SECRET,
             "public_url": f"http://127.0.0.1:{port}",
+            "federation_hosts": "http://127.0.0.1",
         },
         ScimSettings,
     )

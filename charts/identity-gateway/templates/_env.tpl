@@ -33,6 +33,7 @@ and is refused then). The test compares every name with the service's own Settin
 {{- $env = merge $env (dict "SSO_PUBLIC_URL" $values.ssoPublicUrl "SCIM_PUBLIC_URL" $values.scimPublicUrl "ENTITY_ID_BASE" $values.entityIdBase) -}}
 {{- else if eq .component "scim" -}}
 {{- $_ := set $env "PUBLIC_URL" $values.scimPublicUrl -}}
+{{- $_ := set $env "FEDERATION_HOSTS" (join "," $values.federation.hosts) -}}
 {{- else if eq .component "sso" -}}
 {{- $_ := set $env "PUBLIC_URL" $values.ssoPublicUrl -}}
 {{- with $values.ingress.trustedProxies }}{{ $_ := set $env "FORWARDED_ALLOW_IPS" (join "," .) }}{{ end -}}

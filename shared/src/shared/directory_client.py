@@ -30,6 +30,7 @@ from shared.operations import (
     EXPLAIN_APPROVERS,
     FIND_COMPANIES,
     FIND_EMPLOYEES,
+    FIND_FEDERATION,
     FIND_GROUPS,
     FINISH_WORK,
     GET_CONNECTION,
@@ -40,12 +41,16 @@ from shared.operations import (
     LIST_APPROVAL_PROBLEMS,
     LIST_FINDINGS,
     LIST_HELD_CHANGES,
+    LIST_UNASKED,
     NOTE_MAPPING,
     OPEN_SESSION,
     PREVIEW_FOLLOWING,
     PROVISION_EMPLOYEE,
     READ_EMPLOYEE_HISTORY,
+    READ_PROVISIONING,
     READ_SESSION,
+    REDEEM_ASSERTION,
+    REDEEM_SECRET,
     REFUSE_HELD_CHANGES,
     RELEASE_ATTRIBUTE,
     RELEASE_HELD_CHANGES,
@@ -56,7 +61,7 @@ from shared.operations import (
     WORK_LIST,
     Operation,
 )
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
 
@@ -173,6 +178,17 @@ class DirectoryClient:
     async def remove_group(self, request: group.RemoveGroup) -> group.GroupRemoved:
         return await self._call(REMOVE_GROUP, request)
 
+    # Access tokens: called by scim-ingest's token endpoint.
+
+    async def redeem_secret(self, request: oauth.RedeemSecret) -> oauth.AccessTokenIssued:
+        return await self._call(REDEEM_SECRET, request)
+
+    async def find_federation(self, request: oauth.FindFederation) -> oauth.FoundFederation:
+        return await self._call(FIND_FEDERATION, request)
+
+    async def redeem_assertion(self, request: oauth.RedeemAssertion) -> oauth.AccessTokenIssued:
+        return await self._call(REDEEM_ASSERTION, request)
+
     # Logins: called by sso-gateway.
 
     async def get_connection(self, request: login.GetConnection) -> login.Connection:
@@ -239,6 +255,14 @@ class DirectoryClient:
 
     async def finish_work(self, request: people.FinishWork) -> people.PersonView:
         return await self._call(FINISH_WORK, request)
+
+    async def read_provisioning(
+        self, request: provisioning_report.ReadProvisioning
+    ) -> provisioning_report.ProvisioningReport:
+        return await self._call(READ_PROVISIONING, request)
+
+    async def list_unasked(self, request: provisioning_report.ListUnasked) -> provisioning_report.UnaskedPeople:
+        return await self._call(LIST_UNASKED, request)
 
     # The history, for a Setup admin: called by sso-gateway with his session.
 

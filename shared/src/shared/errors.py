@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     not_allowed = "not_allowed"
     held = "held"
     version_differs = "version_differs"
+    not_conformant = "not_conformant"
     unavailable = "unavailable"
 
 

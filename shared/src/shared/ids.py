@@ -14,11 +14,15 @@ CompanyId = NewType("CompanyId", uuid.UUID)
 EmployeeId = NewType("EmployeeId", uuid.UUID)
 TokenId = NewType("TokenId", uuid.UUID)
 CredentialId = NewType("CredentialId", uuid.UUID)
+SecretId = NewType("SecretId", uuid.UUID)
+FederationId = NewType("FederationId", uuid.UUID)
 GroupId = NewType("GroupId", uuid.UUID)
 
 _EMPLOYEE = re.compile(r"emp_([0-9a-f]{32})\Z")
 _TOKEN = re.compile(r"tok_([0-9a-f]{32})\Z")
 _CREDENTIAL = re.compile(r"app_([0-9a-f]{32})\Z")
+_SECRET = re.compile(r"sec_([0-9a-f]{32})\Z")
+_FEDERATION = re.compile(r"fed_([0-9a-f]{32})\Z")
 _GROUP = re.compile(r"grp_([0-9a-f]{32})\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 
@@ -62,6 +66,24 @@ def credential_text(credential_id: uuid.UUID) -> str:
 def credential_from_text(text: str) -> CredentialId | None:
     found = _CREDENTIAL.match(text)
     return CredentialId(uuid.UUID(hex=found[1])) if found else None
+
+
+def secret_text(secret_id: uuid.UUID) -> str:
+    return f"sec_{secret_id.hex}"
+
+
+def secret_from_text(text: str) -> SecretId | None:
+    found = _SECRET.match(text)
+    return SecretId(uuid.UUID(hex=found[1])) if found else None
+
+
+def federation_text(federation_id: uuid.UUID) -> str:
+    return f"fed_{federation_id.hex}"
+
+
+def federation_from_text(text: str) -> FederationId | None:
+    found = _FEDERATION.match(text)
+    return FederationId(uuid.UUID(hex=found[1])) if found else None
 
 
 def new_group_id() -> GroupId:

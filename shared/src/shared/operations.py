@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Generic, Literal, TypeVar
 
 from shared.errors import ErrorCode
-from shared.schemas import Schema, approvers, brake, employee, group, history, login, people
+from shared.schemas import Schema, approvers, brake, employee, group, history, login, oauth, people, provisioning_report
 
 Caller = Literal["scim-ingest", "sso-gateway"]
 RequestT = TypeVar("RequestT", bound=Schema)
@@ -46,7 +46,12 @@ def operations() -> "Iterator[Operation[Schema, Schema]]":
 
 _TOKEN_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)
 _TAKEN = (ErrorCode.login_taken, ErrorCode.email_taken, ErrorCode.external_id_taken)
-_GROUP_REFUSALS = (ErrorCode.already_exists, ErrorCode.external_id_taken, ErrorCode.invalid_value)
+_GROUP_REFUSALS = (
+    ErrorCode.already_exists,
+    ErrorCode.external_id_taken,
+    ErrorCode.invalid_value,
+    ErrorCode.not_conformant,
+)
 
 CHECK_CREDENTIAL = Operation(
     "/provisioning/check_credential",
@@ -62,7 +67,14 @@ PROVISION_EMPLOYEE = Operation(
     employee.Provisioned,
     caller="scim-ingest",
     summary="Create, adopt or reactivate an employee (decision D1)",
-    refusals=(*_TOKEN_REFUSALS, *_TAKEN, ErrorCode.invalid_value, ErrorCode.needs_confirmation, ErrorCode.held),
+    refusals=(
+        *_TOKEN_REFUSALS,
+        *_TAKEN,
+        ErrorCode.invalid_value,
+        ErrorCode.needs_confirmation,
+        ErrorCode.held,
+        ErrorCode.not_conformant,
+    ),
 )
 NOTE_MAPPING = Operation(
     "/provisioning/note_mapping",
@@ -101,6 +113,7 @@ CHANGE_EMPLOYEE = Operation(
         ErrorCode.not_found,
         ErrorCode.version_differs,
         ErrorCode.held,
+        ErrorCode.not_conformant,
     ),
 )
 REMOVE_EMPLOYEE = Operation(
@@ -151,6 +164,31 @@ REMOVE_GROUP = Operation(
     caller="scim-ingest",
     summary="Delete a group; its members stay who they are",
     refusals=(*_TOKEN_REFUSALS, ErrorCode.not_found, ErrorCode.version_differs),
+)
+
+REDEEM_SECRET = Operation(
+    "/provisioning/redeem_secret",
+    oauth.RedeemSecret,
+    oauth.AccessTokenIssued,
+    caller="scim-ingest",
+    summary="An access token for a secret of the company's OAuth client",
+    refusals=(ErrorCode.unauthorized,),
+)
+FIND_FEDERATION = Operation(
+    "/provisioning/find_federation",
+    oauth.FindFederation,
+    oauth.FoundFederation,
+    caller="scim-ingest",
+    summary="Whether the company trusts an issuer, audience and subject, whose assertion is still to be proven",
+    refusals=(ErrorCode.unauthorized,),
+)
+REDEEM_ASSERTION = Operation(
+    "/provisioning/redeem_assertion",
+    oauth.RedeemAssertion,
+    oauth.AccessTokenIssued,
+    caller="scim-ingest",
+    summary="An access token for a proven assertion of a federation that the company trusts",
+    refusals=(ErrorCode.unauthorized,),
 )
 
 GET_CONNECTION = Operation(
@@ -281,6 +319,22 @@ LIST_FINDINGS = Operation(
     caller="sso-gateway",
     summary="What somebody in the company ought to look at",
     refusals=_SETUP_REFUSALS,
+)
+READ_PROVISIONING = Operation(
+    "/setup/read_provisioning",
+    provisioning_report.ReadProvisioning,
+    provisioning_report.ProvisioningReport,
+    caller="sso-gateway",
+    summary="How the company's provisioning stands, by its traffic",
+    refusals=_SETUP_REFUSALS,
+)
+LIST_UNASKED = Operation(
+    "/setup/list_unasked",
+    provisioning_report.ListUnasked,
+    provisioning_report.UnaskedPeople,
+    caller="sso-gateway",
+    summary="Active people whom the last full cycle did not ask about",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_request),
 )
 WORK_LIST = Operation(
     "/setup/work_list",

@@ -28,6 +28,15 @@ def new_application_credential() -> str:
     return f"idgwapp_{secrets.token_urlsafe(32)}"
 
 
+def new_client_secret() -> str:
+    """For OAuth 2.0 client credentials; nothing in it changes by the form-encoding that RFC 6749 section 2.3.1 asks for."""
+    return f"idgwsec_{secrets.token_urlsafe(32)}"
+
+
+def new_access_token() -> str:
+    return f"idgwat_{secrets.token_urlsafe(32)}"
+
+
 def new_browser_secret() -> str:
     return secrets.token_urlsafe(32)
 

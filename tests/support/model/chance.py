@@ -1,15 +1,16 @@
-"""Commands by chance. Names, link keys and references come from pools so small that people collide, follow each other, wait for
-each other and are renamed all the time; what takes several commands to happen (a return after long, a whole sign-in) is drawn as
-a whole, or it would never happen.
+"""Values by chance. Names, link keys and references come from pools so small that people collide, follow each other, wait for
+each other and are renamed all the time.
 """
 
 from datetime import date
 from random import Random
 from typing import Any
+from uuid import UUID
 
-from tests.support.model import commands as do
+from tests.support.model.company import Settings
+from tests.support.model.group_commands import Member
 from tests.support.model.people import COUNTRIES, LEAVES
-from tests.support.model.world import ADMIN, Command
+from tests.support.model.world import ADMIN
 
 LOGINS = [
     "anna@firma.dk",
@@ -37,6 +38,11 @@ SENT = {**TEXTS, "leave_date": [None, *LEAVES]}
 PEOPLE = [1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8, 0]
 """0 is the Setup admin; if everything happened to him, there would soon be none."""
 
+GROUP, OTHER_GROUP = (f"{one}9c4d3b2-7a6f-4e5d-8c1b-0a9f8e7d6c5b" for one in "12")
+OWN_GROUPS = [(UUID(GROUP), "BitaBIZ Firma"), (UUID(GROUP), None), (None, "BitaBIZ Firma")]
+GROUP_NAMES = ["BitaBIZ Firma", "bitabiz FIRMA", "Everybody", "Everybody", " ", BAD]
+GROUP_IDS = [None, GROUP, GROUP, GROUP.upper(), OTHER_GROUP, "nick"]
+
 Values = dict[str, Any]
 
 
@@ -50,6 +56,17 @@ class Draw:
     def likely(self, percent: int) -> bool:
         return self.chance.random() * 100 < percent
 
+    def settings(self) -> Settings:
+        own = self.one((None, None), *OWN_GROUPS)
+        return Settings(
+            zone=self.one("Europe/Copenhagen", "Pacific/Auckland"),
+            ask_after_days=self.one(None, 0, 10),
+            group=own,
+            group_check=self.one("off", "when_sent", "required", "required") if any(own) else "off",
+            brake=self.one((0, 30), (30, 30), (1, 0), (1, 60), (1, 60), (2, 50)),
+            erase_after_months=self.one(None, 1, 1, 2),
+        )
+
     def company(self) -> int:
         return int(self.one(0, 0, 0, 1, 1, 2))
 
@@ -61,7 +78,7 @@ class Draw:
         return {name: self.one(*values) for name, values in of.items() if self.likely(percent)}
 
     def reference(self) -> Any:
-        person = (self.company(), self.one(*PEOPLE))
+        person = (self.company(), self.one(*PEOPLE), self.one("id", "id", "login_name", "external_id", "email"))
         return self.one(
             person, person, person, self.one(*LOGINS), self.one(*LOGINS), self.one(*EXTERNALS), None, "emp_" + "0" * 32
         )
@@ -120,89 +137,17 @@ class Draw:
             **{name: one for name, one in others.items() if one not in {None, BAD}},
         }
 
-    # What is done
+    def claim(self) -> tuple[list[str] | None, bool]:
+        """Groups, and whether they were too many."""
+        by_id, by_name = [GROUP.upper()], ["x", "bitabiz firma"]
+        claims = [(None, False), (None, False), (by_id, False), (by_name, False), (["x"], False), (None, True)]
+        return self.chance.choice(claims)
 
-    def create(self) -> list[Command]:
-        missing = self.one([], [], [], [], ["active"], ["given_name"], ["active", "email"])
-        return [do.Create(self.company(), self.new(), missing)]
+    def members(self) -> list[Member]:
+        number = self.one(1, 1, 2, 4)
+        members = [self.one(*PEOPLE) for _ in range(number)]
+        stranger = self.one((self.company(), self.one(*PEOPLE)), "emp_" + "0" * 32, "nobody")
+        return [*members, *([stranger] if self.likely(7) else [])]
 
-    def change(self) -> list[Command]:
-        return [do.Change(self.company(), self.one(*PEOPLE), self.changes(), self.likely(50))]
-
-    def remove(self) -> list[Command]:
-        return [do.Remove(self.company(), self.one(*PEOPLE))]
-
-    def find(self) -> list[Command]:
-        field = self.one("login_name", "email", "manager", "external_id")
-        return [do.Find(self.company(), field, self.one(*(EXTERNALS if field == "external_id" else LOGINS)))]
-
-    def note_mapping(self) -> list[Command]:
-        return [do.NoteMapping(self.company(), self.one(["email"], ["active", "given_name"]))]
-
-    def of_person(self) -> list[Command]:
-        act = self.one("edit", "edit", "edit", "end", "block", "block", "decide_rehire", "confirm", "finish")
-        values: dict[str, Values] = {
-            "edit": self.edits(),
-            "end": {"on": self.one(None, *DAYS)},
-            "block": {"blocked": self.likely(50)},
-            "decide_rehire": {"choice": self.one("continue", "new_employment")},
-        }
-        return [do.OfPerson(self.company(), self.likely(50), act, self.who(), values.get(act, {}))]
-
-    def decide(self) -> list[Command]:
-        role = self.one("approver", "approver", "setup_admin", "self_approver")
-        departments = self.one([], [], ["salg"], ["Lager", "SALG"], ["Nowhere"])
-        act = self.one("grant", "grant", "revoke", "only")
-        return [do.Decide(self.company(), self.likely(50), act, self.who(), role, departments)]
-
-    def release(self) -> list[Command]:
-        attribute = self.one("title", "manager_ref", "country", "department", "email", "nonsense")
-        return [do.Release(self.company(), self.likely(50), attribute)]
-
-    def bring(self) -> list[Command]:
-        return [do.Import(self.company(), [self.row() for _ in range(self.one(1, 1, 2, 3))])]
-
-    def passing(self) -> list[Command]:
-        return [do.Pass(0, self.one(1, 5, 24, 24 * 12, 24 * 40))]
-
-    def sign_in(self) -> list[Command]:
-        company, login = self.company(), self.one(*LOGINS)
-        email = self.one(None, login, self.one(*LOGINS))
-        begun = do.SignIn(company, self.one(*OBJECTS), login, email, self.likely(10))
-        current = (self.company(), self.one(-1, 0, 1)) if self.likely(30) else None
-        return [begun, *(self.step() if self.likely(30) else []), do.Open(company, -1, current), *self.session()]
-
-    def session(self) -> list[Command]:
-        number = self.one(-1, -1, 0, 1)
-        return [self.one(do.ReadSession, do.ReadSession, do.EndSession)(self.company(), number)]
-
-    def coming_back(self) -> list[Command]:
-        """Suspended, away for a while, said to be back; and what HR says to that."""
-        company, person, login = self.company(), self.one(*PEOPLE), self.one(*LOGINS)
-        by_change = do.Change(company, person, {"active": True}, False)
-        back = by_change if self.likely(70) else do.Create(company, self.new(login), [])
-        choice = {"choice": self.one("continue", "new_employment")}
-        decided = do.OfPerson(company, self.likely(50), "decide_rehire", person if self.likely(70) else login, choice)
-        between = self.step() if self.likely(40) else []
-        away = do.Pass(company, 24 * self.one(1, 12))
-        return [
-            do.Change(company, person, {"active": False}, False),
-            away,
-            back,
-            *between,
-            *([decided] if self.likely(80) else []),
-        ]
-
-    def step(self) -> list[Command]:
-        draw = self.chance.choices(
-            [self.create, self.change, self.remove, self.find, self.note_mapping, self.of_person, self.decide, self.release,
-             self.bring, self.passing, self.sign_in, self.session, self.coming_back],
-            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5],
-        )[0]  # fmt: skip
-        return draw()
-
-    def sequence(self, length: int) -> list[Command]:
-        steps = [step for _ in range(5) for step in self.create()]
-        while len(steps) < length:
-            steps += self.step()
-        return steps
+    def group_names(self) -> Values:
+        return {"display_name": self.one(*GROUP_NAMES), "external_id": self.one(*GROUP_IDS)}

@@ -1,14 +1,15 @@
 """What can be asked: each command once as directory is asked, and once as the model is.
 
-People are numbers, counted round among those whom the company has; so is a manager of whichever company: `(company, number)`.
+People are numbers, counted round among those whom the company has and had, and -1 is the newest; so is a manager of whichever
+company: `(company, number, "id")`, or by the name that he bears.
 """
 
 import csv
 import hashlib
 import io
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from directory.approvers import grants
@@ -27,12 +28,13 @@ from tests.support.model import approvals, imports
 from tests.support.model import hr as hr_rules
 from tests.support.model import logins as login_rules
 from tests.support.model import provisioning as rules
+from tests.support.model.company import Connection
 from tests.support.model.people import Turn
 from tests.support.model.reading import shown_to_entra, shown_to_hr
-from tests.support.model.world import SIGNER, Both, World
+from tests.support.model.world import Both, World
 
 Values = dict[str, Any]
-TICKET_TTL, SESSION_TTL = timedelta(seconds=60), timedelta(days=14)
+TICKET_TTL, SESSION_TTL, ASSERTION_TTL = timedelta(seconds=60), timedelta(days=14), timedelta(minutes=5)
 
 
 def meant(world: World, values: Values) -> Values:
@@ -40,20 +42,24 @@ def meant(world: World, values: Values) -> Values:
     reference = values.get("manager_ref")
     if not isinstance(reference, tuple):
         return values
-    company, number = reference
-    return {**values, "manager_ref": world.companies[company % len(world.companies)].person(number).text}
+    company, number, by = reference
+    holder = world.companies[company % len(world.companies)]
+    name = getattr(holder.person(number), by, None) if by != "id" else None
+    return {**values, "manager_ref": name or holder.text_of(number)}
 
 
 def new_id(real: Any) -> UUID:
-    """Of whoever has just come into being; any id where nobody has."""
-    text = getattr(getattr(real, "employee", real), "id", None)
-    return UUID(text.removeprefix("emp_")) if isinstance(text, str) else uuid4()
+    """Of whoever, or whatever group, has just come into being; any id where none has."""
+    made = getattr(real, "employee", None) or getattr(real, "group", real)
+    text = getattr(made, "id", None)
+    return UUID(text.partition("_")[2]) if isinstance(text, str) else uuid4()
 
 
 @dataclass
 class ByEntra:
     company: int
     actor: str = field(default="entra", init=False, repr=False)
+    when_gone: ClassVar[object] = "unauthorized"
 
 
 @dataclass
@@ -80,14 +86,14 @@ class Change(ByEntra):
     async def really(self, world: World, both: Both) -> object:
         request = entra.ChangeEmployee(
             credential=both.firm.credential,
-            employee_id=both.person(self.person).text,
+            employee_id=both.text_of(self.person),
             changes=entra.EmployeeChanges(**meant(world, self.changes)),
             deactivate_anyway=self.anyway,
         )
         return await operations.change_employee(world.database, request)
 
     def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
-        employee_id = both.person(self.person).employee_id
+        employee_id = both.id_of(self.person)
         person, changed, left_out = rules.change(both.model, turn, employee_id, meant(world, self.changes), self.anyway)
         return entra.Changed(employee=shown_to_entra(person), changed=changed, left_out=left_out)
 
@@ -97,11 +103,11 @@ class Remove(ByEntra):
     person: int
 
     async def really(self, world: World, both: Both) -> object:
-        request = entra.RemoveEmployee(credential=both.firm.credential, employee_id=both.person(self.person).text)
+        request = entra.RemoveEmployee(credential=both.firm.credential, employee_id=both.text_of(self.person))
         return await operations.remove_employee(world.database, request)
 
     def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
-        rules.remove(both.model, turn, both.person(self.person).employee_id)
+        rules.remove(both.model, turn, both.id_of(self.person))
         return entra.Removed()
 
 
@@ -143,6 +149,10 @@ class ByHr:
     actor: str = field(default="operator", init=False, repr=False)
     admin: bool
 
+    @property
+    def when_gone(self) -> object:
+        return "unauthorized" if self.admin else "not_found"
+
     def turned(self, both: Both, turn: Turn) -> Turn:
         if not self.admin:
             return turn
@@ -161,7 +171,7 @@ class OfPerson(ByHr):
     values: Values = field(default_factory=dict)
 
     def _person(self, both: Both) -> str:
-        return self.person if isinstance(self.person, str) else both.person(self.person).text
+        return self.person if isinstance(self.person, str) else both.text_of(self.person)
 
     async def really(self, world: World, both: Both) -> object:
         person, values = self._person(both), meant(world, self.values)
@@ -204,6 +214,12 @@ RULES: dict[str, Any] = {
 class Release(ByHr):
     attribute: str
 
+    @property
+    def when_gone(self) -> object:
+        """What is asked for is judged before the company is entered."""
+        hr_rules.check_attribute(self.attribute)
+        return super().when_gone
+
     async def really(self, world: World, both: Both) -> object:
         if self.admin:
             request = people.ReleaseAttribute(session=self.session(both), attribute=self.attribute)
@@ -219,6 +235,7 @@ class Release(ByHr):
 class BySystem:
     company: int
     actor: str = field(default="system", init=False, repr=False)
+    when_gone: ClassVar[object] = "not_found"
 
 
 @dataclass
@@ -231,7 +248,7 @@ class Decide(ByHr):
     departments: list[str]
 
     def _person(self, both: Both) -> str:
-        return self.person if isinstance(self.person, str) else both.person(self.person).text
+        return self.person if isinstance(self.person, str) else both.text_of(self.person)
 
     async def really(self, world: World, both: Both) -> object:
         person, only = self._person(both), bool(self.departments)
@@ -272,6 +289,7 @@ class Import:
     company: int
     actor: str = field(default="operator", init=False, repr=False)
     rows: list[Values]
+    when_gone: ClassVar[object] = "not_found"
 
     async def really(self, world: World, both: Both) -> object:
         told = io.StringIO()
@@ -296,6 +314,7 @@ class Pass(BySystem):
     """Time passes, for everybody."""
 
     hours: int
+    when_gone: ClassVar[object] = None
 
     async def really(self, world: World, both: Both) -> object:
         world.clock.set(world.clock() + timedelta(hours=self.hours))
@@ -306,19 +325,50 @@ class Pass(BySystem):
 
 
 @dataclass
+class PassUntil(BySystem):
+    """It is noon of that day, in UTC; nothing where that has been."""
+
+    day: date
+    when_gone: ClassVar[object] = None
+
+    async def really(self, world: World, both: Both) -> object:
+        world.clock.set(max(world.clock(), datetime.combine(self.day, time(12), UTC)))
+        return None
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        return None
+
+
+@dataclass
 class SignIn(BySystem):
-    object_id: str
-    name_id: str
+    who: tuple[str, str] | int
+    """Object id and NameID; or a person, as the object he is in Entra and by his login name."""
     email_claim: str | None
     again: bool
     """The assertion of the sign-in before, once more."""
+    groups: list[str] | None = None
+    overage: bool = False
+    tenant: int | None = None
+    """Another one than the company is in."""
 
     def _attempt(self, world: World, both: Both) -> login_rules.Attempt:
-        number = len(both.model.traces) - self.again
-        ticket = hashlib.sha256(f"{both.firm.name} {len(both.model.traces)}".encode()).hexdigest()
+        number = both.model.sign_ins - self.again
+        ticket = hashlib.sha256(f"{both.firm.name} {both.model.sign_ins}".encode()).hexdigest()
         return login_rules.Attempt(
-            UUID(self.object_id), self.name_id, self.email_claim, f"assertion {number}", ticket, TICKET_TTL
-        )
+            self._connection(both).signer, *self._who(both), self.email_claim, self.groups, self.overage, f"assertion {number}",
+            world.clock() + ASSERTION_TTL, ticket, TICKET_TTL,
+        )  # fmt: skip
+
+    def _connection(self, both: Both) -> Connection:
+        return both.model.live if self.tenant is None else both.connection(self.tenant)
+
+    def _who(self, both: Both) -> tuple[UUID, str]:
+        if not isinstance(self.who, int):
+            return UUID(self.who[0]), self.who[1]
+        person = both.person(self.who)
+        if person is None:
+            return both.id_of(self.who), "nobody"
+        return person.entra_object_id or person.employee_id, person.login_name or "nobody"
 
     async def really(self, world: World, both: Both) -> object:
         asked = self._attempt(world, both)
@@ -328,12 +378,14 @@ class SignIn(BySystem):
             ticket_ttl_s=int(TICKET_TTL.total_seconds()),
             in_response_to=None,
             assertion_id=asked.assertion,
-            expires_at=world.clock() + timedelta(minutes=5),
-            tenant_id=both.tenant_id,
-            object_id=self.object_id,
-            name_id=self.name_id,
+            expires_at=asked.assertion_over,
+            tenant_id=str(self._connection(both).tenant_id),
+            object_id=str(asked.object_id),
+            name_id=asked.name_id,
             email_claim=self.email_claim,
-            signer_fingerprint=SIGNER,
+            groups=self.groups,
+            groups_overage=self.overage,
+            signer_fingerprint=asked.signer,
         )
         return await logins.complete_login(world.database, attempt)
 
@@ -379,12 +431,16 @@ class Open(BySystem):
         outcome = login_rules.open_session(both.model, turn, ticket, session, SESSION_TTL, current)
         if outcome == "opened":
             both.sessions.append(session)
+            roles = both.model.by_id(both.model.sessions[session].employee_id).roles
+            if both.admin not in both.model.sessions and "setup_admin" in roles:
+                both.admin = session
         return outcome
 
 
 @dataclass
 class EndSession(BySystem):
     session: int
+    when_gone: ClassVar[object] = False
 
     async def really(self, world: World, both: Both) -> object:
         held = SessionCredential(company_id=str(both.firm.company_id), session_sha256=_one(both.sessions, self.session))
@@ -397,6 +453,7 @@ class EndSession(BySystem):
 @dataclass
 class ReadSession(BySystem):
     session: int
+    when_gone: ClassVar[object] = "unauthorized"
 
     async def really(self, world: World, both: Both) -> object:
         held = SessionCredential(company_id=str(both.firm.company_id), session_sha256=_one(both.sessions, self.session))

@@ -19,7 +19,8 @@ TAKEN = (
 class Event:
     at: datetime
     kind: str
-    employee_id: UUID
+    employee_id: UUID | None
+    """None: it is about nobody in particular."""
     actor: tuple[str, str]
     changes: dict[str, Any]
     names: dict[str, Any] | None
@@ -41,23 +42,97 @@ class Session:
 
 
 @dataclass
+class Held:
+    """A deactivation that the brake holds."""
+
+    step: str
+    asked_by: str
+    asked_at: datetime
+    last_asked_at: datetime
+    times: int = 1
+    state: str = "held"
+    decided_at: datetime | None = None
+    decided_by: tuple[str, str] | None = None
+
+
+@dataclass
+class Group:
+    group_id: UUID
+    display_name: str
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: int = 1
+    members: dict[UUID, datetime] = field(default_factory=dict)
+    """Employee -> since when."""
+
+    @property
+    def text(self) -> str:
+        return f"grp_{self.group_id.hex}"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """With an Entra tenant."""
+
+    tenant_id: UUID
+    app_id: UUID
+    signer: str
+    """Fingerprint of its certificate."""
+    domains: tuple[str, ...] = ()
+    """Of its people's e-mail addresses; none: nobody looks."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What differs from company to company."""
+
+    zone: str
+    ask_after_days: int | None
+    group: tuple[UUID | None, str | None] = (None, None)
+    """The company's own AD group: object id and name."""
+    group_check: str = "off"
+    brake: tuple[int, int] = (30, 30)
+    """People, and the share of the active ones in per cent."""
+    erase_after_months: int | None = None
+
+
+@dataclass
 class Company:
     company_id: UUID
     name: str
-    zone: str
-    ask_after_days: int | None
+    settings: Settings
+    live: Connection
     evidence: int
     """So many of Entra's newest people show what it maps (S25)."""
     people: list[Person] = field(default_factory=list)
+    erased: list[UUID] = field(default_factory=list)
     departments: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     grants: dict[tuple[str, UUID], tuple[datetime, str]] = field(default_factory=dict)
     """Department and employee -> when and by whom."""
+    groups: list[Group] = field(default_factory=list)
+    asked: list[tuple[datetime, bool]] = field(default_factory=list)
+    """Every deactivation of Entra's when it was asked for the first time, and whether it passed."""
+    open_until: datetime | None = None
+    """Somebody released what the brake held: until then it holds nothing."""
+    held: dict[UUID, Held] = field(default_factory=dict)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    next: Connection | None = None
+    """Prepared: nobody signs in by it, and its token changes nothing."""
+    retired: dict[tuple[UUID, UUID], datetime] = field(default_factory=dict)
+    """Tenant and app that the company has left -> when."""
+    ends_at: datetime | None = None
+    """It is closed."""
+    gone_at: datetime | None = None
+    """Nothing of it remains; what stands here is what went."""
     history: list[Event] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     tickets: dict[str, tuple[UUID, datetime]] = field(default_factory=dict)
+    sign_ins: int = 0
     traces: list[tuple[str, UUID | None]] = field(default_factory=list)
-    assertions: set[str] = field(default_factory=set)
+    """What became of those sign-ins whose people are not erased."""
+    assertions: dict[str, datetime] = field(default_factory=dict)
+    """When each is over."""
 
     @property
     def present(self) -> list[Person]:
@@ -81,17 +156,20 @@ class Company:
         return person
 
     def change(self, turn: Turn, kind: str, before: Person, after: Person) -> Person:
+        self.check_free(before, after)
+        after = self.put(turn, before, after)
+        if after.source == "entra":
+            self.findings.pop(("adoption_waits", after.text), None)
+        self._settle(turn, kind, before, after)
+        return after
+
+    def check_free(self, before: Person, after: Person) -> None:
         """Raises Refused where another present person has one of the names."""
         for code, name in TAKEN if after.present else ():
             if any(
                 name(after) is not None and name(other) == name(after) for other in self.present if other is not before
             ):
                 raise Refused(code)
-        after = self.put(turn, before, after)
-        if after.source == "entra":
-            self.findings.pop(("adoption_waits", after.text), None)
-        self._settle(turn, kind, before, after)
-        return after
 
     def depart(self, turn: Turn, before: Person, on: Any = None) -> Person:
         """S37 to S42: names released and forgotten, access ended, reports waiting."""
@@ -101,9 +179,11 @@ class Company:
             replace(
                 before, state="departed", login_name=None, email=None, external_id=None, blocked_at=None, rehire_asked_at=None,
                 released=self._released(before), roles=(), **_end(turn, before, on),
+                awaits_link_since=None,
             ),
         )  # fmt: skip
         self.end_sessions(after)
+        self.take_out_of_groups(turn, after)
         for event in self.history:
             if event.employee_id == after.employee_id:
                 event.names = None
@@ -174,14 +254,24 @@ class Company:
         held = [department for department, employee_id in self.grants if employee_id == person.employee_id]
         return dict.fromkeys(sorted(self.departments[department][0] for department in held), True)
 
+    def take_out_of_groups(self, turn: Turn, person: Person) -> None:
+        for group in sorted(self.groups, key=lambda one: one.group_id):
+            if group.members.pop(person.employee_id, None):
+                group.version, group.updated_at = group.version + 1, turn.now
+                self.tell_of(group, turn, "group.members_changed", {"members": {"removed": [person.text]}})
+
     def end_sessions(self, person: Person) -> None:
         self.sessions = {name: one for name, one in self.sessions.items() if one.employee_id != person.employee_id}
         self.tickets = {name: one for name, one in self.tickets.items() if one[0] != person.employee_id}
 
-    def tell(self, turn: Turn, kind: str, person: Person, changes: dict[str, Any]) -> None:
+    def tell(self, turn: Turn, kind: str, person: Person | None, changes: dict[str, Any]) -> None:
         names = {name: one for name, one in changes.items() if name in NAMES}
         others = {name: one for name, one in changes.items() if name not in NAMES}
-        self.history.append(Event(turn.now, kind, person.employee_id, turn.actor, others, names or None))
+        about = person.employee_id if person else None
+        self.history.append(Event(turn.now, kind, about, turn.actor, others, names or None))
+
+    def tell_of(self, group: Group, turn: Turn, kind: str, changes: dict[str, Any]) -> None:
+        self.tell(turn, kind, None, {"group": {"id": group.text}, **changes})
 
     def raise_finding(self, turn: Turn, kind: str, subject: str, person: Person | None = None) -> None:
         found = self.findings.get((kind, subject))

@@ -33,7 +33,9 @@ def edit(company: Company, turn: Turn, person: str, edits: dict[str, Any]) -> Pe
     after = company.linked(before, with_leave_date(turn, before, with_calendar_group(before, after)))
     if same(before, after):
         return before
-    if [name for name in told if before.owner(name) == "entra" and not _no_longer_sent(company, name)]:
+    governed = {name for name in told if before.owner(name) == "entra" and not _no_longer_sent(company, name)}
+    moves = company.next is not None or before.awaits_link_since is not None
+    if governed and not (moves and governed <= {"login_name", "email"}):
         raise Refused("not_allowed")
     return company.change(turn, "employee.changed", before, after)
 
@@ -96,8 +98,8 @@ def _new_employment(turn: Turn, old: Person, new_id: UUID) -> Person:
         old, employee_id=new_id, state="active", roles=(), manager_id=None, termination_date=None, termination_source=None,
         suspended_on=None, returned_on=turn.today, owners=kept,
         employee_number=number, hired_on=None, policy=None, blocked_at=None, rehire_asked_at=None, adoption_confirmed_at=None,
-        previous_employee_id=old.employee_id, only_direct_approver=False, leaver_done_at=None, created_at=turn.now,
-        updated_at=turn.now, version=1,
+        previous_employee_id=old.employee_id, only_direct_approver=False, leaver_done_at=None, awaits_link_since=None,
+        created_at=turn.now, updated_at=turn.now, version=1,
     )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 """Who may sign in (D10), his ticket and his sessions."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from tests.support.model.company import Company, Session
+from tests.support.model.groups import is_in_the_company_s
 from tests.support.model.people import Person, Refused, Turn, key
 
 GRACE = timedelta(days=30)
@@ -14,10 +15,15 @@ GRACE = timedelta(days=30)
 class Attempt:
     """What Entra says of who is signing in."""
 
+    signer: str
     object_id: UUID
     name_id: str
     email_claim: str | None
+    groups: list[str] | None
+    overage: bool
+    """There were too many groups for a claim."""
     assertion: str
+    assertion_over: datetime
     ticket: str
     ticket_ttl: timedelta
 
@@ -25,23 +31,28 @@ class Attempt:
 def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Person | None, bool]:
     """Accepted or the reason, who it is, and whether this login linked him."""
     reason, person, link = _decided(company, attempt)
-    company.assertions.add(attempt.assertion)
+    company.sign_ins += 1
+    company.assertions.setdefault(attempt.assertion, attempt.assertion_over)
     company.traces.append((reason, person.employee_id if person else None))
     if reason == "accepted" and person is not None:
         if link:
-            after = replace(person, entra_object_id=attempt.object_id)
+            after = replace(person, entra_object_id=attempt.object_id, awaits_link_since=None)
             person = company.change(turn, "employee.linked", person, after)
         company.tickets[attempt.ticket] = (person.employee_id, turn.now + attempt.ticket_ttl)
     return reason, person, link and reason == "accepted"
 
 
 def _decided(company: Company, attempt: Attempt) -> tuple[str, Person | None, bool]:
+    if company.ends_at is not None:
+        return "sso_off", None, False
+    if attempt.signer != company.live.signer:
+        return "unknown_signer", None, False
     if attempt.assertion in company.assertions:
         return "replayed", None, False
     linked = [one for one in company.people if one.entra_object_id == attempt.object_id]
     present = [one for one in linked if one.present]
     if present:
-        return _may_enter(present[0]), present[0], False
+        return _may_enter(company, present[0], attempt), present[0], False
     said = {key(attempt.name_id), key(attempt.email_claim)} - {None}
     named = [one for one in company.present if said & {key(one.login_name), key(one.email)}]
     if not named:
@@ -51,11 +62,26 @@ def _decided(company: Company, attempt: Attempt) -> tuple[str, Person | None, bo
         return "matches_username_not_email", None, False
     if named[0].entra_object_id is not None:
         return "no_such_employee", None, False
-    return _may_enter(named[0]), named[0], True
+    return _may_enter(company, named[0], attempt), named[0], True
 
 
-def _may_enter(person: Person) -> str:
-    return "accepted" if person.has_access else "suspended"
+def _may_enter(company: Company, person: Person, attempt: Attempt) -> str:
+    if not person.has_access:
+        return "suspended"
+    return _not_in_group(company, person, attempt) or "accepted"
+
+
+def _not_in_group(company: Company, person: Person, attempt: Attempt) -> str | None:
+    """D12: the claim and the group as provisioned can both say that he is in the company's, and one yes is enough."""
+    check, (own_id, own_name) = company.settings.group_check, company.settings.group
+    if check == "off" or is_in_the_company_s(company, person):
+        return None
+    if attempt.overage:
+        return "groups_overage"
+    if attempt.groups is None:
+        return "not_in_company_group" if check == "required" else None
+    named = {key(one) for one in attempt.groups}
+    return None if named & ({key(own_name), key(str(own_id) if own_id else None)} - {None}) else "not_in_company_group"
 
 
 def open_session(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from tests.support.model import brake
 from tests.support.model.company import Company
 from tests.support.model.people import (
     COUNTRIES,
@@ -29,6 +30,12 @@ def create(company: Company, turn: Turn, new: Values, missing: list[str], new_id
         if other is not meant and (code := _collision(new, other)):
             raise Refused(code)
     kind = "created" if meant is None else _outcome(company, turn, meant, new)
+    if meant is not None and meant.state == "active":
+        if new.get("active", True):
+            brake.withdraw(company, turn, meant)
+        else:
+            brake.stop(company, turn, meant, "suspend")
+            brake.passed(company, turn, meant)
     for attribute in missing:
         company.raise_finding(turn, "active_not_mapped" if attribute == "active" else "mapping_broken", attribute)
     for over in [one for one in company.findings if one[0] in {"active_not_mapped", "mapping_broken"}]:
@@ -39,8 +46,9 @@ def create(company: Company, turn: Turn, new: Values, missing: list[str], new_id
     after = _taken_over(turn, meant, new)
     after = _as_said(company, turn, after, new.get("active", True))
     after = company.linked(meant, after)
-    asked = after.rehire_asked_at is not None
-    return kind, company.change(turn, "employee.rehire_asked" if asked else f"employee.{kind}", meant, after)
+    asked = after.rehire_asked_at is not None and meant.rehire_asked_at is None
+    changed = company.change(turn, "employee.rehire_asked" if asked else f"employee.{kind}", meant, after)
+    return "adopted" if kind == "relinked" else kind, changed
 
 
 def change(
@@ -64,6 +72,9 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     if not alone and (guarded(before) or (_tied(before) and link not in {None, before.entra_object_id})):
         company.raise_finding(turn, "adoption_waits", before.text, before)
         raise Refused("needs_confirmation")
+    said = changes.get("active") if before.state == "active" else None
+    if said is False:
+        brake.stop(company, turn, before, "suspend")
     sent = {name: value for name, value in changes.items() if name != "active"}
     told = [name for name, value in sent.items() if value is not None or getattr(before, name) is not None]
     after = replace(before, **sent, **_link_key(sent)).with_owner("entra", told, turn.now)
@@ -71,15 +82,43 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     if "active" in changes:
         after = _as_said(company, turn, after, changes["active"])
     after = company.linked(before, after)
+    company.check_free(before, after)
+    if said is not None:
+        (brake.withdraw if said else brake.passed)(company, turn, before)
     if same(before, after):
         return before, False
     if not (alone and (guarded(before) or _tied(before))):
-        after = replace(after, source="entra")
+        after = replace(after, source="entra", awaits_link_since=None)
     return company.change(turn, _kind(before, after), before, after), True
 
 
 def remove(company: Company, turn: Turn, employee_id: UUID) -> None:
-    company.depart(turn, _present(company, employee_id))
+    before = _present(company, employee_id)
+    if before.state == "active":
+        brake.stop(company, turn, before, "remove")
+        brake.passed(company, turn, before)
+    company.depart(turn, before)
+
+
+def do_released(company: Company, turn: Turn) -> int:
+    """Somebody has released what was held: it is done in his name. How many it was done of."""
+    done = 0
+    for employee_id in sorted(one for one, held in company.held.items() if held.state == "released"):
+        held, before = company.held.pop(employee_id), company.by_id(employee_id)
+        if before.present:
+            _do(company, replace(turn, actor=held.decided_by or turn.actor), before, held.step)
+            done += 1
+    return done
+
+
+def _do(company: Company, turn: Turn, before: Person, step: str) -> None:
+    if step == "remove":
+        company.depart(turn, before)
+        return
+    after = _suspended(turn, before)
+    if not (guarded(before) or _tied(before)):
+        after = replace(after, source="entra", awaits_link_since=None)
+    company.change(turn, "employee.suspended", before, after)
 
 
 def find(company: Company, field: str, value: str) -> list[Person]:
@@ -139,6 +178,8 @@ def _outcome(company: Company, turn: Turn, meant: Person, new: Values) -> str:
     if meant.state == "suspended" or meant.source == "entra":
         if away and new.get("active", True):
             return "reactivated"
+        if meant.awaits_link_since is not None and not away:
+            return "relinked"
         raise taken
     return "adopted"
 
@@ -169,7 +210,9 @@ def _created(turn: Turn, new: Values, new_id: UUID) -> Person:
 def _taken_over(turn: Turn, before: Person, new: Values) -> Person:
     """Entra's values win, and what it does not send stays (S33)."""
     sent = {name: new[name] for name in SENT_BY_ENTRA if new.get(name) is not None}
-    after = replace(before, **sent, **_link_key(sent), source="entra", adoption_confirmed_at=None)
+    after = replace(
+        before, **sent, **_link_key(sent), source="entra", adoption_confirmed_at=None, awaits_link_since=None
+    )
     after = with_calendar_group(before, after.with_owner("entra", list(sent), turn.now))
     return with_leave_date(turn, before, after)
 
@@ -185,7 +228,7 @@ def _as_said(company: Company, turn: Turn, person: Person, active: bool) -> Pers
     if person.state == "active":
         return person
     days = (turn.today - person.suspended_on).days if person.suspended_on else 0
-    if company.ask_after_days is not None and days > company.ask_after_days:
+    if company.settings.ask_after_days is not None and days > company.settings.ask_after_days:
         return replace(person, rehire_asked_at=person.rehire_asked_at or turn.now)
     return resumed(turn, person)
 

@@ -5,9 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from shared.schemas.employee import Employee
+from shared.schemas.group import Group as GroupView
 from shared.schemas.people import Owned, PersonView
-from tests.support.model.company import Company
-from tests.support.model.people import SENT_BY_ENTRA, Person
+from tests.support.model.company import Company, Group, Held
+from tests.support.model.people import SENT_BY_ENTRA, Person, key
+from tests.support.model.retention import erased_from
 
 
 def shown_to_entra(person: Person) -> Employee:
@@ -22,6 +24,18 @@ def shown_to_entra(person: Person) -> Employee:
         updated_at=person.updated_at,
         version=person.version,
         **{name: getattr(person, name) for name in SENT_BY_ENTRA},
+    )
+
+
+def shown_group(group: Group) -> GroupView:
+    return GroupView(
+        id=group.text,
+        display_name=group.display_name,
+        external_id=group.external_id,
+        members=[f"emp_{one.hex}" for one in sorted(group.members)],
+        created_at=group.created_at,
+        updated_at=group.updated_at,
+        version=group.version,
     )
 
 
@@ -75,7 +89,42 @@ def findings(company: Company) -> set[tuple[object, ...]]:
         (kind, text, None, min(one.created_at for one in people), max(one.updated_at for one in people), len(people))
         for (kind, text), people in unknown.items()
     }
-    return kept | returns | unread
+    return kept | returns | unread | _braked(company)
+
+
+def _braked(company: Company) -> set[tuple[object, ...]]:
+    held = held_now(company).values()
+    if not held:
+        return set()
+    first, last = min(one.asked_at for one in held), max(one.last_asked_at for one in held)
+    return {("mass_deactivation_held", "company", None, first, last, sum(one.times for one in held))}
+
+
+def held_now(company: Company, state: str = "held") -> dict[str, Held]:
+    """By the person: whoever has gone meanwhile is shown to nobody."""
+    return {
+        person.text: company.held[person.employee_id]
+        for person in company.people
+        if person.state == "active" and person.employee_id in company.held
+        if company.held[person.employee_id].state == state
+    }
+
+
+def move(company: Company) -> tuple[str, dict[str, int], list[str | None]]:
+    """How far it is; of the active people, how many there are, are linked, wait, have addresses outside; and who waits."""
+    active = [one for one in company.people if one.state == "active"]
+    domains = company.next.domains if company.next else ()
+    waiting = [one for one in active if one.awaits_link_since is not None]
+    people = {
+        "people": len(active),
+        "linked": sum(one.entra_object_id is not None for one in active),
+        "waiting": len(waiting),
+        "outside": sum((key(one.email) or "").split("@")[-1] not in domains for one in active if domains),
+    }
+    first = [one.login_name for one in company.present if one.awaits_link_since is not None]
+    if company.next is not None:
+        return "prepared", people, first
+    return "waiting" if waiting else "moved" if company.retired else "none", people, first
 
 
 def work_list(company: Company) -> dict[str, tuple[str, datetime, dict[str, tuple[bool, str | None]]]]:
@@ -100,12 +149,12 @@ def _leaver(company: Company, one: Person) -> tuple[str, datetime, dict[str, tup
         if report.state == "active"
         and (report.manager_id == one.employee_id or (report.manager_id is None and report.manager_ref == one.text))
     ]
-    ended_at = _ended_at(company, one)
+    ended_at, day = _ended_at(company, one), erased_from(company, one)
     steps = {
         "approvals_of_reports": (not reports, str(len(reports))),
         "future_registrations": (one.leaver_done_at is not None, _moment(one.leaver_done_at)),
         "access_ended": (True, _moment(ended_at)),
-        "erasure_date": (True, None),
+        "erasure_date": (True, day.isoformat() if day else None),
     }
     return "leaver", ended_at, steps
 

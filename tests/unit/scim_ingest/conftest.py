@@ -22,23 +22,23 @@ ANNA: dict[str, Any] = {
     "emails": [{"type": "work", "value": "anna@firma.dk", "primary": True}],
 }
 
+SETTINGS = Settings(
+    host="127.0.0.1",
+    port=0,
+    directory_url="http://directory.invalid",
+    directory_secret="not used by the double",
+    public_url=PUBLIC_URL,
+    max_body_bytes=64 * 1024,
+    body_timeout_s=0.3,
+    federation_hosts="login.microsoftonline.com,http://127.0.0.1",
+)
+
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def served() -> AsyncIterator[tuple[Service, DirectoryDouble]]:
     """One service for all tests; it keeps nothing between requests."""
     double = DirectoryDouble()
-    service = create_service(
-        Settings(
-            host="127.0.0.1",
-            port=0,
-            directory_url="http://directory.invalid",
-            directory_secret="not used by the double",
-            public_url=PUBLIC_URL,
-            max_body_bytes=64 * 1024,
-            body_timeout_s=0.3,
-        ),
-        directory=double,
-    )
+    service = create_service(SETTINGS, directory=double)
     await service.start()
     yield service, double
     await service.stop()

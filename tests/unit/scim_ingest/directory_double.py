@@ -13,6 +13,7 @@ from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text, new_employee_id
 from shared.schemas import employee as schemas
+from shared.schemas import oauth
 from shared.tokens import sha256
 from tests.support.searching import meets
 
@@ -24,7 +25,12 @@ class DirectoryDouble(DirectoryClient):
 
     def forget(self) -> None:
         self.tokens: dict[str, str] = {}
+        self.strict: set[str] = set()
         self.employees: dict[str, dict[str, schemas.Employee]] = {}
+        self.secrets: dict[str, str] = {}
+        """Hash of a client's secret -> company."""
+        self.federations: dict[tuple[str, str, str, str], str] = {}
+        """Company, issuer, audience, subject -> `fed_…`"""
         self.calls: list[str] = []
         self.refuse: DomainError | Exception | None = None
         self.reachable = True
@@ -45,12 +51,44 @@ class DirectoryDouble(DirectoryClient):
             raise refused
         return self.employees[credential.company]
 
+    def _check_quirk(self, credential: schemas.ScimCredential, quirk: str | None) -> None:
+        if quirk is not None and credential.company in self.strict:
+            raise DomainError(ErrorCode.not_conformant, f"Strict mode refuses {quirk}.")
+
     async def check_credential(self, request: schemas.CheckCredential) -> schemas.CompanyProvisioning:
         self._company("check_credential", request.credential)
-        return schemas.CompanyProvisioning(company=request.credential.company, strict=False)
+        return schemas.CompanyProvisioning(
+            company=request.credential.company, strict=request.credential.company in self.strict
+        )
+
+    def _expect(self, operation: str, *, allowed: bool) -> None:
+        self.calls.append(operation)
+        if not allowed:
+            raise DomainError(ErrorCode.unauthorized, "The client is not known here.")
+        if self.refuse is not None:
+            refused, self.refuse = self.refuse, None
+            raise refused
+
+    async def redeem_secret(self, request: oauth.RedeemSecret) -> oauth.AccessTokenIssued:
+        known = self.secrets.get(request.secret_sha256) == request.company == request.client_id
+        self._expect("redeem_secret", allowed=known)
+        self.tokens[request.token_sha256] = request.company
+        return oauth.AccessTokenIssued(issued_for="sec_1", expires_in_s=3600)
+
+    async def find_federation(self, request: oauth.FindFederation) -> oauth.FoundFederation:
+        claims = (request.company, request.issuer, request.audience, request.subject)
+        known = request.client_id in (None, request.company) and claims in self.federations
+        self._expect("find_federation", allowed=known)
+        return oauth.FoundFederation(federation_id=self.federations[claims])
+
+    async def redeem_assertion(self, request: oauth.RedeemAssertion) -> oauth.AccessTokenIssued:
+        self._expect("redeem_assertion", allowed=request.federation_id in self.federations.values())
+        self.tokens[request.token_sha256] = request.company
+        return oauth.AccessTokenIssued(issued_for=request.federation_id, expires_in_s=3600)
 
     async def provision_employee(self, request: schemas.ProvisionEmployee) -> schemas.Provisioned:
         employees = self._company("provision_employee", request.credential)
+        self._check_quirk(request.credential, request.quirk)
         values = asdict(request.employee)
         state: schemas.EmployeeState = "active" if values.pop("active") else "suspended"
         _check_unique(employees, "", values)
@@ -87,6 +125,7 @@ class DirectoryDouble(DirectoryClient):
 
     async def change_employee(self, request: schemas.ChangeEmployee) -> schemas.Changed:
         employees = self._company("change_employee", request.credential)
+        self._check_quirk(request.credential, request.quirk)
         before = _existing(employees, request.employee_id)
         _check_version(before, request.versions)
         try:

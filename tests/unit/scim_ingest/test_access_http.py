@@ -8,6 +8,8 @@ import pytest
 
 from shared.http.service import Service
 from shared.telemetry import context
+from tests.entra.tenant import utc_now
+from tests.entra.workload import SigningKey, Workload, blank_secret_token
 from tests.unit.scim_ingest.conftest import ANNA, TOKEN
 from tests.unit.scim_ingest.directory_double import DirectoryDouble
 
@@ -65,6 +67,37 @@ async def test_without_a_bearer_token_nobody_is_asked(
     assert answer.headers["www-authenticate"] == "Bearer"
     assert answer.json()["status"] == "401"
     assert directory.calls == []
+
+
+@pytest.mark.parametrize("path", ["/Users", "/Schemas"])
+@pytest.mark.parametrize("company", ["firma", "nobody"])
+async def test_the_blank_secret_mode_is_refused_with_the_setting_to_change(
+    service: Service, directory: DirectoryDouble, path: str, company: str
+) -> None:
+    token = blank_secret_token("11111111-1111-4111-8111-111111111111", SigningKey(), utc_now())
+    directory.add_company("firma", token)
+    answer = await ask(service, f"/scim/v2/{company}{path}", token=token)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert "paste this company's SCIM token as Secret Token" in answer.json()["detail"]
+    assert directory.calls == [], "not even asked, however genuine"
+
+
+async def test_an_assertion_is_no_token_either(service: Service, directory: DirectoryDouble) -> None:
+    answer = await ask(
+        service, "/scim/v2/firma/Users", token=Workload("11111111-1111-4111-8111-111111111111").assertion()
+    )
+    assert (answer.status_code, directory.calls) == (401, [])
+    assert "Workload Identity Federation" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "token", ["a.b.c", "eyJ.eyJ.x", "..", "a.ey.c", "a.bnVsbA.c", "a.eyJpc3MiOjF9.c", "a." + "W" * 4000 + ".c"]
+)
+async def test_what_only_looks_like_entra_s_own_is_a_wrong_token(service: Service, token: str) -> None:
+    answer = await ask(service, "/scim/v2/firma/Users", token=token)
+    assert answer.status_code == 401
+    assert answer.content == (await ask(service, "/scim/v2/firma/Users", token="idgw_wrong")).content
 
 
 async def test_the_scheme_counts_without_case(service: Service) -> None:
@@ -145,6 +178,60 @@ async def test_a_method_that_does_not_fit_is_405_with_the_ones_that_do(
     assert set(options.headers["allow"].split(", ")) == allowed
 
 
+SERVED = {
+    "/Users": "GET POST",
+    "/Users/.search": "POST",
+    "/Users/emp_1": "GET PATCH PUT DELETE",
+    "/Groups": "GET POST",
+    "/Groups/.search": "POST",
+    "/Groups/grp_1": "GET PATCH PUT DELETE",
+    "/.search": "POST",
+    "/Bulk": "POST",
+    "/ServiceProviderConfig": "GET",
+    "/ResourceTypes": "GET",
+    "/ResourceTypes/User": "GET",
+    "/Schemas": "GET",
+    "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User": "GET",
+}
+
+
+@pytest.mark.parametrize("path", SERVED)
+async def test_every_path_says_which_methods_it_has(service: Service, directory: DirectoryDouble, path: str) -> None:
+    possible = set(SERVED[path].split()) | ({"HEAD"} if "GET" in SERVED[path].split() else set())
+    for verb in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - possible:
+        answer = await ask(service, f"/scim/v2/firma{path}", verb)
+        assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, possible), verb
+        assert answer.headers["content-type"] == "application/scim+json"
+    assert directory.calls == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/Users", "/Users/.search", "/Users/emp_1", "/Groups", "/.search", "/Bulk", "/Schemas"]
+)
+async def test_who_takes_no_json_is_told_on_every_path(service: Service, path: str) -> None:
+    verb = "GET" if "GET" in SERVED[path].split() else "POST"
+    headers = {"Accept": "text/html, */*;q=0"}
+    assert (await ask(service, f"/scim/v2/firma{path}", verb, headers=headers, json={})).status_code == 406
+
+
+@pytest.mark.parametrize(("verb", "path"), [
+    ("POST", "/Users"), ("POST", "/Users/.search"), ("PATCH", "/Users/emp_1"), ("PUT", "/Users/emp_1"), ("POST", "/Groups"),
+    ("POST", "/Groups/.search"), ("PATCH", "/Groups/grp_1"), ("PUT", "/Groups/grp_1"), ("POST", "/.search"), ("POST", "/Bulk"),
+])  # fmt: skip
+async def test_a_body_that_is_no_json_is_told_on_every_path(service: Service, verb: str, path: str) -> None:
+    for content_type in ("text/plain", "application/xml", "application/scim+json; charset=latin1", ""):
+        headers = {"Content-Type": content_type}
+        assert (await ask(service, f"/scim/v2/firma{path}", verb, headers=headers, content=b"{}")).status_code == 415
+
+
+@pytest.mark.parametrize(
+    "path", ["/scim/v1/firma/Users", "/scim/v3/firma/Users", "/scim/v2.1/firma/Users", "/scim/v20/firma/Me"]
+)
+async def test_another_version_of_the_protocol_is_not_spoken(service: Service, path: str) -> None:
+    answer = await ask(service, path)
+    assert (answer.status_code, answer.json()["scimType"]) == (400, "invalidVers")
+
+
 async def test_head_is_get_without_body(service: Service) -> None:
     got, head = await ask(service, "/scim/v2/firma/Users"), await ask(service, "/scim/v2/firma/Users", "HEAD")
     assert head.status_code == 200
@@ -152,10 +239,9 @@ async def test_head_is_get_without_body(service: Service) -> None:
     assert head.headers["content-length"] == str(len(got.content))
 
 
-@pytest.mark.parametrize("path", ["/Me", "/Bulk"])
-@pytest.mark.parametrize("verb", ["GET", "POST"])
-async def test_what_is_not_offered_says_so(service: Service, verb: str, path: str) -> None:
-    answer = await ask(service, f"/scim/v2/firma{path}", verb)
+@pytest.mark.parametrize("verb", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+async def test_what_is_not_offered_says_so(service: Service, verb: str) -> None:
+    answer = await ask(service, "/scim/v2/firma/Me", verb)
     assert answer.status_code == 501
     assert answer.json()["status"] == "501"
 

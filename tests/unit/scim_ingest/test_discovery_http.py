@@ -105,13 +105,15 @@ async def test_what_is_not_done_says_false(http: httpx2.AsyncClient) -> None:
         name: part["supported"] for name, part in config.items() if isinstance(part, dict) and "supported" in part
     } == {
         "patch": True,
-        "bulk": False,
+        "bulk": True,
         "filter": True,
         "changePassword": False,
         "sort": True,
         "etag": True,
     }
-    assert [scheme["type"] for scheme in config["authenticationSchemes"]] == ["oauthbearertoken"]
+    assert [scheme["type"] for scheme in config["authenticationSchemes"]] == ["oauth2", "oauthbearertoken"]
+    assert [scheme["primary"] for scheme in config["authenticationSchemes"]] == [True, False]
+    assert "firma" not in str(config["authenticationSchemes"])
     types = (await http.get("/ResourceTypes")).json()
     assert [kind["endpoint"] for kind in types["Resources"]] == ["/Users", "/Groups"]
     assert (await http.get("/ResourceTypes/User")).json() == types["Resources"][0]

@@ -18,6 +18,7 @@ TABLE = {
     ErrorCode.not_allowed: (403, None),
     ErrorCode.held: (503, None),
     ErrorCode.version_differs: (412, None),
+    ErrorCode.not_conformant: (400, "invalidSyntax"),
     ErrorCode.unavailable: (503, None),
     ErrorCode.wrong_caller: (503, None),
 }

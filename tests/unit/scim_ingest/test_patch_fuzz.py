@@ -10,13 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
-from scim_ingest.protocol.attributes import ATTRIBUTES
+from scim_ingest.protocol.attributes import ATTRIBUTES, CORE, ENTERPRISE
 from scim_ingest.protocol.errors import ScimError
 from scim_ingest.protocol.patch import compile_patch
 from scim_ingest.protocol.paths import read_path
 from scim_ingest.protocol.resource import read_new_employee
+from scim_ingest.protocol.strict import PATCH_OP, in_group, in_group_patch, in_user, in_user_patch
 from shared.schemas.employee import EmployeeChanges
 
+MANDATORY = {
+    "userName": "anna@firma.dk",
+    "name": {"givenName": "Anna", "familyName": "Holm"},
+    "emails": [{"type": "work", "value": "anna@firma.dk"}],
+}
 PATHS = st.one_of(
     st.sampled_from([attribute.path for attribute in ATTRIBUTES]),
     st.sampled_from(
@@ -86,6 +92,40 @@ def test_any_body_is_read_or_refused(body: dict[str, Any]) -> None:
         read_new_employee(body)
     except ScimError as error:
         assert error.status == 400  # noqa: PT017
+
+
+def exact(operations: list[Any]) -> list[Any]:
+    """With ops as strict mode wants them, so that it looks further."""
+    return [
+        {**one, "op": str(one["op"]).lower()} if isinstance(one, dict) and "op" in one else one for one in operations
+    ]
+
+
+@given(OPERATIONS)
+@settings(max_examples=500, deadline=None)
+def test_what_strict_mode_takes_leaves_nothing_out(operations: list[Any]) -> None:
+    operations = exact(operations)
+    body = {"schemas": [PATCH_OP], "Operations": operations}
+    deviation = in_user_patch(body)
+    in_group_patch(body)
+    with contextlib.suppress(ScimError):
+        compiled = compile_patch(operations, "emp_1")
+        assert deviation is not None or compiled.ignored == []
+
+
+@given(
+    st.dictionaries(
+        st.one_of(PATHS, st.sampled_from(["emails", "name", "phoneNumbers", ENTERPRISE])), VALUES, max_size=4
+    )
+)
+@settings(max_examples=500, deadline=None)
+def test_what_strict_mode_takes_of_a_user_leaves_nothing_out(members: dict[str, Any]) -> None:
+    body = {"schemas": [CORE, ENTERPRISE], **MANDATORY, **members}
+    deviation = in_user(body)
+    in_group(body)
+    with contextlib.suppress(ScimError):
+        read = read_new_employee(body)
+        assert deviation is not None or read.ignored == []
 
 
 @given(PATHS)

@@ -21,9 +21,11 @@ from directory.cli import (
     history,
     imports,
     move,
+    oauth,
     overlaps,
     overview,
     people,
+    provisioning,
 )
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import FileRefused
@@ -39,7 +41,7 @@ Answer = dict[str, Any]
 FILES = frozenset({"file", "output", "emails"})
 """Arguments that name a file."""
 
-COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, ending, brake, move)
+COMPANY_COMMANDS = (company, people, approvers, imports, history, credentials, oauth, ending, brake, move, provisioning)
 """Each adds its subcommands of `directory company`."""
 
 EXAMPLES = """

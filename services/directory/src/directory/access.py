@@ -15,7 +15,7 @@ from directory import metrics
 from directory.database import Actor, Company, CompanyScope, CompanyTx, Database
 from directory.logins.store import hold_company, read_session
 from shared.errors import DomainError, ErrorCode
-from shared.ids import employee_text, token_text
+from shared.ids import employee_text
 from shared.schemas.employee import ScimCredential
 from shared.schemas.login import SessionCredential
 from shared.telemetry.logs import EventLog
@@ -32,14 +32,16 @@ PREPARED_ONLY = (
 
 @asynccontextmanager
 async def provisioning(
-    database: Database, credential: ScimCredential, *, reading: bool = False
+    database: Database, credential: ScimCredential, *, reading: bool = False, quirk: str | None = None
 ) -> AsyncIterator[CompanyTx]:
-    """A transaction in the company whose token it is; `reading`: it changes nothing.
+    """A transaction in the company whose token it is; `reading`: it changes nothing; `quirk`: where the request leaves the
+    standards.
 
     Raises:
         DomainError: `unauthorized` for a token that is unknown, revoked, expired, of another company than the path names, or of
             a tenant that the company has left: all the same answer. `not_allowed` when the company has provisioning switched
-            off, or when a connection that is only prepared wants to change something.
+            off, or when a connection that is only prepared wants to change something. `not_conformant` for a quirk in a company
+            that is in strict mode.
     """
     token = sha256_from_text(credential.token_sha256)
     async with database.scope_for_scim_token(token).transaction() as tx:
@@ -48,8 +50,11 @@ async def provisioning(
         refusal = _refusal(tx.company, reading)
         if refusal is None:
             database.notes.heard(tx)
-            yield tx
-            return
+            if quirk is None or not tx.company.provisioning_strict:
+                yield tx
+                return
+            log.info("strict_refused", quirk=quirk)
+            refusal = DomainError(ErrorCode.not_conformant, f"The company is in strict mode, which refuses {quirk}.")
     # Behind the commit: when the token was last used is known all the same.
     raise refusal
 
@@ -57,7 +62,7 @@ async def provisioning(
 def _refusal(company: Company, reading: bool) -> DomainError | None:
     if company.connection == "retired":
         metrics.RETIRED_SOURCE_CALLS.inc()
-        log.info("retired_source", token=token_text(company.token_id) if company.token_id else "")
+        log.info("retired_source", token=company.credential)
         return _wrong_token()
     if company.connection == "next":
         return None if reading else DomainError(ErrorCode.not_allowed, PREPARED_ONLY)

@@ -13,6 +13,7 @@ from directory.api.routes import routes as application_routes
 from directory.api.setup import routes as history_routes
 from directory.approvers.routes import routes as approver_routes
 from directory.brake.setup import routes as brake_routes
+from directory.cycles.counting import counted
 from directory.cycles.notes import Notes
 from directory.cycles.writing import EVERY_S, written_down
 from directory.database import Database
@@ -21,6 +22,7 @@ from directory.employees.setup import routes as people_routes
 from directory.events.heads import WaitingReaders
 from directory.groups.routes import routes as group_routes
 from directory.logins.routes import routes as login_routes
+from directory.oauth.routes import routes as oauth_routes
 from directory.rpc import serve
 from directory.selfcheck import check
 from directory.settings import Settings
@@ -68,7 +70,7 @@ def create_service(
         async with database:
             async with database.connection() as connection:
                 await check(connection)
-            async with written_down(database, database.notes, every_s=notes_every_s):
+            async with written_down(database, database.notes, every_s=notes_every_s), counted(database):
                 yield
 
     return Service(
@@ -77,6 +79,7 @@ def create_service(
         routes=[
             Route("/ready", ready_route),
             serve(CHECK_CREDENTIAL, callers, check_credential),
+            *oauth_routes(database, callers),
             *employee_routes(database, callers),
             *people_routes(database, callers),
             *group_routes(database, callers),

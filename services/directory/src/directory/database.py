@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -26,7 +26,7 @@ from directory.statements import observed
 from directory.statements import statement as statement
 from shared.clock import Clock
 from shared.errors import DomainError, ErrorCode
-from shared.ids import CompanyId
+from shared.ids import CompanyId, federation_text, secret_text, token_text
 from shared.telemetry import context, metrics
 from shared.telemetry.logs import EventLog
 from shared.telemetry.tracing import current_span
@@ -39,7 +39,7 @@ log = EventLog("directory")
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who made a change: an Entra connection (token id), a person (employee id), an operator, or the system itself."""
+    """Who made a change: an Entra connection (its credential's id), a person (employee id), an operator, or the system itself."""
 
     kind: Literal["entra", "person", "operator", "system"]
     id: str
@@ -55,10 +55,13 @@ class Company:
     provisioning_enabled: bool | None = None
     provisioning_strict: bool | None = None
     token_id: uuid.UUID | None = None
+    """Of what provisioning proved itself by; for an access token that is what it was issued for."""
+    credential: str = ""
+    """The same, as people know it: `tok_…`, `sec_…` or `fed_…`."""
     scopes: frozenset[str] = frozenset()
     """Of the credential by which the BitaBIZ application entered."""
     connection: Literal["next", "live", "retired"] | None = None
-    """Which connection with Entra the token is of."""
+    """Which connection with Entra the credential is of."""
 
 
 _LOST = (
@@ -165,6 +168,7 @@ _BY_SCIM_TOKEN = statement("registry.enter_by_scim_token", "select * from regist
 _BY_API_CREDENTIAL = statement(
     "registry.enter_by_api_credential", "select * from registry.enter_by_api_credential($1, $2)"
 )
+_BY_OAUTH_SECRET = statement("registry.enter_by_oauth_secret", "select * from registry.enter_by_oauth_secret($1, $2)")
 _BY_NAME = statement("registry.enter_by_name", "select * from registry.enter_by_name($1)")
 _BY_ID = statement("registry.enter_by_id", "select * from registry.enter_by_id($1)")
 _NEW = statement(
@@ -176,6 +180,7 @@ _NEW = statement(
 )
 _NAMES = statement("registry.companies", "select company from registry.companies order by company")
 _HEADS = statement("registry.history_heads", "select * from registry.history_heads($1)")
+_CONTACTS = statement("registry.count_contacts", "select * from registry.count_contacts($1, $2, $3)")
 _FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1)")
 
 
@@ -224,22 +229,32 @@ class CompanyScope:
 
 
 def _company(row: asyncpg.Record) -> Company:
-    if "token_id" in row:
-        return Company(
-            CompanyId(row["company_id"]),
-            row["company"],
-            row["time_zone"],
-            row["provisioning_enabled"],
-            row["provisioning_strict"],
-            row["token_id"],
-            connection=row["connection"],
-        )
-    scopes = frozenset(row["scopes"]) if "scopes" in row else frozenset()
-    return Company(CompanyId(row["company_id"]), row["company"], row["time_zone"], scopes=scopes)
+    return Company(
+        CompanyId(row["company_id"]),
+        row["company"],
+        row["time_zone"],
+        row.get("provisioning_enabled"),
+        row.get("provisioning_strict"),
+        row.get("token_id"),
+        _credential(row),
+        frozenset(row.get("scopes") or ()),
+        row.get("connection"),
+    )
+
+
+def _credential(row: asyncpg.Record) -> str:
+    match row.get("issued_for"):
+        case "token":
+            return token_text(row["token_id"])
+        case "secret":
+            return secret_text(row["token_id"])
+        case "federation":
+            return federation_text(row["token_id"])
+    return secret_text(row["secret_id"]) if "secret_id" in row else ""
 
 
 def _acting(company: Company) -> Actor:
-    return Actor("entra", f"tok_{company.token_id.hex}") if company.token_id else Actor("system", "directory")
+    return Actor("entra", company.credential) if company.credential else Actor("system", "directory")
 
 
 def _is_closed(connection: "Connection") -> bool:
@@ -331,6 +346,10 @@ class Database:
         refusal = DomainError(ErrorCode.unauthorized, "The token is not valid for this company.")
         return CompanyScope(self, _BY_SCIM_TOKEN, (token_sha256, self.clock()), refusal)
 
+    def scope_for_oauth_secret(self, secret_sha256: bytes) -> CompanyScope:
+        refusal = DomainError(ErrorCode.unauthorized, "The client is not known here, or its secret is wrong.")
+        return CompanyScope(self, _BY_OAUTH_SECRET, (secret_sha256, self.clock()), refusal)
+
     def scope_for_api_credential(self, credential_sha256: bytes) -> CompanyScope:
         refusal = DomainError(ErrorCode.unauthorized, "The credential is not valid for this company.")
         return CompanyScope(self, _BY_API_CREDENTIAL, (credential_sha256, self.clock()), refusal)
@@ -359,6 +378,14 @@ class Database:
             with observed(_HEADS):
                 rows = await connection.fetch(_HEADS.sql, companies)
         return {row["company_id"]: row["sequence"] for row in rows}
+
+    async def count_contacts(self, running: timedelta, silent: timedelta) -> dict[str, int]:
+        """How many companies' provisioning was heard within `running`, within `silent`, and before; of no single one."""
+        async with self.connection() as connection:
+            with observed(_CONTACTS):
+                row = await connection.fetchrow(_CONTACTS.sql, self.clock(), running, silent)
+        assert row is not None  # noqa: S101  an aggregate has one row
+        return {"running": row["running_now"], "resting": row["resting"], "silent": row["fallen_silent"]}
 
     async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""

@@ -76,4 +76,10 @@ CYCLES = Counter(
     "Cycles of provisioning that a sweep has looked at: partial (incremental), full, without_checks of managers, has_gaps",
     ["verdict"],
 )
+CONTACTS = Gauge(
+    "directory_provisioning_companies",
+    "Companies with provisioning, by when it was heard last: running (10 minutes), resting, silent (longer than a day). Every "
+    "process tells of all of them",
+    ["standing"],
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

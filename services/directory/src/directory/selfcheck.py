@@ -21,7 +21,9 @@ DOORS = frozenset(
         "registry.companies_for_domain",
         "registry.forget_names",
         "registry.enter_by_api_credential",
+        "registry.enter_by_oauth_secret",
         "registry.history_heads",
+        "registry.count_contacts",
     }
 )
 """The functions that may act with the owner's rights on the application's behalf."""

@@ -29,14 +29,19 @@ _EXPIRED = {
         "seen_assertions.sweep", "delete from seen_assertions where company_id = $1 and expires_at <= $2"
     ),
     "tickets": statement("login_tickets.sweep", "delete from login_tickets where company_id = $1 and expires_at <= $2"),
+    "access tokens": statement(
+        "access_tokens.sweep", "delete from access_tokens where company_id = $1 and expires_at <= $2"
+    ),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
-    # The last one stays: it says when Entra was heard of.
+    # The last one stays, for it says when Entra was heard of; and the last full one, by which the forgotten are known.
     "cycles": statement(
         "cycles.sweep",
         """
         delete from cycles
         where company_id = $1 and looked_at <= $2::timestamptz - interval '14 days'
             and started_at < (select max(started_at) from cycles where company_id = $1)
+            and (verdict <> 'full' or started_at < (
+                select max(started_at) from cycles where company_id = $1 and verdict = 'full'))
         """,
     ),
 }
@@ -67,7 +72,7 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
     async with owner_database(settings) as database:
         for name in await database.company_names():
             async with _passed_over(name, failed):
-                swept.update(await _sweep_company(database, name))
+                swept.update(await sweep_company(database, name))
         for company_id in await deleting.unfinished(database):
             async with _passed_over(str(company_id), failed):
                 await deleting.go_on(database, company_id)
@@ -92,7 +97,8 @@ async def _passed_over(company: str, failed: list[str]) -> AsyncIterator[None]:
         log.error("company_not_swept", company=company, exc_info=True)  # noqa: G201  EventLog has no other
 
 
-async def _sweep_company(database: Database, name: str) -> dict[str, int]:
+async def sweep_company(database: Database, name: str) -> dict[str, int]:
+    """How many of each kind were deleted; as the tables' owner."""
     scope = database.scope_for_name(name)
     async with scope.transaction(deleting.SYSTEM) as tx:
         swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}

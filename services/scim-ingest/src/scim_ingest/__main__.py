@@ -10,11 +10,11 @@ from shared.settings import SettingsError, read_settings
 
 def main() -> int:
     try:
-        settings = read_settings(Settings)
+        service = create_service(read_settings(Settings))
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
-    return run(create_service(settings))
+    return run(service)
 
 
 if __name__ == "__main__":

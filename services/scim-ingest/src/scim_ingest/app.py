@@ -10,13 +10,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from scim_ingest.bulk import Bulk
 from scim_ingest.discovery import Discovery
 from scim_ingest.exchange import Endpoint, fault, http_error, refuse
 from scim_ingest.groups import Groups
+from scim_ingest.oauth.endpoint import TokenEndpoint
+from scim_ingest.oauth.fetching import KeyFetcher, allowed_hosts
+from scim_ingest.oauth.keys import KeyRing
 from scim_ingest.protocol.errors import ScimError
 from scim_ingest.root_search import RootSearch
 from scim_ingest.settings import Settings
 from scim_ingest.users import Users
+from shared.clock import Clock, system_clock
 from shared.directory_client import DirectoryClient
 from shared.http.service import Service
 from shared.telemetry.logs import EventLog
@@ -24,14 +29,21 @@ from shared.telemetry.logs import EventLog
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def create_service(settings: Settings, *, directory: DirectoryClient | None = None) -> Service:
-    """The service, ready to be started. `directory` replaces the client in tests."""
+def create_service(
+    settings: Settings, *, directory: DirectoryClient | None = None, clock: Clock = system_clock
+) -> Service:
+    """The service, ready to be started. `directory` replaces the client in tests.
+
+    Raises SettingsError where FEDERATION_HOSTS cannot be read.
+    """
     client = directory or DirectoryClient(settings.directory_url, settings.directory_secret)
     log = EventLog("scim-ingest")
+    fetcher = KeyFetcher(allowed_hosts(settings.federation_hosts))
+    keys = KeyRing(fetcher.fetch, log)
 
     @asynccontextmanager
     async def resources() -> AsyncIterator[None]:
-        async with client:
+        async with client, fetcher:
             yield
 
     async def ready() -> str | None:
@@ -45,8 +57,10 @@ def create_service(settings: Settings, *, directory: DirectoryClient | None = No
             *_not_offered(log),
             *users.routes(),
             *groups.routes(),
+            *Bulk(client, {"Users": users.writing, "Groups": groups.writing}, settings, log).routes(),
             *RootSearch(users, groups, settings, log).routes(),
             *Discovery(client, settings, log).routes(),
+            *TokenEndpoint(client, settings, log, fetcher=fetcher, keys=keys, clock=clock).routes(),
         ],
         resources=resources,
         ready=ready,
@@ -66,12 +80,8 @@ def _not_offered(log: EventLog) -> list[Route]:
 
         return not_offered
 
-    base = "/scim/v2/{company}"
-    told = {
-        "/Me": "/Me is not offered: a provisioning token belongs to no user.",
-        "/Bulk": "/Bulk is not offered; send the requests one by one.",
-    }
-    return [Route(base + path, refusing(detail), methods=_METHODS) for path, detail in told.items()]
+    told = {"/Me": "/Me is not offered: a provisioning token belongs to no user."}
+    return [Route(f"/scim/v2/{{company}}{path}", refusing(detail), methods=_METHODS) for path, detail in told.items()]
 
 
 class _TidyPath:

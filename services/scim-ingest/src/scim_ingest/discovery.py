@@ -1,7 +1,7 @@
 """`/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas`: what is here, generated from the table of attributes.
 
-They say nothing about a company, so they may be read without a token (RFC 7643 section 5); a token that is sent must be
-right. What we do not do says false.
+Without a token (RFC 7643 section 5) they say nothing about a company, not even whether there is one; a token that is sent must be
+right, and then `interopProfileConformant` is there where the company is in strict mode. What we do not do says false.
 """
 
 from collections.abc import Callable
@@ -52,23 +52,27 @@ class Discovery:
         self._directory = directory
         self._base_url = settings.public_url.rstrip("/")
         self._log = log
+        limits = {"maxOperations": settings.bulk_max_operations, "maxPayloadSize": settings.max_body_bytes}
+        self._bulk: Document = {"supported": True, **limits}
 
     def routes(self) -> list[Route]:
         base = "/scim/v2/{company}"
+        config = self._endpoint("config", self._config, in_strict_mode={"interopProfileConformant": True})
         return [
-            route(f"{base}/ServiceProviderConfig", GET=self._endpoint("config", _config)),
+            route(f"{base}/ServiceProviderConfig", GET=config),
             route(f"{base}/ResourceTypes", GET=self._endpoint("config", _resource_types)),
             route(f"{base}/ResourceTypes/{{name}}", GET=self._endpoint("config", _resource_type)),
             route(f"{base}/Schemas", GET=self._endpoint("schema", _schemas)),
             route(f"{base}/Schemas/{{name}}", GET=self._endpoint("schema", _schema)),
         ]
 
-    def _endpoint(self, operation: Operation, document: Maker) -> Endpoint:
-        """Without a token: the document. With one: checked by directory first."""
+    def _endpoint(self, operation: Operation, document: Maker, *, in_strict_mode: Document | None = None) -> Endpoint:
+        """Without a token: the document. With one: checked by directory first, and what holds in strict mode is added."""
 
         async def checked(request: Request, credential: ScimCredential) -> Answer:
-            await self._directory.check_credential(CheckCredential(credential=credential))
-            return Answer(200, "read", self._document(request, document))
+            company = await self._directory.check_credential(CheckCredential(credential=credential))
+            told = in_strict_mode if in_strict_mode is not None and company.strict else {}
+            return Answer(200, "read", {**self._document(request, document), **told})
 
         with_token = endpoint(operation, checked, self._log)
 
@@ -95,12 +99,35 @@ class Discovery:
             raise ScimError(404, "There is no such company.")
         return document(f"{self._base_url}/scim/v2/{company}", str(request.path_params.get("name", "")))
 
+    def _config(self, base: str, _name: str) -> Document:
+        return _config(base, self._bulk)
 
-def _config(base: str, _name: str) -> Document:
+
+# What every company may choose; which one uses what, discovery does not say.
+_AUTHENTICATION: tuple[Document, ...] = (
+    {
+        "type": "oauth2",
+        "name": "OAuth 2.0 client credentials",
+        "description": "An access token of one hour from /oauth2/token below the Tenant URL, which is described by "
+        "/.well-known/oauth-authorization-server beside it",
+        "specUri": "https://www.rfc-editor.org/info/rfc6749",
+        "primary": True,
+    },
+    {
+        "type": "oauthbearertoken",
+        "name": "SCIM token",
+        "description": "The company's token as Authorization: Bearer; several may be valid at once",
+        "specUri": "https://www.rfc-editor.org/info/rfc6750",
+        "primary": False,
+    },
+)
+
+
+def _config(base: str, bulk: Document) -> Document:
     return {
         "schemas": [SERVICE_PROVIDER_CONFIG],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": bulk,
         "filter": {"supported": True, "maxResults": MAX_COUNT},
         "changePassword": {"supported": False},
         "sort": {"supported": True},
@@ -113,15 +140,7 @@ def _config(base: str, _name: str) -> Document:
             "defaultPageSize": DEFAULT_COUNT,
             "maxPageSize": MAX_COUNT,
         },
-        "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "SCIM token",
-                "description": "The company's token as Authorization: Bearer; several may be valid at once",
-                "specUri": "https://www.rfc-editor.org/info/rfc6750",
-                "primary": True,
-            }
-        ],
+        "authenticationSchemes": list(_AUTHENTICATION),
         "meta": {"resourceType": "ServiceProviderConfig", "location": f"{base}/ServiceProviderConfig"},
     }
 

@@ -5,7 +5,8 @@ bytes -> credential -> content type -> body -> (users.py: compile, ONE call of d
 
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -18,8 +19,9 @@ from starlette.routing import Route
 from scim_ingest import metrics
 from scim_ingest.credential import credential_of
 from scim_ingest.metrics import Operation, Result
-from scim_ingest.protocol.errors import ScimError, from_domain, invalid_syntax
+from scim_ingest.protocol.errors import NotConformant, ScimError, from_domain, invalid_syntax
 from scim_ingest.protocol.json_body import read_json, write_json
+from scim_ingest.protocol.strict import Deviation
 from shared.errors import DomainError, ErrorCode
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from shared.schemas.employee import ScimCredential
@@ -30,6 +32,7 @@ MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json"})
 _MAX_PARAMETERS = 50
 _BAD_PERCENT = re.compile(rb"%(?![0-9a-fA-F]{2})")
+_OTHER_VERSION = re.compile(r"/scim/v(?!2/)[0-9][0-9.]*/")
 _ACTIVITY = re.compile(r"ActivityId:\s*([0-9a-fA-F-]{36})\b")
 
 
@@ -47,6 +50,8 @@ class Handler(Protocol):
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Writing = dict[str, Endpoint]
+"""Method -> endpoint, of what changes one kind of resource; also done by `/Bulk`, operation by operation."""
 
 # These came after directory had accepted the token, so the company in the path is proven.
 _PROVEN = frozenset(ErrorCode) - {
@@ -85,13 +90,39 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
     return answer
 
 
+@contextmanager
+def refused_if_strict(deviation: Deviation | None) -> Iterator[str | None]:
+    """Gives the quirk that the call of directory must carry, and tells the sender what it was if directory refuses it.
+
+    Raises:
+        NotConformant: the company is in strict mode.
+    """
+    if deviation is None:
+        yield None
+        return
+    metrics.QUIRKS_MET.labels(deviation.quirk).inc()
+    try:
+        yield deviation.quirk
+    except DomainError as error:
+        if error.code is not ErrorCode.not_conformant:
+            raise
+        raise NotConformant(deviation) from error
+
+
 def route(path: str, **endpoints: Endpoint) -> Route:
-    """One route for all methods of a path, so that `Allow` in a 405 names them all."""
+    """One route for all methods of a path, so that `Allow` in a 405 names them all and no other path answers one it lacks."""
+    allowed = [*endpoints, *(["HEAD"] if "GET" in endpoints else [])]
 
     async def by_method(request: Request) -> Response:
-        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+        found = endpoints.get("GET" if request.method == "HEAD" else request.method)
+        if found is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
+        return await found(request)
 
-    return Route(path, by_method, methods=list(endpoints))
+    made = Route(path, by_method)
+    # All of them match here: `GET /Users/.search` is 405, and not somebody whose id is `.search`.
+    made.methods = None
+    return made
 
 
 def respond(status: int, body: object = None, headers: dict[str, str] | None = None) -> Response:
@@ -103,7 +134,7 @@ def respond(status: int, body: object = None, headers: dict[str, str] | None = N
 
 
 def refuse(error: ScimError, log: EventLog) -> Response:
-    reason = "held" if error.held else metrics.reason_of_refusal(error.status, error.scim_type)
+    reason = "held" if error.held else error.reason or metrics.reason_of_refusal(error.status, error.scim_type)
     metrics.REJECTIONS.labels(reason).inc()
     log.info("request_refused", status=error.status, scim_type=error.scim_type or "")
     if error.status >= 500:
@@ -121,13 +152,16 @@ def _with_request_id(detail: str) -> str:
 
 
 async def http_error(request: Request, error: Exception) -> Response:
-    """404 and 405 of the router, as SCIM errors."""
+    """404 and 405, as SCIM errors; another version of the protocol is one of ours that is not there (RFC 7644 section 3.13)."""
     assert isinstance(error, HTTPException)  # noqa: S101
     headers = dict(error.headers or {})
     if error.status_code == 405:
         if request.method == "OPTIONS":
             return respond(204, None, headers)
         return respond(405, ScimError(405, f"{request.method} is not possible here.").body(), headers)
+    if error.status_code == 404 and _OTHER_VERSION.match(request.url.path):
+        unknown = ScimError(400, "SCIM 2 is spoken here. The Tenant URL ends in /scim/v2/{company}.", "invalidVers")
+        return respond(400, unknown.body(), headers)
     detail = (
         "There is nothing here. The Tenant URL ends in /scim/v2/{company}."
         if error.status_code == 404

@@ -14,8 +14,18 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.routing import Route
 
-from scim_ingest.exchange import Answer, activity_id, endpoint, json_body, parameters_of, route
+from scim_ingest.exchange import (
+    Answer,
+    Writing,
+    activity_id,
+    endpoint,
+    json_body,
+    parameters_of,
+    refused_if_strict,
+    route,
+)
 from scim_ingest.metrics import Result
+from scim_ingest.protocol import strict
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.group_names import GROUP_NAMES, group_sort_field
 from scim_ingest.protocol.group_patch import compile_group_patch
@@ -40,31 +50,40 @@ class Groups:
         self._settings = settings
         self._base_url = settings.public_url.rstrip("/")
         self._log = log
+        self.writing: Writing = {
+            "POST": endpoint("group_create", self.create, log),
+            "PATCH": endpoint("group_patch", self.patch, log),
+            "PUT": endpoint("group_replace", self.replace, log),
+            "DELETE": endpoint("group_delete", self.delete, log),
+        }
 
     def routes(self) -> list[Route]:
-        groups = "/scim/v2/{company}/Groups"
+        groups, writing = "/scim/v2/{company}/Groups", self.writing
         return [
             route(f"{groups}/.search", POST=endpoint("group_list", self.search, self._log)),
-            route(
-                groups,
-                GET=endpoint("group_list", self.find, self._log),
-                POST=endpoint("group_create", self.create, self._log),
-            ),
+            route(groups, GET=endpoint("group_list", self.find, self._log), POST=writing["POST"]),
             route(
                 f"{groups}/{{id}}",
                 GET=endpoint("group_get", self.get, self._log),
-                PATCH=endpoint("group_patch", self.patch, self._log),
-                PUT=endpoint("group_replace", self.replace, self._log),
-                DELETE=endpoint("group_delete", self.delete, self._log),
+                PATCH=writing["PATCH"],
+                PUT=writing["PUT"],
+                DELETE=writing["DELETE"],
             ),
         ]
 
     async def create(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(request)
-        body = read_group(await self._body(request))
-        made = await self._directory.create_group(
-            schemas.CreateGroup(credential=credential, group=body.as_new(), with_members=projection.wants("members"))
-        )
+        given = await self._body(request)
+        body = read_group(given)
+        with refused_if_strict(strict.in_group(given)) as quirk:
+            made = await self._directory.create_group(
+                schemas.CreateGroup(
+                    credential=credential,
+                    group=body.as_new(),
+                    with_members=projection.wants("members"),
+                    quirk=quirk,
+                )
+            )
         self._note("group_created", request, made, body.ignored)
         return Answer(
             201, "created", self.shown(made.group, credential, projection), self._headers(made.group, credential)
@@ -120,17 +139,20 @@ class Groups:
         parameters = parameters_of(request)
         projection = _projection_of(request)
         group_id: str = request.path_params["id"]
-        compiled = compile_group_patch(operations_of(await self._body(request)), group_id)
+        body = await self._body(request)
+        compiled = compile_group_patch(operations_of(body), group_id)
         asked = bool(parameters.get("attributes") or parameters.get("excludedattributes"))
-        done = await self._directory.change_group(
-            schemas.ChangeGroup(
-                credential=credential,
-                group_id=group_id,
-                changes=compiled.changes,
-                versions=wanted_versions(request.headers.get("if-match")),
-                with_members=asked and projection.wants("members"),
+        with refused_if_strict(strict.in_group_patch(body)) as quirk:
+            done = await self._directory.change_group(
+                schemas.ChangeGroup(
+                    credential=credential,
+                    group_id=group_id,
+                    changes=compiled.changes,
+                    versions=wanted_versions(request.headers.get("if-match")),
+                    with_members=asked and projection.wants("members"),
+                    quirk=quirk,
+                )
             )
-        )
         self._note("group_changed", request, done, compiled.ignored)
         result: Result = "updated" if done.changed else "unchanged"
         headers = self._headers(done.group, credential)
@@ -141,16 +163,19 @@ class Groups:
     async def replace(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(request)
         group_id: str = request.path_params["id"]
-        body = read_group(await self._body(request), group_id)
-        done = await self._directory.change_group(
-            schemas.ChangeGroup(
-                credential=credential,
-                group_id=group_id,
-                changes=body.as_replacement(),
-                versions=wanted_versions(request.headers.get("if-match")),
-                with_members=projection.wants("members"),
+        given = await self._body(request)
+        body = read_group(given, group_id)
+        with refused_if_strict(strict.in_group(given)) as quirk:
+            done = await self._directory.change_group(
+                schemas.ChangeGroup(
+                    credential=credential,
+                    group_id=group_id,
+                    changes=body.as_replacement(),
+                    versions=wanted_versions(request.headers.get("if-match")),
+                    with_members=projection.wants("members"),
+                    quirk=quirk,
+                )
             )
-        )
         self._note("group_changed", request, done, body.ignored)
         result: Result = "updated" if done.changed else "unchanged"
         return Answer(

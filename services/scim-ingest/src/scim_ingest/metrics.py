@@ -18,14 +18,19 @@ Operation = Literal[
     "group_replace",
     "group_delete",
     "search",
+    "bulk",
     "schema",
     "config",
+    "token",
     "other",
 ]
+Grant = Literal["secret", "assertion", "none"]
+"""By what a token request proves its client; none: it could not be read."""
 Result = Literal[
     "read",
     "created",
     "updated",
+    "partial",
     "unchanged",
     "reactivated",
     "linked",
@@ -55,6 +60,25 @@ ATTRIBUTE_CHANGES = Counter(
 )
 DEACTIVATIONS_ALONE = Counter(
     "scim_deactivations_alone_total", "Deactivations applied although the rest of their PATCH was refused"
+)
+QUIRKS_MET = Counter(
+    "scim_quirks_met_total",
+    "Writing requests that leave the standards, by the first point where: a company in strict mode refuses them",
+    ["quirk"],
+)
+BULK_NOT_BEGUN = Counter(
+    "scim_bulk_not_begun_total",
+    "Operations of bulk requests that were not begun, because the time for the request was over",
+)
+TOKEN_REQUESTS = Counter(
+    "scim_token_requests_total",
+    "Requests for an access token, by what proves the client (secret, assertion) and result: issued, or the OAuth error",
+    ["grant", "result"],
+)
+KEY_FETCHES = Counter(
+    "scim_key_fetches_total",
+    "Fetches of an Entra tenant's public keys, for federation: fetched, failed (the known keys stay in use for a day)",
+    ["result"],
 )
 
 _RESULT_OF_STATUS: dict[int, Result] = {401: "unauthorized", 403: "unauthorized", 404: "not_found", 409: "conflict"}

@@ -16,8 +16,18 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from scim_ingest import metrics
-from scim_ingest.exchange import Answer, activity_id, endpoint, json_body, parameters_of, route
+from scim_ingest.exchange import (
+    Answer,
+    Writing,
+    activity_id,
+    endpoint,
+    json_body,
+    parameters_of,
+    refused_if_strict,
+    route,
+)
 from scim_ingest.metrics import Result
+from scim_ingest.protocol import strict
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.listing import Listing, from_body, from_query
 from scim_ingest.protocol.patch import Compiled, compile_patch, operations_of
@@ -54,22 +64,24 @@ class Users:
         self._settings = settings
         self._base_url = settings.public_url.rstrip("/")
         self._log = log
+        self.writing: Writing = {
+            "POST": endpoint("user_create", self.create, log),
+            "PATCH": endpoint("user_patch", self.patch, log),
+            "PUT": endpoint("user_replace", self.replace, log),
+            "DELETE": endpoint("user_delete", self.delete, log),
+        }
 
     def routes(self) -> list[Route]:
-        users, user = "/scim/v2/{company}/Users", "/scim/v2/{company}/Users/{id}"
+        users, writing = "/scim/v2/{company}/Users", self.writing
         return [
             route(f"{users}/.search", POST=endpoint("user_list", self.search, self._log)),
+            route(users, GET=endpoint("user_list", self.find, self._log), POST=writing["POST"]),
             route(
-                users,
-                GET=endpoint("user_list", self.find, self._log),
-                POST=endpoint("user_create", self.create, self._log),
-            ),
-            route(
-                user,
+                f"{users}/{{id}}",
                 GET=endpoint("user_get", self.get, self._log),
-                PATCH=endpoint("user_patch", self.patch, self._log),
-                PUT=endpoint("user_replace", self.replace, self._log),
-                DELETE=endpoint("user_delete", self.delete, self._log),
+                PATCH=writing["PATCH"],
+                PUT=writing["PUT"],
+                DELETE=writing["DELETE"],
             ),
         ]
 
@@ -78,9 +90,12 @@ class Users:
         body = await self._body(request)
         async with self._noting_what_is_missing(credential):
             description = read_new_employee(body)
-        made = await self._directory.provision_employee(
-            ProvisionEmployee(credential=credential, employee=description.employee, missing=description.missing)
-        )
+        with refused_if_strict(strict.in_user(body)) as quirk:
+            made = await self._directory.provision_employee(
+                ProvisionEmployee(
+                    credential=credential, employee=description.employee, missing=description.missing, quirk=quirk
+                )
+            )
         self._note("employee_provisioned", request, made.employee, description.ignored, outcome=made.outcome)
         _count_changes(description.employee)
         return self._user(made.employee, credential, projection, 201, _RESULT_OF_OUTCOME[made.outcome])
@@ -122,18 +137,27 @@ class Users:
     async def patch(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
         employee_id: str = request.path_params["id"]
-        compiled = compile_patch(operations_of(await self._body(request)), employee_id)
+        body = await self._body(request)
+        operations = operations_of(body)
+        compiled = compile_patch(operations, employee_id)
         for op, dialect in compiled.dialects:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
-        done = await self._directory.change_employee(
-            ChangeEmployee(
-                credential=credential,
-                employee_id=employee_id,
-                changes=compiled.changes,
-                versions=wanted_versions(request.headers.get("if-match")),
-                deactivate_anyway=True,
+        deviation = strict.in_user_patch(body) or strict.in_what_is_left_out(compiled.refused)
+        strictly = strict.read_strictly(operations, employee_id) if deviation is None else None
+        if isinstance(strictly, strict.Deviation):
+            deviation, strictly = strictly, None
+        with refused_if_strict(deviation) as quirk:
+            done = await self._directory.change_employee(
+                ChangeEmployee(
+                    credential=credential,
+                    employee_id=employee_id,
+                    changes=compiled.changes,
+                    versions=wanted_versions(request.headers.get("if-match")),
+                    deactivate_anyway=True,
+                    quirk=quirk,
+                    strictly=strictly,
+                )
             )
-        )
         self._note_left_out(employee_id, compiled, done)
         self._note("employee_changed", request, done.employee, compiled.ignored, changed=done.changed)
         return self._changed(done, compiled.changes, credential, projection, is_patch=True)
@@ -144,15 +168,17 @@ class Users:
         body = await self._body(request)
         async with self._noting_what_is_missing(credential):
             replacement = read_replacement(body, employee_id)
-        done = await self._directory.change_employee(
-            ChangeEmployee(
-                credential=credential,
-                employee_id=employee_id,
-                changes=replacement.changes,
-                versions=wanted_versions(request.headers.get("if-match")),
-                replaces=True,
+        with refused_if_strict(strict.in_user(body)) as quirk:
+            done = await self._directory.change_employee(
+                ChangeEmployee(
+                    credential=credential,
+                    employee_id=employee_id,
+                    changes=replacement.changes,
+                    versions=wanted_versions(request.headers.get("if-match")),
+                    replaces=True,
+                    quirk=quirk,
+                )
             )
-        )
         self._note("employee_changed", request, done.employee, replacement.ignored, changed=done.changed)
         return self._changed(done, replacement.changes, credential, projection, is_patch=False)
 

@@ -1,6 +1,6 @@
 """What happens around every request: ids, trace, time, log line, and the answer to the unexpected.
 
-Pure ASGI. The only place beside background loops that catches `Exception`.
+Pure ASGI. The only place that catches `Exception`, beside background loops and the single operations of a bulk request.
 """
 
 import re

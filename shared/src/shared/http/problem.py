@@ -19,6 +19,7 @@ STATUS: dict[ErrorCode, int] = {
     ErrorCode.not_allowed: 403,
     ErrorCode.held: 423,
     ErrorCode.version_differs: 412,
+    ErrorCode.not_conformant: 422,
     ErrorCode.unavailable: 503,
 }
 

@@ -114,6 +114,8 @@ class ProvisionEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields
     employee: NewEmployee
     missing: list[MappedAttribute] = []
     """Mandatory attributes that the create did not carry, of those that do not make it fail: `active` (A28)."""
+    quirk: str | None = None
+    """What in the request leaves the standards, by the name that scim-ingest gives it: a company in strict mode refuses it."""
 
 
 class NoteMapping(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,7 +150,11 @@ class ChangeEmployee(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     versions: list[int] | None = None
     """He must have one of these; None: whichever (RFC 7644 section 3.14)."""
     deactivate_anyway: bool = False
-    """Where something beside `active: false` is refused, do that alone instead of nothing (decision D5)."""
+    """Where something beside `active: false` is refused, do that alone instead of nothing (decision D5); never in strict mode."""
+    quirk: str | None = None
+    """As with `ProvisionEmployee`."""
+    strictly: EmployeeChanges | None = None
+    """What the changes are to a company in strict mode; None: the same."""
 
 
 class Changed(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -52,6 +52,8 @@ class CreateGroup(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True)
     credential: ScimCredential
     group: NewGroup
     with_members: bool = False
+    quirk: str | None = None
+    """As with `ProvisionEmployee`."""
 
 
 class GetGroup(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,6 +87,8 @@ class ChangeGroup(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True)
     versions: list[int] | None = None
     """It must have one of these; None: whichever."""
     with_members: bool = False
+    quirk: str | None = None
+    """As with `ProvisionEmployee`."""
 
 
 class GroupWritten(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

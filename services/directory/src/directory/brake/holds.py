@@ -50,8 +50,8 @@ async def stop(tx: CompanyTx, brake: Brake, employee_id: EmployeeId, step: Step)
         return _refusal(brake, known["state"])
     beyond = await _is_beyond(tx, brake)
     await store.note(tx, noted(brake.recent, tx.now, passed=not beyond))
-    if known is not None:
-        await store.let_go(tx, employee_id)
+    if known is not None:  # Entra had stopped asking, and no sweep has come by since
+        await withdraw(tx, employee_id)
     return await _hold(tx, brake, employee_id, step) if beyond else None
 
 

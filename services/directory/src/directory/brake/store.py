@@ -90,12 +90,15 @@ _PAGE = statement(
     limit $3
     """,
 )
+# Of whoever has left otherwise meanwhile nothing is left to decide.
 _DECIDE = statement(
     "held_changes.decide",
     """
     update held_changes
     set state = $2, decided_at = $4, decided_by_kind = $5, decided_by = $6
-    where company_id = $1 and state = any($3::text[])
+    where company_id = $1 and state = any($3::text[]) and exists (
+        select from employees e
+        where e.company_id = $1 and e.employee_id = held_changes.employee_id and e.state = 'active')
     returning employee_id, step, asked_by
     """,
 )

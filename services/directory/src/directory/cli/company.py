@@ -13,6 +13,7 @@ from directory.companies import operations
 from directory.companies.fields import ManifestRefused, Problem
 from directory.companies.manifest import MAX_BYTES, Manifest, read_manifest
 from directory.database import Database
+from directory.oauth.operations import client_id_of
 from directory.settings import DatabaseSettings
 
 Answer = dict[str, Any]
@@ -134,6 +135,11 @@ async def show(settings: DatabaseSettings, company: str) -> Answer:
         (answer.setdefault(section, {}) if dot else answer)[field] = value
     answer["sso"] |= sso_values(settings, company, view.entity_id) | {"certificates": view.certificates}
     answer["provisioning"] |= {"tenant_url": tenant_url(settings, company), "tokens": view.tokens}
+    answer["provisioning"]["oauth"] = {
+        "token_endpoint": token_endpoint(settings, company),
+        "client_id": client_id_of(company),
+        **view.oauth,
+    }
     answer["application"] = {"credentials": view.app_credentials}
     return answer | {
         "employees": view.employees,
@@ -182,3 +188,7 @@ def sso_values(settings: DatabaseSettings, company: str, entity_id: str) -> dict
 
 def tenant_url(settings: DatabaseSettings, company: str) -> str:
     return f"{settings.scim_public_url.rstrip('/')}/scim/v2/{company}"
+
+
+def token_endpoint(settings: DatabaseSettings, company: str) -> str:
+    return f"{tenant_url(settings, company)}/oauth2/token"

@@ -195,6 +195,9 @@ def _told_state(answer: Answer) -> str:
     rows += [("left", f"{one['tenant_id']} at {moment(one['retired_at'])}") for one in answer["retired"]]
     for token in answer["tokens"]:
         rows.append((f"token {token['token_id']}", f"{token['connection']}, last used {moment(token['last_used_at'])}"))
+    for kind, id_name in (("secret", "secret_id"), ("federation", "federation_id")):
+        for one in answer["oauth"][f"{kind}s"]:
+            rows.append((f"{kind} {one[id_name]}", f"{one['connection']}, last used {moment(one['last_used_at'])}"))
     if answer["first_waiting"]:
         rows.append(("waiting, the first", ", ".join(answer["first_waiting"])))
     return columns(rows)

@@ -4,8 +4,26 @@ import argparse
 from collections.abc import Mapping
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "set a company up": ("apply", "diff", "show", "list", "scim-token", "app-credential"),
-    "see to what waits": ("work-list", "finish-work", "findings", "rehire", "confirm", "confirm-cleared", "brake"),
+    "set a company up": (
+        "apply",
+        "diff",
+        "show",
+        "list",
+        "scim-token",
+        "oauth-client",
+        "federation",
+        "app-credential",
+    ),
+    "see to what waits": (
+        "work-list",
+        "finish-work",
+        "findings",
+        "rehire",
+        "confirm",
+        "confirm-cleared",
+        "brake",
+        "provisioning",
+    ),
     "look after people": (
         "import",
         "add",
@@ -30,6 +48,7 @@ examples:
   directory company edit contoso anna@contoso.com --set policy=Standard --set hired_on=2026-02-01
   directory company role contoso bo@contoso.com --grant approver --department Salg
   directory company approvers contoso anna@contoso.com
+  directory company oauth-client contoso --new-secret --expires-days 730
   directory company app-credential contoso --scope employees:read --scope events:read
   directory company verify-history contoso --expect 4711:9f86d0…
 

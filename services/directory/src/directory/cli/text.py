@@ -93,6 +93,8 @@ def shown(answer: dict[str, Any]) -> str:
                 ("  Reply URL", sso["reply_url"]),
                 ("Provisioning", _switch(provisioning["enabled"])),
                 ("  Tenant URL", provisioning["tenant_url"]),
+                ("  Token endpoint", provisioning["oauth"]["token_endpoint"]),
+                ("  Client identifier", provisioning["oauth"]["client_id"]),
                 ("Employees", ", ".join(f"{count} {state}" for state, count in employees.items())),
                 *([("Closed, deleted on", moment(answer["ends_at"]))] if answer["ends_at"] else []),
             ]
@@ -118,6 +120,10 @@ def shown(answer: dict[str, Any]) -> str:
             ),
         ),
         "",
+        oauth_secrets(provisioning["oauth"]["secrets"]),
+        "",
+        federations(provisioning["oauth"]["federations"]),
+        "",
         table(
             ("Application credential", "scopes", "issued", "last used", "expires", "revoked"),
             (
@@ -131,6 +137,35 @@ def shown(answer: dict[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def oauth_secrets(secrets: list[dict[str, Any]]) -> str:
+    return table(
+        ("OAuth client secret", "connection", "issued", "last used", "expires", "revoked"),
+        (
+            (
+                entry["secret_id"],
+                entry["connection"],
+                *(moment(entry[when]) for when in ("created_at", "last_used_at", "expires_at", "revoked_at")),
+            )
+            for entry in secrets
+        ),
+    )
+
+
+def federations(trusted: list[dict[str, Any]]) -> str:
+    return table(
+        ("Federation", "connection", "since", "last used", "revoked", "issuer, audience, subject"),
+        (
+            (
+                entry["federation_id"],
+                entry["connection"],
+                *(moment(entry[when]) for when in ("created_at", "last_used_at", "revoked_at")),
+                " ".join(entry[claim] for claim in ("issuer", "audience", "subject")),
+            )
+            for entry in trusted
+        ),
+    )
 
 
 def listed(answer: dict[str, Any]) -> str:

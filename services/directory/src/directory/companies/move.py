@@ -4,7 +4,7 @@
     (between)  HR brings e-mails and login names up to date (`move_emails`)
     cut_over   the prepared connection is the live one; the former tenant's sign-on, tokens and groups are retired; link keys are
                released, so that the new tenant's objects find the same people by login name or e-mail; sessions end
-    cancel     the prepared connection is gone, its tokens are revoked
+    cancel     the prepared connection is gone, its tokens, secrets and federations are revoked
 
 Nobody is created, merged or deleted by any of it: who is linked to whom is decided when the new tenant names somebody
 (`employees.matching`) or somebody signs in (`logins.decision`).
@@ -26,6 +26,8 @@ from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.groups.operations import remove_all
 from directory.logins.store import end_all
+from directory.oauth import setting_up
+from directory.oauth.store import turn
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, token_text
 
@@ -50,6 +52,7 @@ class Moved:
     """Groups of the former tenant, which are gone."""
     sessions: int
     retired_tokens: int
+    """Of provisioning: SCIM tokens, secrets of the OAuth client, federations."""
 
 
 async def prepare(tx: CompanyTx, manifest: Manifest) -> Prepared:
@@ -79,6 +82,8 @@ async def prepare(tx: CompanyTx, manifest: Manifest) -> Prepared:
     if changes:
         await move_writes.prepare(tx, manifest)
         record(tx, EventKind.move_prepared, changes=changes)
+        if "entra.tenant_id" in changes:
+            await setting_up.distrust_tenant(tx, "next")
     return Prepared(changes, await issue(tx, None, connection="next") if before is None else None)
 
 
@@ -90,6 +95,7 @@ async def cancel(tx: CompanyTx) -> None:
     record(tx, EventKind.move_cancelled, changes=difference(_settings(before), dict.fromkeys(_settings(before))))
     for token_id in await move_writes.revoke_next_tokens(tx):
         record(tx, EventKind.scim_token_revoked, changes={"token_id": {"before": token_text(token_id), "after": None}})
+    await setting_up.forget_next(tx)
 
 
 async def cut_over(tx: CompanyTx, *, anyway: bool = False) -> Moved:
@@ -112,12 +118,12 @@ async def cut_over(tx: CompanyTx, *, anyway: bool = False) -> Moved:
     )
     changes = difference(connection_as_described(dict(before), old_fingerprints), _settings(after))
     record(tx, EventKind.company_moved, changes=changes)
-    retired = await move_writes.turn_tokens(tx)
+    retired = len(await move_writes.turn_tokens(tx)) + await turn(tx)
     await withdraw_all(tx)
     released = await _release_links(tx)
     groups = await remove_all(tx)
     sessions = await end_all(tx)
-    return Moved(changes, released, groups, sessions, len(retired))
+    return Moved(changes, released, groups, sessions, retired)
 
 
 async def _prepared(tx: CompanyTx) -> asyncpg.Record:
@@ -182,6 +188,10 @@ async def state(tx: CompanyTx) -> dict[str, Any]:
         "people": {name: progress[name] for name in ("people", "linked", "waiting", "outside")},
         "first_waiting": [login_name for _, login_name in waiting],
         "tokens": [one for one in tokens if one["revoked_at"] is None],
+        "oauth": {
+            kind: [one for one in found if one["revoked_at"] is None]
+            for kind, found in (await setting_up.read(tx)).items()
+        },
     }
 
 

@@ -81,7 +81,7 @@ _TURN_TOKENS = statement(
     """
     update scim_tokens
     set connection = case when connection = 'next' and revoked_at is null then 'live' else 'retired' end
-    where company_id = $1
+    where company_id = $1 and connection <> 'retired'
     returning token_id, connection, revoked_at
     """,
 )

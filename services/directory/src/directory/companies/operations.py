@@ -21,6 +21,7 @@ from directory.companies.manifest import Manifest
 from directory.database import Actor, CompanyTx, Database
 from directory.events.catalogue import EventKind
 from directory.events.store import Changes, record
+from directory.oauth import setting_up
 from shared.errors import DomainError, ErrorCode
 from shared.ids import TokenId, new_uuid7, token_from_text, token_text
 from shared.tokens import new_scim_token, sha256
@@ -89,6 +90,8 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
                 await store.update_company(tx, manifest)
                 record(tx, EventKind.company_updated, changes=changes)
                 await _trust(tx, manifest)
+                if "entra.tenant_id" in changes:
+                    await setting_up.distrust_tenant(tx, "live")
             return AppliedManifest(created=False, changes=changes, entity_id=row["entity_id"], token=None)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "entra_binding_taken":
@@ -196,6 +199,7 @@ class CompanyView:
     updated_at: datetime
     certificates: list[dict[str, Any]]
     tokens: list[dict[str, Any]]
+    oauth: dict[str, list[dict[str, Any]]]
     app_credentials: list[dict[str, Any]]
     employees: dict[str, int]
     ends_at: datetime | None
@@ -207,6 +211,7 @@ async def show(database: Database, company: str) -> CompanyView:
         row = await store.read_company(tx)
         certificates = [dict(certificate) for certificate in await store.read_certificates(tx)]
         tokens = [{**dict(token), "token_id": token_text(token["token_id"])} for token in await store.read_tokens(tx)]
+        oauth = await setting_up.read(tx)
         app_credentials = await credentials.read(tx)
         employees = await store.employees_by_state(tx)
     fingerprints = sorted(certificate["fingerprint"] for certificate in certificates)
@@ -217,6 +222,7 @@ async def show(database: Database, company: str) -> CompanyView:
         updated_at=row["updated_at"],
         certificates=certificates,
         tokens=tokens,
+        oauth=oauth,
         app_credentials=app_credentials,
         employees={state: employees.get(state, 0) for state in ("active", "suspended", "departed")},
         ends_at=row["ends_at"],

@@ -60,6 +60,8 @@ from shared.telemetry.logs import EventLog
 log = EventLog("directory")
 
 MAX_LIMIT = 1000
+DEACTIVATION_ALONE = "deactivation_alone"
+"""The quirk of doing what decision D5 asks for; a company in strict mode has the whole refused."""
 
 _NOT_THE_DEACTIVATION = frozenset(
     {
@@ -112,7 +114,7 @@ async def provision_employee(database: Database, request: ProvisionEmployee) -> 
     """Create, adopt or reactivate; see `matching`."""
 
     async def attempt() -> Provisioned:
-        async with provisioning(database, request.credential) as tx:
+        async with provisioning(database, request.credential, quirk=request.quirk) as tx:
             check_values(request.employee)
             done = await _provision(tx, request.employee, request.missing)
         made = kept(done)
@@ -148,18 +150,24 @@ async def change_employee(database: Database, request: ChangeEmployee) -> Change
         if not deactivates or error.code not in _NOT_THE_DEACTIVATION:
             raise
         # A transaction of its own: the refused one has left nothing behind.
-        done = await _change_employee(database, request, alone)
+        anyway = msgspec.structs.replace(request, quirk=DEACTIVATION_ALONE)
+        try:
+            done = await _change_employee(database, anyway, alone)
+        except DomainError as second:
+            raise error if second.code is ErrorCode.not_conformant else second from None
         return msgspec.structs.replace(done, left_out=error.code.value)
 
 
 async def _change_employee(database: Database, request: ChangeEmployee, changes: EmployeeChanges) -> Changed:
     async def attempt() -> tuple[Changed, EventKind | None]:
-        async with provisioning(database, request.credential) as tx:
+        async with provisioning(database, request.credential, quirk=request.quirk) as tx:
             employee_id = _id(request.employee_id)
             # Whatever comes of it: Entra has said who his manager is also where it is refused.
             database.notes.about(tx, employee_id, manager=changes.manager_ref is not UNSET)
-            check_values(changes)
-            done = await _change(tx, employee_id, changes, replaces=request.replaces, versions=request.versions)
+            strictly = request.strictly if tx.company.provisioning_strict else None
+            meant = changes if strictly is None else strictly
+            check_values(meant)
+            done = await _change(tx, employee_id, meant, replaces=request.replaces, versions=request.versions)
         return kept(done)
 
     changed, kind = await writing.repeated(attempt)
@@ -206,13 +214,16 @@ async def _provision(tx: CompanyTx, new: NewEmployee, missing: list[MappedAttrib
         case NeedsConfirmation(employee=employee):
             return await _parked(tx, employee, new.login_name)
         case Create() | Adopt() | Reactivate() | Relink():
-            ask_after_days = await store.rehire_ask_after_days(tx) if isinstance(planned, Reactivate) else None
+            returns = isinstance(planned, Reactivate | Relink) and planned.employee.state == "suspended"
+            ask_after_days = await store.rehire_ask_after_days(tx) if returns else None
             before, after = revisions.planned(new, planned, tx.now, tx.company.time_zone, ask_after_days)
-    deactivated = before.employee_id if before is not None and before.state == "active" else None
-    if brake and deactivated and (held := await stop(tx, brake, deactivated, "suspend")):
-        return held
+    if before is not None and before.state == "active":
+        if brake is None:
+            await withdraw(tx, before.employee_id)
+        elif held := await stop(tx, brake, before.employee_id, "suspend"):
+            return held
     kind, outcome = _OUTCOMES[type(planned)]
-    if after.rehire_asked_at is not None:
+    if after.rehire_asked_at is not None and before is not None and before.rehire_asked_at is None:
         kind = EventKind.employee_rehire_asked
     if missing:
         await note_missing(tx, missing)

@@ -7,6 +7,7 @@ from starlette.routing import Route
 
 from directory import metrics
 from directory.access import setup
+from directory.cycles.reports import report, unasked
 from directory.database import CompanyTx, Database
 from directory.employees import hr, writing
 from directory.employees.people import view
@@ -18,6 +19,7 @@ from directory.worklist.operations import work_list
 from shared import operations as declared
 from shared.http.service_auth import CallerSecrets
 from shared.schemas import people as schema
+from shared.schemas import provisioning_report as traffic
 from shared.schemas.login import SessionCredential
 from shared.telemetry.logs import EventLog
 
@@ -108,6 +110,16 @@ async def work(database: Database, request: schema.WorkList) -> schema.WorkItems
         return await work_list(tx, request.after, request.limit)
 
 
+async def provisioning(database: Database, request: traffic.ReadProvisioning) -> traffic.ProvisioningReport:
+    async with setup(database, request.session, reading=True) as tx:
+        return await report(tx)
+
+
+async def unasked_people(database: Database, request: traffic.ListUnasked) -> traffic.UnaskedPeople:
+    async with setup(database, request.session, reading=True) as tx:
+        return await unasked(tx, request.after, request.limit)
+
+
 def routes(database: Database, callers: CallerSecrets) -> list[Route]:
     return [
         serve(declared.CREATE_EMPLOYEE, callers, partial(create_employee, database)),
@@ -121,4 +133,6 @@ def routes(database: Database, callers: CallerSecrets) -> list[Route]:
         serve(declared.LIST_FINDINGS, callers, partial(findings, database)),
         serve(declared.WORK_LIST, callers, partial(work, database)),
         serve(declared.FINISH_WORK, callers, partial(finish_work, database)),
+        serve(declared.READ_PROVISIONING, callers, partial(provisioning, database)),
+        serve(declared.LIST_UNASKED, callers, partial(unasked_people, database)),
     ]

@@ -31,6 +31,19 @@ class EventKind(StrEnum):
     certificate_removed = "certificate.removed", "A signing certificate is no longer trusted"
     scim_token_issued = "scim_token.issued", "A SCIM token was issued"
     scim_token_revoked = "scim_token.revoked", "A SCIM token was revoked; it is refused from this moment"
+    oauth_secret_issued = "oauth_secret.issued", "One more secret of the company's OAuth client was issued"
+    oauth_secret_revoked = (
+        "oauth_secret.revoked",
+        "A secret of the OAuth client was revoked; it is refused from this moment, and so are the access tokens issued for it",
+    )
+    federation_trusted = (
+        "federation.trusted",
+        "Assertions of this issuer, audience and subject are accepted in place of a secret",
+    )
+    federation_revoked = (
+        "federation.revoked",
+        "They are accepted no more, and the access tokens issued for them are refused from this moment",
+    )
     app_credential_issued = "app_credential.issued", "The BitaBIZ application was given a credential"
     app_credential_revoked = (
         "app_credential.revoked",

@@ -45,14 +45,19 @@ TYPES: dict[str, Any] = {
     **_SETTINGS,
     "approver_departments": dict[str, bool],
     "asked_by": str,
+    "audience": str,
     "credential_id": str,
     "ends_at": datetime,
+    "federation_id": str,
     "fingerprint": str,
+    "issuer": str,
     "kept_manager": str,
     "rows": int,
     "scopes": list[str],
+    "secret_id": str,
     "sha256": str,
     "step": str,
+    "subject": str,
     "token_id": str,
 }
 """Field -> type of its values; any of them may be null."""
@@ -65,6 +70,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 _SWITCHES = frozenset({"ends_at", "sso.enabled", "provisioning.enabled"})
 _GROUP = frozenset({"group", "display_name", "external_id"})
+_FEDERATION = frozenset({"federation_id", "issuer", "audience", "subject"})
 _HELD = frozenset({"step", "asked_by", "updated_at"})
 _GRANTS = frozenset({*EMPLOYEE, "approver_departments"})
 
@@ -81,6 +87,10 @@ _TELLS: dict[str, frozenset[str]] = {
     "certificate.removed": frozenset({"fingerprint"}),
     "scim_token.issued": frozenset({"token_id"}),
     "scim_token.revoked": frozenset({"token_id"}),
+    "oauth_secret.issued": frozenset({"secret_id"}),
+    "oauth_secret.revoked": frozenset({"secret_id"}),
+    "federation.trusted": _FEDERATION,
+    "federation.revoked": _FEDERATION,
     "app_credential.issued": frozenset({"credential_id", "scopes"}),
     "app_credential.revoked": frozenset({"credential_id", "scopes"}),
     "group.created": _GROUP | {"members"},

@@ -76,7 +76,7 @@ async def create_group(database: Database, request: schemas.CreateGroup) -> sche
     """Raises DomainError `already_exists` or `external_id_taken` where another group has the name or id."""
 
     async def attempt() -> schemas.GroupWritten:
-        async with provisioning(database, request.credential) as tx:
+        async with provisioning(database, request.credential, quirk=request.quirk) as tx:
             check_group(request.group)
             try:
                 return await _create(tx, request)
@@ -92,7 +92,7 @@ async def change_group(database: Database, request: schemas.ChangeGroup) -> sche
     """Names and members, all or nothing."""
 
     async def attempt() -> schemas.GroupWritten:
-        async with provisioning(database, request.credential) as tx:
+        async with provisioning(database, request.credential, quirk=request.quirk) as tx:
             check_group(request.changes)
             return await _change(tx, _id(request.group_id), request)
 

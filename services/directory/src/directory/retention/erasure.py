@@ -78,7 +78,8 @@ async def _erase_batch(tx: CompanyTx, told: set[str] | None) -> tuple[int, set[s
 async def _names_in_findings(tx: CompanyTx, ids: Sequence[EmployeeId], erased: Sequence[Erased]) -> list[str]:
     names = frozenset(search_key(text) for text in naming(erased, await store.named_in_findings(tx)))
     names = names.union(*(one.names for one in erased))
-    return sorted(names - await store.names_borne(tx, sorted(names), ids))
+    borne, external_ids = await store.names_borne(tx, sorted(names), sorted(names), ids)
+    return sorted(names - borne - external_ids)
 
 
 def _names(*texts: str | None) -> frozenset[str]:
@@ -96,8 +97,10 @@ async def _release(tx: CompanyTx, erased: Sequence[EmployeeId]) -> None:
 
 
 async def _clear(tx: CompanyTx, erased: Sequence[EmployeeId], references: set[str]) -> None:
-    borne = await store.names_borne(tx, sorted({search_key(text) for text in references}), erased)
-    his = sorted(text for text in references if search_key(text) not in borne)
+    keys = sorted({search_key(text) for text in references})
+    borne, external_ids = await store.names_borne(tx, keys, sorted(references), erased)
+    # An external id counts with its case: in another one the same letters mean nobody but him.
+    his = sorted(text for text in references if search_key(text) not in borne and text not in external_ids)
     if his:
         changes = {"manager_ref": {"before": None, "after": None}}
         record_many(

@@ -43,17 +43,21 @@ _REFERENCES_WAITING = statement(
     """,
 )
 
-# Whoever bears the name now is meant by it. One look in each index, for an "or" of both reads the company for every name.
+# Whoever bears the name now is meant by it. One look in each index, for an "or" of all reads the company for every name.
 _BORNE = statement(
     "employees.names_borne",
     """
-    select login_key as key
+    select login_key as name, true as by_key
     from employees
     where company_id = $1 and login_key = any($2::text[]) and not employee_id = any($3::uuid[])
     union
-    select email_key
+    select email_key, true
     from employees
     where company_id = $1 and email_key = any($2::text[]) and not employee_id = any($3::uuid[])
+    union
+    select external_id, false
+    from employees
+    where company_id = $1 and external_id = any($4::text[]) and not employee_id = any($3::uuid[])
     """,
 )
 
@@ -112,19 +116,26 @@ _CLEAR_REFERENCES = statement(
     """,
 )
 
-# The digest stays, so the chain holds; the salt goes, for what is left is not what was digested.
+# The digest stays, so the chain holds; the salt goes, for what is left is not what was digested. What stands in somebody's row,
+# linked to a manager who stays, is that manager's, though he has another name by now.
 _CLEAR_TOLD_REFERENCES = statement(
     "events.clear_references",
     """
+    with told as (
+        select e.sequence, e.changes #>> '{manager_ref,before}' as before, e.changes #>> '{manager_ref,after}' as after,
+            array_remove($2::text[], m.manager_ref) as cleared
+        from events e
+        left join employees m on m.company_id = $1 and m.employee_id = e.employee_id and m.manager_id is not null
+        where e.company_id = $1 and e.changes ? 'manager_ref'
+    )
     update events
     set changes_salt = null,
         changes = jsonb_set(changes, '{manager_ref}', jsonb_build_object(
-            'before', case when changes #>> '{manager_ref,before}' = any($2::text[]) then null
-                           else changes #>> '{manager_ref,before}' end,
-            'after', case when changes #>> '{manager_ref,after}' = any($2::text[]) then null
-                          else changes #>> '{manager_ref,after}' end))
-    where company_id = $1 and changes ? 'manager_ref'
-        and (changes #>> '{manager_ref,before}' = any($2::text[]) or changes #>> '{manager_ref,after}' = any($2::text[]))
+            'before', case when told.before = any(told.cleared) then null else told.before end,
+            'after', case when told.after = any(told.cleared) then null else told.after end))
+    from told
+    where events.company_id = $1 and events.sequence = told.sequence
+        and (told.before = any(told.cleared) or told.after = any(told.cleared))
     """,
 )
 
@@ -189,8 +200,12 @@ async def named_in_findings(tx: CompanyTx) -> set[str]:
     return {row["reference"] for row in await tx.fetch(_NAMED_IN_FINDINGS, tx.company_id)}
 
 
-async def names_borne(tx: CompanyTx, keys: Sequence[str], erased: Sequence[EmployeeId]) -> set[str]:
-    return {row["key"] for row in await tx.fetch(_BORNE, tx.company_id, keys, erased)}
+async def names_borne(
+    tx: CompanyTx, keys: Sequence[str], external_ids: Sequence[str], erased: Sequence[EmployeeId]
+) -> tuple[set[str], set[str]]:
+    """Which of the keys are somebody's login name or e-mail, and which of the texts, compared exactly, his external id."""
+    rows = await tx.fetch(_BORNE, tx.company_id, keys, erased, external_ids)
+    return {row["name"] for row in rows if row["by_key"]}, {row["name"] for row in rows if not row["by_key"]}
 
 
 async def release_reports(tx: CompanyTx, erased: Sequence[EmployeeId]) -> list[tuple[EmployeeId, UUID]]:

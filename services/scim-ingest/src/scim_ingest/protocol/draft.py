@@ -13,15 +13,19 @@ _MAX_IGNORED = 20
 
 
 class Draft:
-    """`employee_id` is the id in the path, where there is one: a different one in the body is refused (S27)."""
+    """`employee_id` is the id in the path, where there is one: a different one in the body is refused (S27).
 
-    def __init__(self, employee_id: str | None = None) -> None:
+    `replaces_whole`: replacing a complex value clears the parts that are not mentioned (quirk: replace_merges).
+    """
+
+    def __init__(self, employee_id: str | None = None, *, replaces_whole: bool = False) -> None:
         self.values: dict[str, Value] = {}
         self.ignored: list[str] = []
         self._employee_id = employee_id
+        self._replaces_whole = replaces_whole
 
     def copy(self) -> "Draft":
-        twin = Draft(self._employee_id)
+        twin = Draft(self._employee_id, replaces_whole=self._replaces_whole)
         twin.values = self.values.copy()
         twin.ignored = self.ignored.copy()
         return twin
@@ -48,7 +52,7 @@ class Draft:
             value = manager_value(value) if target.field == "manager_ref" else value
             self.values[target.field] = value_of(target, value)
         elif isinstance(target, Complex):
-            self._put_complex(target, value)
+            self._put_complex(target, value, replace=replace)
         elif isinstance(target, Multi):
             self._put_list(target, value, replace=replace)
         elif isinstance(target, Element):
@@ -87,7 +91,7 @@ class Draft:
         if isinstance(target, Unknown) or target.name == "groups":
             self.ignore(target.name)
 
-    def _put_complex(self, target: Complex, value: object) -> None:
+    def _put_complex(self, target: Complex, value: object, *, replace: bool) -> None:
         if target.main is not None:
             self.values[target.main.field] = value_of(target.main, manager_value(value))
             return
@@ -96,6 +100,8 @@ class Draft:
         if value is None or value in ("", []):
             self._clear(list(target.subs.values()))
         elif isinstance(value, dict):
+            if replace and self._replaces_whole:
+                self._clear(list(target.subs.values()))
             self._put_subs(target.name, target.subs, value)
         else:
             raise invalid_value(f"{target.name} must be an object; {type_name(value)} came.")

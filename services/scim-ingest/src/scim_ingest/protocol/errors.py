@@ -36,6 +36,7 @@ class ScimError(Exception):
         *,
         headers: dict[str, str] | None = None,
         held: bool = False,
+        reason: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -44,6 +45,8 @@ class ScimError(Exception):
         self.headers = headers or {}
         self.held = held
         """By the mass-change brake: in order, although the status looks like a fault."""
+        self.reason = reason
+        """For the metric, where status and type do not say it."""
 
     def body(self) -> dict[str, object]:
         """`status` is a string (RFC 7644 section 3.12)."""
@@ -52,6 +55,14 @@ class ScimError(Exception):
             body["scimType"] = self.scim_type
         body["detail"] = self.detail
         return body
+
+
+class NotConformant(DomainError):
+    """Directory refuses what only scim-ingest can put into words: it has seen the request as it was sent."""
+
+    def __init__(self, refusal: ScimError) -> None:
+        super().__init__(ErrorCode.not_conformant, refusal.detail)
+        self.refusal = refusal
 
 
 def invalid_syntax(detail: str) -> ScimError:
@@ -93,6 +104,19 @@ def token_refused() -> ScimError:
     )
 
 
+def entra_token_refused() -> ScimError:
+    """Secret Token left blank in Entra. Not accepted however genuine: such a token says neither which company's app asks, nor
+    that it was meant for us (all custom apps have the same audience)."""
+    return ScimError(
+        401,
+        "Entra sent a token of its own, as it does while Secret Token is blank, and such a token is never accepted. In Entra, "
+        "Enterprise app, Provisioning, Admin Credentials: paste this company's SCIM token as Secret Token, or choose OAuth2 "
+        "client credentials or Workload Identity Federation as the authentication method.",
+        headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+        reason="entra_token",
+    )
+
+
 _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     ErrorCode.not_found: (404, None),
     ErrorCode.login_taken: (409, "uniqueness"),
@@ -103,6 +127,8 @@ _STATUS_AND_TYPE: dict[ErrorCode, tuple[int, ScimType | None]] = {
     ErrorCode.needs_confirmation: (409, "uniqueness"),
     ErrorCode.invalid_value: (400, "invalidValue"),
     ErrorCode.version_differs: (412, None),
+    # Told in full by `NotConformant`.
+    ErrorCode.not_conformant: (400, "invalidSyntax"),
     # Directory could not read what we sent: our two versions do not fit, and the sender can mend nothing.
     ErrorCode.invalid_request: (500, None),
     ErrorCode.unauthorized: (401, None),
@@ -120,6 +146,8 @@ HELD_RETRY_AFTER_S = 30
 
 def from_domain(error: DomainError) -> ScimError:
     """The SCIM refusal for directory's; a field is named by its SCIM path."""
+    if isinstance(error, NotConformant):
+        return error.refusal
     status, scim_type = _STATUS_AND_TYPE[error.code]
     match error.code:
         case ErrorCode.unauthorized:

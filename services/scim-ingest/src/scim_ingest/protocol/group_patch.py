@@ -123,8 +123,10 @@ def _apply(draft: _Draft, op: str, path: str | None, value: object) -> None:
 
 
 def _filtered(draft: _Draft, op: str, path: str) -> None:
-    """`members[value eq "a" or value eq "b"]`."""
+    """`members[value eq "a" or value eq "b"]`, also with `.value` behind it, as the interoperability profile writes filters."""
     tokens = tokens_of(path)
+    if tokens[-1][1].lower() == ".value":
+        tokens = tokens[:-1]
     texts = [text.lower() for _, text in tokens]
     inside = tokens[2:-1]
     pieces = [inside[start : start + 4] for start in range(0, len(inside), 4)]

@@ -38,11 +38,17 @@ class Compiled(msgspec.Struct, frozen=True):
     """Operation and dialect, for metrics."""
 
 
-def compile_patch(operations: Sequence[object], employee_id: str | None = None) -> Compiled:
-    """Raises ScimError, the first one met, when the request does not hold and nothing in it deactivates."""
+def compile_patch(
+    operations: Sequence[object], employee_id: str | None = None, *, replaces_whole: bool = False
+) -> Compiled:
+    """`replaces_whole`: as a company in strict mode reads a replace of a complex value.
+
+    Raises:
+        ScimError: the first one met, when the request does not hold and nothing in it deactivates.
+    """
     if len(operations) > MAX_OPERATIONS:
         raise ScimError(413, f"A PATCH may have {MAX_OPERATIONS} operations; {len(operations)} came.")
-    draft = Draft(employee_id)
+    draft = Draft(employee_id, replaces_whole=replaces_whole)
     dialects: list[tuple[str, Dialect]] = []
     refused: list[ScimError] = []
     for position, operation in enumerate(operations, 1):

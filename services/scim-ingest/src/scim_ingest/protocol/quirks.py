@@ -1,13 +1,14 @@
 """Every point where Entra (or Microsoft's validators) leaves RFC 7643/7644, named, with its source.
 
 The functions here are the only place that bends values. What bends structure (paths, elements) is done where structure is
-read, and says so by naming the quirk. `QUIRKS` is the list; each entry has a test of the same name.
+read, and says so by naming the quirk. `QUIRKS` is the list; each entry has a test of the same name, and says whether a company
+in strict mode refuses it (found by `strict.py`).
 """
 
 import msgspec
 
 from scim_ingest.protocol.attributes import Attribute
-from scim_ingest.protocol.errors import ScimError, invalid_value
+from scim_ingest.protocol.errors import ScimError, ScimType, invalid_value
 
 Value = str | bool | None
 
@@ -16,31 +17,119 @@ class Quirk(msgspec.Struct, frozen=True):
     name: str
     what: str
     source: str
+    strict: ScimType | None = None
+    """What a company in strict mode answers; None: accepted there too, for the standards allow it or do not forbid it."""
 
+
+_NOBODY_KNOWN = "no sender known; taken because it can mean one thing only"
 
 QUIRKS: tuple[Quirk, ...] = (
-    Quirk("operation_in_capitals", "op is Add, Replace, Remove", "Microsoft: SCIM compliance page, flag off"),
-    Quirk("boolean_as_text", 'active is "True" or "False"', "Microsoft: SCIM compliance page; customappsso mapping"),
-    Quirk("number_as_text", "employeeNumber is a JSON number", "customappsso jobs with an integer source attribute"),
-    Quirk("dotted_keys", "keys of a path-less value are paths", "Microsoft Q&A 1435791; aadOptscim062020"),
-    Quirk("urn_keys", "keys of a path-less value or of a POST carry the schema", "aadOptscim062020"),
-    Quirk("bare_enterprise_names", "manager, department without URN", "Microsoft: SCIM tutorial, examples 2 and 5"),
-    Quirk("names_without_case", 'emails[type eq "other"].Value', "Microsoft: default mapping table"),
+    Quirk(
+        "operation_in_capitals",
+        "op is Add, Replace, Remove",
+        "Microsoft: SCIM compliance page, flag off",
+        "invalidSyntax",
+    ),
+    Quirk(
+        "operation_without_path",
+        "the keys of the value are what changes",
+        "aadOptscim062020; scim-patch 132",
+        "invalidSyntax",
+    ),
+    Quirk(
+        "boolean_as_text",
+        'active is "True" or "False"',
+        "Microsoft: SCIM compliance page; customappsso mapping",
+        "invalidValue",
+    ),
+    Quirk(
+        "number_as_text",
+        "employeeNumber is a JSON number",
+        "customappsso jobs with an integer source attribute",
+        "invalidValue",
+    ),
+    Quirk("dotted_keys", "keys of a body are paths", "Microsoft Q&A 1435791; aadOptscim062020", "invalidSyntax"),
+    Quirk("urn_keys", "keys of a body carry the schema", "aadOptscim062020", "invalidSyntax"),
+    Quirk(
+        "bare_enterprise_names",
+        "manager, department without URN",
+        "Microsoft: SCIM tutorial, examples 2 and 5",
+        "invalidSyntax",
+    ),
+    Quirk(
+        "names_without_case", 'emails[type eq "other"].Value', "Microsoft: default mapping table; RFC 7643 section 2.1"
+    ),
     Quirk("element_made_when_missing", "a value-filter path makes its element", "RFC 7644 erratum 8097"),
-    Quirk("primary_names_the_element", 'emails[primary eq true], also "True"', "Microsoft's SCIM validator"),
+    Quirk("primary_names_the_element", "emails[primary eq true]", "Microsoft's SCIM validator"),
+    Quirk("element_as_target", 'a path ends in emails[type eq "work"]', "RFC 7644 section 3.5.2", "invalidPath"),
     Quirk("element_without_type", "an element without type is the work element", "SCIM clients that send no type"),
-    Quirk("manager_as_text", "manager is the bare id", "Microsoft Q&A 188003; Microsoft's SCIM validator"),
-    Quirk("manager_as_list", "manager is [{$ref, value}]", "Microsoft: SCIM tutorial, example 5"),
-    Quirk("manager_with_filter", 'manager[value eq "id"] in a remove', "scim-patch issue 453"),
-    Quirk("single_value_in_list", "[{value}] for a single-valued attribute", "Stack Overflow 48438665"),
-    Quirk("empty_text_clears", '"" and null clear', "Microsoft: SCIM_Null_Update gallery test (2026)"),
-    Quirk("remove_with_value", "remove carries the value it removes", "Microsoft: SCIM tutorial, members"),
-    Quirk("empty_operations", "Operations is []", "Microsoft's SCIM validator"),
+    Quirk(
+        "element_not_kept", "elements of other types are overlooked", "Microsoft: default mapping table", "invalidValue"
+    ),
+    Quirk(
+        "attribute_not_kept",
+        "unknown attributes are overlooked",
+        "Microsoft: default mapping table; D6",
+        "invalidSyntax",
+    ),
+    Quirk("list_without_brackets", "an object where a list belongs", _NOBODY_KNOWN, "invalidValue"),
+    Quirk(
+        "manager_as_text", "manager is the bare id", "Microsoft Q&A 188003; Microsoft's SCIM validator", "invalidValue"
+    ),
+    Quirk("manager_as_list", "manager is [{$ref, value}]", "Microsoft: SCIM tutorial, example 5", "invalidValue"),
+    Quirk("manager_with_filter", 'manager[value eq "id"] in a remove', "scim-patch issue 453", "invalidPath"),
+    Quirk(
+        "reference_by_address",
+        "manager or member is {$ref} alone",
+        "Microsoft: SCIM tutorial, example 5",
+        "invalidValue",
+    ),
+    Quirk("member_as_text", "members is a list of bare ids", _NOBODY_KNOWN, "invalidValue"),
+    Quirk("single_value_in_list", "[{value}] for a single-valued attribute", "Stack Overflow 48438665", "invalidValue"),
+    Quirk("empty_text_clears", '"" clears a text, null anything', "Microsoft: SCIM_Null_Update gallery test (2026)"),
+    Quirk(
+        "empty_text_for_anything",
+        '"" clears what is no text',
+        "Microsoft: SCIM_Null_Update and Update_Manager gallery tests (2026)",
+        "invalidValue",
+    ),
+    Quirk(
+        "remove_with_value", "remove carries the value it removes", "Microsoft: SCIM tutorial, members", "invalidSyntax"
+    ),
+    Quirk("empty_operations", "Operations is []", "Microsoft's SCIM validator", "invalidSyntax"),
     Quirk("add_is_replace", "add and replace are the same on a single value", "Microsoft Q&A 1373350"),
-    Quirk("foreign_schemas", "schemas lists URNs that are no schema", "Microsoft: SCIM tutorial, example 2"),
-    Quirk("members_that_we_own", "id, meta and groups in a body are not ours to take", "Microsoft: SCIM tutorial"),
+    Quirk(
+        "replace_merges",
+        "a replace of name keeps the parts it does not mention",
+        "RFC 7644 section 3.5.2.3; the profile replaces the whole",
+        "invalidValue",
+    ),
+    Quirk(
+        "foreign_schemas",
+        "schemas lists URNs that are no schema",
+        "Microsoft: SCIM tutorial, example 2",
+        "invalidSyntax",
+    ),
+    Quirk("schemas_missing", "a body without schemas", _NOBODY_KNOWN, "invalidSyntax"),
+    Quirk(
+        "members_that_we_own", "id and meta in a body are not ours to take", "Microsoft: SCIM tutorial; RFC 7644 3.3"
+    ),
+    Quirk(
+        "read_only_in_patch",
+        "a PATCH of meta or groups is overlooked",
+        "Microsoft: default mapping table",
+        "mutability",
+    ),
+    Quirk(
+        "deactivation_alone",
+        "active: false is done although its neighbours are refused",
+        "Chainguard; SCIM-SDK 539; decision D5",
+        "invalidValue",
+    ),
     Quirk("flags_in_the_query", "?aadOptscim062020 on any URL", "Microsoft: SCIM compliance page"),
 )
+
+REFUSED_WHEN_STRICT: dict[str, ScimType] = {quirk.name: quirk.strict for quirk in QUIRKS if quirk.strict is not None}
 
 
 def text_value(attribute: Attribute, value: object) -> str | None:

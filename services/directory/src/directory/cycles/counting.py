@@ -1,0 +1,39 @@
+"""How many companies' provisioning has fallen silent, counted now and then for the metrics."""
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from directory import metrics
+from directory.cycles.judgement import GAP
+from directory.cycles.standing import SILENT_AT_ALL
+from directory.database import Database
+from shared.errors import DomainError
+
+EVERY_S = 60.0
+
+
+@asynccontextmanager
+async def counted(database: Database, *, every_s: float = EVERY_S) -> AsyncIterator[None]:
+    """As long as this lasts."""
+    task = asyncio.create_task(_for_ever(database, every_s), context=contextvars.Context())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _for_ever(database: Database, every_s: float) -> None:
+    while True:
+        # While the database is away, the last count stands.
+        with suppress(DomainError):
+            await count(database)
+        await asyncio.sleep(every_s)
+
+
+async def count(database: Database) -> None:
+    for standing, companies in (await database.count_contacts(GAP, SILENT_AT_ALL)).items():
+        metrics.CONTACTS.labels(standing).set(companies)
