@@ -1,8 +1,7 @@
 """Microsoft's gallery validation (Logic App, version 5), a test for each of its twenty-five, in both of Entra's dialects.
 
 Tests 1 to 14 go through provisioning: somebody changes something in Entra, a cycle runs, and the target is asked. Tests 15 to 25
-speak to the endpoint. Numbers 21 and 22 are about the token (OAuth client credentials, workload identity federation): see
-`entries.toml`.
+speak to the endpoint. Numbers 21 and 22 are about the token: tests/journeys/test_10_oauth.py.
 """
 
 from typing import Any
