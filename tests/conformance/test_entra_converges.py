@@ -1,6 +1,6 @@
 """Entra's cycles over a whole company, with random edits between: the target equals its directory, and then nothing is written.
 
-`ENTRA_PEOPLE` says how many people there are: 80 unless it is set, 5,000 in the full run (benchmarks/README.md). `Mirror` is a
+`ENTRA_PEOPLE` says how many people there are: 60 unless it is set, 5,000 in the full run (benchmarks/README.md). `Mirror` is a
 second, plain account of what provisioning should have done, kept from the directory alone.
 """
 
@@ -20,7 +20,7 @@ from tests.entra.provisioning import CycleResult, ProvisioningEngine
 from tests.entra.scim_client import Exchange, ExchangeLog
 from tests.support.company import Company
 
-PEOPLE = int(os.environ.get("ENTRA_PEOPLE", "80"))
+PEOPLE = int(os.environ.get("ENTRA_PEOPLE", "60"))
 ROUNDS = int(os.environ.get("ENTRA_ROUNDS", "2"))
 SEED = int(os.environ.get("ENTRA_SEED", "4"))
 WORDS = [

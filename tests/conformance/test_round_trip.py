@@ -1,7 +1,7 @@
 """What is written is what is read, byte for byte, whatever the values; and the same again writes nothing.
 
 Entra compares what it reads with what it would send: a value that comes back otherwise is sent again in every cycle, for ever.
-`ROUND_TRIPS` says how many random lives are led (40 unless it is set).
+`ROUND_TRIPS` says how many random lives are led (30 unless it is set).
 """
 
 import os
@@ -17,7 +17,7 @@ from tests.entra.mapping import Json, Value, differences
 from tests.entra.people import Dialect
 from tests.support.company import Company
 
-EXAMPLES = int(os.environ.get("ROUND_TRIPS", "40"))
+EXAMPLES = int(os.environ.get("ROUND_TRIPS", "30"))
 BOOLEANS = {name for name, value in FULL.items() if isinstance(value, bool)}
 TEXTS = [name for name in FULL if name not in BOOLEANS]
 
