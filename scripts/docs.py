@@ -1,7 +1,7 @@
 """Writes the generated pages of docs/, or says which are out of date (`--check`).
 
 Settings come from the settings classes and the docstrings under their fields, metrics from the registry, events and errors
-from their catalogues, OpenAPI from the declared operations, requirements from what the tests say of themselves.
+from their catalogues, OpenAPI from the declared operations, requirements and conformance from what the tests say of themselves.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from shared.http.problem import STATUS
 from sso_gateway.pages.texts import TEXTS
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from scripts.conformance import conformance_page
 from scripts.requirements import requirements_page
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -168,6 +169,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "quirks.md": quirks_page,
     "requirements.md": lambda: requirements_page(NOTE),
+    "conformance.md": lambda: conformance_page(NOTE),
     "events.schema.json": lambda: _json(events_schema()),
     "openapi.json": lambda: _json(openapi_document()),
     "application-api.json": lambda: _json(application_document()),

@@ -36,11 +36,17 @@ def requirements() -> dict[str, dict[str, str]]:
 def tests_by_requirement() -> dict[str, list[tuple[str, str]]]:
     """S-number -> (file, test), in the order of files and lines."""
     found: dict[str, list[tuple[str, str]]] = {}
+    for path, name, docstring in tests_with_docstrings():
+        for number in _named(docstring):
+            found.setdefault(number, []).append((path, name))
+    return found
+
+
+def tests_with_docstrings() -> Iterator[tuple[str, str, str]]:
+    """File, test and docstring, in the order of files and lines."""
     for path in sorted(TESTS.rglob("test_*.py")):
         for name, docstring in _tests(path):
-            for number in _named(docstring):
-                found.setdefault(number, []).append((str(path.relative_to(ROOT)), name))
-    return found
+            yield str(path.relative_to(ROOT)), name, docstring
 
 
 def _tests(path: Path) -> Iterator[tuple[str, str]]:

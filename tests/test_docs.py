@@ -12,7 +12,7 @@ import pytest
 
 from directory.__main__ import main
 from directory.cli.overview import GROUPS
-from scripts import requirements
+from scripts import conformance, requirements
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -44,6 +44,14 @@ def test_each_promise_about_people_and_companies_is_shown_by_a_test() -> None:
     """A test names the promise in its docstring."""
     promised = {f"S{number}" for number in (*range(31, 60), *range(65, 73))}
     assert promised - requirements.tests_by_requirement().keys() == set()
+
+
+def test_each_entry_of_microsofts_lists_is_shown_by_a_test_or_says_why_not() -> None:
+    named = {entry for listed in conformance.entries().values() for entry in listed}
+    shown, elsewhere = conformance.tests_by_entry().keys(), conformance.elsewhere().keys()
+    assert named - shown - elsewhere == set()
+    assert shown - named == set()
+    assert elsewhere & shown == set(), "it is shown now"
 
 
 def test_no_lock_or_script_holds_an_address() -> None:

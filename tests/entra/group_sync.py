@@ -1,6 +1,7 @@
-"""Provisioning of the assigned group itself: created empty, then its members; off unless the app switches it on.
+"""Provisioning of the assigned groups themselves: created empty, then their members; off unless the app switches it on.
 
-Looked up by displayName without members; members are compared with what was sent last, and added several at once.
+Looked up by displayName without members; members are compared with what was sent last, and added several at once. A
+group that is assigned no more is deleted.
 
 Source: entra-docs use-scim-to-provision-users-and-groups.md, Groups.
 """
@@ -16,9 +17,23 @@ GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ADSCIM_GROUP = "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"
 
 
-async def sync_group(tenant: Tenant, app: EnterpriseApp, client: ScimClient, *, compliant: bool) -> None:
+def assigned_groups(tenant: Tenant, app: EnterpriseApp) -> list[Group]:
+    return [tenant.groups[one] for one in (app.group_id, *app.provisioning.further_groups) if one in tenant.groups]
+
+
+async def delete_unassigned(tenant: Tenant, app: EnterpriseApp, client: ScimClient) -> None:
     """Raises: Failed or Quarantined."""
-    group, job = tenant.groups[app.group_id], tenant.job(app)
+    job, assigned = tenant.job(app), {group.object_id for group in assigned_groups(tenant, app)}
+    for object_id in [one for one in job.groups if one not in assigned]:
+        answer = await client.about("delete group", object_id).delete(f"/Groups/{job.groups[object_id].target_id}")
+        check_status(answer, 204, 200, 404)
+        del job.groups[object_id]
+        job.group_members.pop(object_id, None)
+
+
+async def sync_group(tenant: Tenant, app: EnterpriseApp, group: Group, client: ScimClient, *, compliant: bool) -> None:
+    """Raises: Failed or Quarantined."""
+    job = tenant.job(app)
     dialect: Dialect = "compliant" if compliant else "legacy"
     if group.object_id not in job.groups:
         job.groups[group.object_id] = Connection(target_id=await _match_or_create(client, group))
@@ -30,7 +45,8 @@ async def sync_group(tenant: Tenant, app: EnterpriseApp, client: ScimClient, *, 
     operations = _name_operations(readable(current.json), group, dialect)
     members = [job.people[member].target_id for member in group.members if member in job.people]
     before = job.group_members.get(group.object_id, [])
-    added, removed = [m for m in members if m not in before], [m for m in before if m not in members]
+    known, wanted = set(before), set(members)
+    added, removed = [m for m in members if m not in known], [m for m in before if m not in wanted]
     operations += member_operations(added, removed, dialect)
     if operations:
         client.about("group", group.object_id)

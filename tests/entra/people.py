@@ -126,6 +126,9 @@ class ProvisioningSettings(msgspec.Struct, frozen=True, kw_only=True, rename="ca
     matching_attribute: str = "userName"
     mappings: tuple[Mapping, ...] = DEFAULT_MAPPINGS
     provision_groups: bool = False
+    further_groups: tuple[str, ...] = ()
+    """Object ids of groups that are provisioned beside the app's own. They bring nobody into scope: a member who is not there
+    by the app's group is left out (known-issues.md)."""
     manager_removal: ManagerRemoval = "silent"
     """What the removal of a manager sends. Public sources disagree, so all documented forms are here; null is
     skipped by default, like every cleared attribute (known-issues.md)."""

@@ -4,7 +4,7 @@
     each person             `person_sync`: match, create, update, disable, delete
     references              for whoever has a manager: a reference check, and where it fails a PATCH of its own, once everybody
                             exists
-    groups                  only where switched on
+    groups                  only where switched on; one that is assigned no more is deleted
 
 An initial cycle looks at everybody in scope, an incremental one at what changed since the watermark, at failures in
 escrow and at people who were purged. Not simulated: the 40 minutes between cycles, the falling retry frequency and
@@ -22,7 +22,7 @@ from typing import Literal
 import msgspec
 
 from tests.entra.dialects import COMPLIANT_FLAG
-from tests.entra.group_sync import sync_group
+from tests.entra.group_sync import assigned_groups, delete_unassigned, sync_group
 from tests.entra.people import EnterpriseApp, Person
 from tests.entra.person_sync import Failed, PersonSync, Quarantined, Skipped, check_list
 from tests.entra.scim_client import ExchangeLog, ScimClient
@@ -96,11 +96,9 @@ class ProvisioningEngine:
                     await self._attempt_manager(sync, object_id, outcomes, failures)
                 job.quarantine, job.watermark = None, revision
                 if app.provisioning.provision_groups:
-                    await sync_group(self.tenant, app, client, compliant=_speaks_compliant(app))
+                    await self._attempt_groups(app, client, failures)
             except Quarantined as reason:
                 job.quarantine = str(reason)
-            except Failed as failure:  # the group; tried again in every cycle
-                failures[app.group_id] = _failure(app.group_id, app.name, failure)
             self._remember(job, outcomes, failures)
             counts = Counter(outcomes.values()) | Counter({"failed": len(failures)})
             return CycleResult(
@@ -191,6 +189,19 @@ class ProvisioningEngine:
         except Failed as failure:
             outcomes[object_id] = "failed"
             failures[object_id] = _failure(object_id, self._name(object_id), failure)
+
+    async def _attempt_groups(self, app: EnterpriseApp, client: ScimClient, failures: dict[str, Failure]) -> None:
+        """Each is tried again in every cycle."""
+        compliant = _speaks_compliant(app)
+        for group in assigned_groups(self.tenant, app):
+            try:
+                await sync_group(self.tenant, app, group, client, compliant=compliant)
+            except Failed as failure:
+                failures[group.object_id] = _failure(group.object_id, group.display_name, failure)
+        try:
+            await delete_unassigned(self.tenant, app, client)
+        except Failed as failure:
+            failures[app.group_id] = _failure(app.group_id, app.name, failure)
 
     def _name(self, object_id: str) -> str:
         person = self.tenant.people.get(object_id)

@@ -179,6 +179,17 @@ class Tenant:
         self.notify()
         return group
 
+    def rename_group(self, group_id: str, display_name: str) -> Group:
+        renamed = msgspec.structs.replace(self.groups[group_id], display_name=display_name, revision=self._touch())
+        self.groups[group_id] = renamed
+        self.notify()
+        return renamed
+
+    def set_members(self, group_id: str, members: Iterable[str]) -> None:
+        """Exactly these people, by object id."""
+        self._set_members(self.groups[group_id], members)
+        self.notify()
+
     def assign(self, app: EnterpriseApp, key: str) -> None:
         """Adds the person to the app's group."""
         person, group = self.person(key), self.groups[app.group_id]

@@ -137,6 +137,7 @@ async def prepare_move(firm: Firm) -> str:
 
 
 async def test_an_access_token_provisions_for_an_hour(firm: Firm, operator: Operator, after: Elapsed) -> None:
+    """gallery 21: it wants a life of 60 to 360 minutes."""
     entra, issued = await redeem(firm, await operator.secret(firm))
     assert issued.expires_in_s == 3600
     await entra.create()

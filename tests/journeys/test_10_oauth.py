@@ -75,6 +75,7 @@ async def asked(company: Company, *, at: Company | None = None, as_client: Compa
 async def test_a_cycle_by_client_credentials_wherever_the_secret_stands(
     company: Company, operator: Command, secret_in: SecretIn
 ) -> None:
+    """gallery 21"""
     await by_secret(operator, company, secret_in)
     assert await company.engine.test_connection(company.app) is None
     company.hire("anna")
@@ -84,6 +85,7 @@ async def test_a_cycle_by_client_credentials_wherever_the_secret_stands(
 
 
 async def test_a_cycle_by_federation(company: Company, operator: Command, microsoft: KeyServer) -> None:
+    """gallery 22"""
     await by_federation(operator, company, microsoft.workload(company.tenant.tenant_id))
     assert await company.engine.test_connection(company.app) is None
     anna = company.hire("anna")

@@ -34,7 +34,10 @@ async def members(company: Company, group: str) -> set[str]:
 
 
 async def test_a_group_is_created_found_without_case_and_read_without_its_members(company: Company) -> None:
-    """E068: Microsoft's own schema URI and empty members are taken as they come; the reference check is a question."""
+    """E068: Microsoft's own schema URI and empty members are taken as they come; the reference check is a question.
+
+    group form 1 to 3, group form 8
+    """
     people = await staff(company, 2)
     made = await create(company, "BitaBIZ Alle", externalId=OBJECT_ID, members=[{"value": people[0], "$ref": None}])
     assert made["schemas"] == [GROUP]
@@ -75,6 +78,7 @@ def meant(operation: Any, people: list[str]) -> Any:
 
 @pytest.mark.parametrize("operation", ADD, ids=str)
 async def test_members_are_added_in_every_form(company: Company, operation: dict[str, Any]) -> None:
+    """group form 4 to 6"""
     people = await staff(company)
     made = await create(company, members=[{"value": people[2]}])
     for _ in range(2):  # The second time they are there already.
@@ -94,7 +98,10 @@ REMOVE = [
 
 @pytest.mark.parametrize("operation", REMOVE, ids=str)
 async def test_a_remove_with_a_list_takes_those_and_only_those(company: Company, operation: dict[str, Any]) -> None:
-    """E070 to E072; the most repeated loss of data in SCIM (RFC 7644 section 3.5.2.2 read literally empties the group)."""
+    """E070 to E072; the most repeated loss of data in SCIM (RFC 7644 section 3.5.2.2 read literally empties the group).
+
+    group form 6, group form 7
+    """
     people = await staff(company)
     made = await create(company, members=[{"value": one} for one in people[:3]])
     for _ in range(2):
@@ -168,6 +175,18 @@ async def test_a_group_that_is_deleted_is_404_and_its_name_is_free(company: Comp
     assert (await create(company))["id"] != made["id"]
 
 
+async def test_a_patch_may_have_many_operations_on_members(company: Company) -> None:
+    """group form 5: the IPSIE profile wants at least fifty; here each joins, and all but one leave again."""
+    people = await staff(company, 60)
+    made = await create(company)
+    joining = [{"op": "Add", "path": "members", "value": [{"$ref": None, "value": one}]} for one in people]
+    assert (await patch(company, made["id"], *joining)).status == 204
+    assert await members(company, made["id"]) == set(people)
+    leaving = [{"op": "remove", "path": f'members[value eq "{one}"]'} for one in people[1:]]
+    assert (await patch(company, made["id"], *leaving)).status == 204
+    assert await members(company, made["id"]) == {people[0]}
+
+
 async def test_thousands_of_members_in_one_patch(company: Company) -> None:
     people = await staff(company, 3)
     made = await create(company)
@@ -195,6 +214,9 @@ async def test_thousands_of_members_in_one_patch(company: Company) -> None:
         ({"op": "add", "path": 'members[value eq "x"]', "value": "y"}, "invalidPath"),
         ({"op": "remove", "path": 'members[type eq "User"]'}, "invalidPath"),
         ({"op": "remove", "path": "members[value eq]"}, "invalidPath"),
+        ({"op": "add", "path": "display name", "value": "y"}, "invalidPath"),
+        ({"op": "remove", "path": "]"}, "invalidPath"),
+        ({"op": "add", "path": "a." * 300, "value": "y"}, "invalidPath"),
         ({"op": "remove", "path": 'members[value eq "a" and value eq "b"]'}, "invalidPath"),
         ({"op": "explode", "path": "members"}, "invalidSyntax"),
         ({"op": "add", "value": []}, "invalidValue"),

@@ -1,5 +1,6 @@
 """`/Users` over HTTP: what goes in, what comes out, and one call of directory for each request."""
 
+import asyncio
 from typing import Any
 
 import httpx2
@@ -340,15 +341,19 @@ async def test_a_body_that_is_too_large_is_refused_announced_or_not(http: httpx2
     assert_refused(await http.post("/Users", content=chunks(), headers=headers), 413)
 
 
-async def test_a_body_that_does_not_come_is_timed_out(service: Service) -> None:
-    import asyncio
-
+@pytest.mark.parametrize("trickling", [False, True])
+async def test_a_body_that_does_not_come_is_timed_out(service: Service, trickling: bool) -> None:
+    """Also one of which a byte comes now and then: what counts is the whole."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     writer.write(
         b"POST /scim/v2/firma/Users HTTP/1.1\r\nHost: x\r\nContent-Type: application/scim+json\r\n"
-        b"Authorization: Bearer " + TOKEN.encode() + b"\r\nContent-Length: 100\r\n\r\n{"
+        b"Authorization: Bearer " + TOKEN.encode() + b"\r\nContent-Length: 10000\r\n\r\n{"
     )
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answering = asyncio.ensure_future(reader.read())
+    while trickling and not answering.done():
+        writer.write(b" ")
+        await asyncio.sleep(0.02)
+    answer = await asyncio.wait_for(answering, 5)
     writer.close()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"status":"408"' in answer

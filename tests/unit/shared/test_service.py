@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
+from shared.http.head import MAX_URL_BYTES
 from shared.http.service import PortTaken, Service
 from shared.settings import CommonSettings
 from shared.telemetry.logs import JsonFormatter
@@ -107,6 +108,15 @@ async def test_health_is_on_the_ops_port_only() -> None:
         assert "identity_build_info" in await (await http.get(f"{ops}/metrics")).text()
         assert (await http.get("/healthz")).status == 404
         assert (await http.get("/metrics")).status == 404
+
+
+async def test_an_address_without_end_is_414_and_the_connection_goes_on() -> None:
+    async with running(Life()) as (_, http):
+        for length in (MAX_URL_BYTES, 70_000, 300_000):
+            answer = await http.get(f"/hello/x?{'q' * length}")
+            assert (answer.status, "request-id" in str(answer.headers).lower()) == (414, True)
+            longest = await http.get(f"/hello/x?{'q' * (MAX_URL_BYTES - len('/hello/x?'))}")
+            assert longest.status == 200
 
 
 async def test_readiness_says_why_not() -> None:

@@ -15,12 +15,14 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from shared import VERSION
+from shared.http.head import BoundedHead, refusing_oversized_heads
 from shared.http.middleware import FaultAnswer, RequestMiddleware
 from shared.settings import CommonSettings
 from shared.telemetry import context, metrics
@@ -67,7 +69,11 @@ class Service:
         async def fault(request: Request, error: Exception) -> Response:
             return fault_answer(context.request_id.get())
 
-        main = Starlette(routes=list(routes), exception_handlers={**(exception_handlers or {}), Exception: fault})
+        handlers = exception_handlers or {}
+        main = refusing_oversized_heads(
+            Starlette(routes=list(routes), exception_handlers={**handlers, Exception: fault}),
+            handlers.get(HTTPException),
+        )
         self.app: ASGIApp = RequestMiddleware(
             main, service=name, log=self.log, fault_answer=fault_answer, trust_caller=trust_caller, routes=list(routes)
         )
@@ -150,7 +156,7 @@ class _Listener:
     ) -> "_Listener":
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=BoundedHead,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -7,6 +7,7 @@
 Operations count in order, each on the result of the one before. All or nothing.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -18,13 +19,15 @@ from scim_ingest.protocol.errors import ScimError, invalid_path, invalid_value, 
 from scim_ingest.protocol.filters import string_of, tokens_of
 from scim_ingest.protocol.group_resource import READ_ONLY, check_id, display_name, external_id
 from scim_ingest.protocol.patch import MAX_OPERATIONS, read_operation
-from scim_ingest.protocol.paths import shown
+from scim_ingest.protocol.paths import MAX_LENGTH, shown
 from scim_ingest.protocol.quirks import member_ids
 from shared.schemas.group import GroupChanges
 
 MAX_MEMBERS = 50_000
 """Named by one request."""
 _MAX_IGNORED = 20
+_NAME = re.compile(r"[A-Za-z$][A-Za-z0-9_$.:/-]*\Z")
+"""A name of ours or not: what is none is no path, and is not ignored as one that we do not keep."""
 
 
 class CompiledGroup(msgspec.Struct, frozen=True):
@@ -114,6 +117,8 @@ def _apply(draft: _Draft, op: str, path: str | None, value: object) -> None:
             draft.put(name, member, replace=op == "replace")
     elif "[" in path:
         _filtered(draft, op, path)
+    elif len(path) > MAX_LENGTH or not _NAME.match(path.strip()):
+        raise _not_a_path(path)
     elif op == "remove":
         draft.remove(path.strip(), value)
     else:

@@ -1,0 +1,67 @@
+"""Request heads have a bound: an address that is too long is 414 in the service's own words, endless headers are 431.
+
+Of itself uvicorn bounds neither with httptools: headers would be kept however long they are, and an address of 64 KiB, which
+httptools cannot take apart, would be answered in plain text.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_URL_BYTES = 32 * 1024
+MAX_HEAD_BYTES = 512 * 1024
+"""More than the most that is read at once (256 KiB), for body may come with the head."""
+
+_REFUSED = "head_refused"
+
+ErrorHandler = Callable[..., Awaitable[Response]]
+
+
+class BoundedHead(HttpToolsProtocol):
+    _in_head = True
+    _head_bytes = 0
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.transport.write(b"HTTP/1.1 431 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                self.transport.close()
+                return
+        super().data_received(data)
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url[: MAX_URL_BYTES + 1 - len(self.url)])
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if len(self.url) > MAX_URL_BYTES:
+            # What is left of it is never looked at.
+            self.url = b"/"
+            self.scope["state"][_REFUSED] = 414
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
+
+
+def refusing_oversized_heads(app: ASGIApp, handler: ErrorHandler | None) -> ASGIApp:
+    """`handler`: how the service answers an HTTPException, if it has a way of its own."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        status = scope["state"].get(_REFUSED) if scope["type"] == "http" and "state" in scope else None
+        if status is None:
+            await app(scope, receive, send)
+            return
+        detail = f"The address is longer than {MAX_URL_BYTES} bytes."
+        response: Response = PlainTextResponse(detail, status)
+        if handler is not None:
+            response = await handler(Request(scope), HTTPException(status, detail))
+        await response(scope, receive, send)
+
+    return answer
