@@ -243,7 +243,9 @@ async def test_an_erased_person_is_gone_from_it_and_from_what_is_about_others(
     else:
         await firm.change(anna, active=False)
     await firm.as_owner(
-        "update employees set termination_date = $2 where employee_id = $1", uuid_of(anna), date(2019, 5, 31)
+        "update employees set termination_date = $2, suspended_on = $2 where employee_id = $1",
+        uuid_of(anna),
+        date(2019, 5, 31),
     )
     await firm.as_owner("update companies set erase_after_months = 1")
 
@@ -263,7 +265,9 @@ async def test_whoever_bears_the_name_now_keeps_what_is_his(firm: Firm, owner: D
     hers = await noted(firm, change(second.id, title="B"), names=["anna@firma.dk"])
     asked = await noted(firm, names=["anna@firma.dk"])
     await firm.as_owner(
-        "update employees set termination_date = $2 where employee_id = $1", uuid_of(first), date(2019, 5, 31)
+        "update employees set termination_date = $2, suspended_on = $2 where employee_id = $1",
+        uuid_of(first),
+        date(2019, 5, 31),
     )
     await firm.as_owner("update companies set erase_after_months = 1")
     assert await erase_due(lambda: owner.scope_for_name(firm.name).transaction(SYSTEM)) == 1

@@ -20,7 +20,7 @@ from tests.support.model.world import EVIDENCE, Command, founded
 from tests.support.shortening import shortened
 from tests.support.stack import with_database
 
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "50"))
 LENGTH = 80
 """Commands in a sequence: it is the long ones that find something."""
 

@@ -199,10 +199,12 @@ async def test_an_unknown_company_is_a_clear_404(stack: Stack, browser: Browser)
 
 
 async def test_sso_off_means_off(company: Company, browser: Browser) -> None:
-    """S68."""
+    """S68: refused whoever begins it, and whoever is in by it is out."""
     anna = company.hire()
     await company.cycle()
+    await company.sign_in(browser, anna)
     await company.apply(sso__enabled=False)
+    assert (await company.session(browser)).status == 401
     page = await browser.get(company.login_url, accept="application/json")
     assert page.json["reason"] == "sso_off"
     refused = await company.post_response(browser, company.recipe(anna), accept="application/json")

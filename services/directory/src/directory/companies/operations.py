@@ -21,10 +21,14 @@ from directory.companies.manifest import Manifest
 from directory.database import Actor, CompanyTx, Database
 from directory.events.catalogue import EventKind
 from directory.events.store import Changes, record
+from directory.logins.store import end_all
 from directory.oauth import setting_up
 from shared.errors import DomainError, ErrorCode
 from shared.ids import TokenId, new_uuid7, token_from_text, token_text
+from shared.telemetry.logs import EventLog
 from shared.tokens import new_scim_token, sha256
+
+log = EventLog("directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,9 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
                 await _trust(tx, manifest)
                 if "entra.tenant_id" in changes:
                     await setting_up.distrust_tenant(tx, "live")
+                if "sso.enabled" in changes and not manifest.sso.enabled:
+                    # Off means that nobody is in by it (S68): who signed in before it was off, too.
+                    log.info("sso_switched_off", sessions=await end_all(tx))
             return AppliedManifest(created=False, changes=changes, entity_id=row["entity_id"], token=None)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "entra_binding_taken":
