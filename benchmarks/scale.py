@@ -29,16 +29,20 @@ from benchmarks import population, suite
 from benchmarks.measure import processor_seconds, resident_mib
 from directory.api import people as application
 from directory.api.queries import EmployeesQuery
+from directory.approvers.grants import grant_role, revoke_role
 from directory.approvers.operations import explain_approvers
+from directory.cycles.reports import report, unasked
 from directory.database import Actor, CompanyTx, Database, Statement
 from directory.employees import hr
+from directory.employees.operations import find_employees
 from directory.events import store as events
 from directory.findings.store import open_findings
+from directory.journal.operations import page as read_journal
 from directory.worklist.operations import work_list
 from shared.clock import system_clock
 from shared.ids import EmployeeId, employee_text
-from shared.schemas.employee import Employee, ScimCredential
-from shared.schemas.people import EmployeeEdits
+from shared.schemas.employee import Employee, FindEmployees, ScimCredential
+from shared.schemas.people import EmployeeEdits, NewPerson
 from tests.stack.options import read_env
 from tests.support.firm import Firm, Urls
 from tests.support.groups import Groups
@@ -156,6 +160,69 @@ async def feed_page(firm: Firm, place: Place) -> None:
         await events.page(tx, start, start + 100, None)
 
 
+async def create_and_rename(firm: Firm, place: Place) -> None:
+    made = await firm.provision(login=f"r{next(_fresh)}@firma.example")
+    name = f"s{next(_fresh)}@firma.example"
+    await firm.change(made.employee, login_name=name, email=name)
+
+
+async def create_by_hand_and_adopt(firm: Firm, place: Place) -> None:
+    name = f"h{next(_fresh)}@firma.example"
+    async with _inside(firm) as tx:
+        await hr.create_employee(tx, NewPerson(login_name=name, email=name, given_name="Anna", family_name="Holm"))
+    assert (await firm.provision(login=name)).outcome == "adopted"
+
+
+async def block_and_unblock(firm: Firm, place: Place) -> None:
+    person = _id(place.number())
+    for blocked in (True, False):
+        async with _inside(firm) as tx:
+            await hr.set_blocked(tx, person, blocked)
+
+
+async def create_and_end_by_hand(firm: Firm, place: Place) -> None:
+    made = await firm.provision(login=f"e{next(_fresh)}@firma.example")
+    async with _inside(firm) as tx:
+        await hr.end_employment(tx, made.employee.id)
+
+
+async def role(firm: Firm, place: Place) -> None:
+    person = EmployeeId(UUID(int=place.number()))
+    async with _inside(firm) as tx:
+        await grant_role(tx, person, "hr_statistics")
+    async with _inside(firm) as tx:
+        await revoke_role(tx, person, "hr_statistics")
+
+
+async def history(firm: Firm, place: Place) -> None:
+    async with _inside(firm) as tx:
+        await application.history(tx, _id(place.number()), None, 100)
+
+
+async def reference_check(firm: Firm, place: Place) -> None:
+    await firm.search({"id": _id(place.number()), "manager": _id(1)})
+
+
+async def cursor_page(firm: Firm, place: Place) -> None:
+    request = FindEmployees(credential=firm.credential, after=_id(place.number()), limit=100)
+    await find_employees(firm.database, request)
+
+
+async def traffic(firm: Firm, place: Place) -> None:
+    async with _inside(firm) as tx:
+        await report(tx)
+
+
+async def forgotten(firm: Firm, place: Place) -> None:
+    async with _inside(firm) as tx:
+        await unasked(tx)
+
+
+async def journal_page(firm: Firm, place: Place) -> None:
+    async with _inside(firm) as tx:
+        await read_journal(tx)
+
+
 OPERATIONS: list[tuple[str, Operation]] = [
     ("find by login name", find),
     ("create", create),
@@ -171,6 +238,17 @@ OPERATIONS: list[tuple[str, Operation]] = [
     ("employee as of now, from his history", as_of),
     ("page of 100 employees", employees_page),
     ("page of 100 events", feed_page),
+    ("reference check of a manager", reference_check),
+    ("page of 100 users by cursor", cursor_page),
+    ("history of one", history),
+    ("create and rename", create_and_rename),
+    ("create by hand and adopt", create_by_hand_and_adopt),
+    ("create and end by hand", create_and_end_by_hand),
+    ("block and unblock", block_and_unblock),
+    ("grant and revoke a role", role),
+    ("how provisioning stands", traffic),
+    ("whom Entra has forgotten", forgotten),
+    ("journal, newest page", journal_page),
 ]
 
 

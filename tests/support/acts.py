@@ -70,6 +70,19 @@ async def rename(scene: Scene) -> object:
     return await scene.firm.change(scene.anna, login_name="boss@firma.dk", email="boss@firma.dk")
 
 
+async def replace(scene: Scene) -> object:
+    """A PUT, which clears what it does not mention."""
+    return await scene.firm.replace(
+        scene.anna, login_name="anna@firma.dk", email="anna@firma.dk", given_name="Anna", family_name="Ny", title=None
+    )
+
+
+async def add_boss_by_hand(scene: Scene) -> object:
+    """The one whom Dora waits for, by HR."""
+    new = people.NewPerson(login_name="boss@firma.dk", email="boss@firma.dk", given_name="Bo", family_name="Boss")
+    return await setup.create_employee(scene.database, people.CreatePerson(session=scene.admin, person=new))
+
+
 async def say_when_she_leaves(scene: Scene) -> object:
     return await scene.firm.change(scene.anna, leave_date="2026-12-24")
 
@@ -255,8 +268,7 @@ async def erase(scene: Scene) -> object:
 
 
 async def close_company(scene: Scene) -> object:
-    async with scene.owner.scope_for_id(scene.firm.company_id).transaction(Actor("operator", "test")) as tx:
-        return await ending.close(tx, timedelta(days=30))
+    return await by_operator(scene, lambda tx: ending.close(tx, timedelta(days=30)))
 
 
 async def end_it(scene: Scene) -> object:
@@ -270,39 +282,40 @@ async def end_it(scene: Scene) -> object:
 
 
 async def restore_company(scene: Scene) -> object:
-    async with as_operator(scene) as tx:
-        await ending.restore(tx)
-    return None
+    return await by_operator(scene, ending.restore)
 
 
 async def close_again(scene: Scene) -> object:
-    async with as_operator(scene) as tx:
-        return await ending.close(tx, timedelta(days=30))
+    return await by_operator(scene, lambda tx: ending.close(tx, timedelta(days=30)))
 
 
 async def end_now(scene: Scene) -> object:
-    async with as_operator(scene) as tx:
-        await ending.end_now(tx, sure=True, without_export=True)
-    return None
+    return await by_operator(scene, lambda tx: ending.end_now(tx, sure=True, without_export=True))
 
 
 async def edit_by_hand(scene: Scene) -> object:
-    async with as_operator(scene) as tx:
+    async def edited(tx: CompanyTx) -> object:
         return view(await hr.edit_employee(tx, scene.anna.id, people.EmployeeEdits(policy="A")))
+
+    return await by_operator(scene, edited)
 
 
 async def cut_over(scene: Scene) -> object:
-    async def attempt() -> move.Moved:
-        async with as_operator(scene) as tx:
-            return await move.cut_over(tx, anyway=True)
-
-    return await repeated(attempt)
+    return await by_operator(scene, lambda tx: move.cut_over(tx, anyway=True))
 
 
 async def give_up_move(scene: Scene) -> object:
-    async with as_operator(scene) as tx:
-        await move.cancel(tx)
-    return None
+    return await by_operator(scene, move.cancel)
+
+
+async def by_operator(scene: Scene, act: Callable[[CompanyTx], Awaitable[object]]) -> object:
+    """A command, which its operator gives again where it has lost against somebody else."""
+
+    async def attempt() -> object:
+        async with as_operator(scene) as tx:
+            return await act(tx)
+
+    return await repeated(attempt)
 
 
 def as_operator(scene: Scene) -> AbstractAsyncContextManager[CompanyTx]:
@@ -339,8 +352,7 @@ async def suspend_manager(scene: Scene) -> object:
 
 
 async def release_held(scene: Scene) -> object:
-    async with scene.firm.operator() as tx:
-        return await holds.release(tx)
+    return await by_operator(scene, holds.release)
 
 
 async def do_released(scene: Scene) -> object:
@@ -481,10 +493,10 @@ ABOUT: dict[Furnish, set[Act]] = {
 """What the scene was made for; the others have met without it in another one."""
 MEETINGS: dict[Furnish, list[Act]] = {
     active: [
-        create, create_boss, create_with_her_mail, create_without_active, change, rename, relink, say_when_she_leaves,
-        suspend, remove, remove_manager, report_to_her, edit, block, end, release, sign_in, sign_in_as_somebody_else,
-        open_session, sign_out, grant, revoke,
-        make_admin, only_direct, leave_group, fill_group, note_mapping, bring, close_company,
+        create, create_boss, create_with_her_mail, create_without_active, change, replace, rename, relink,
+        add_boss_by_hand, say_when_she_leaves, suspend, remove, remove_manager, report_to_her, edit, block, end, release, sign_in,
+        sign_in_as_somebody_else, open_session, sign_out, grant, revoke, make_admin,
+        only_direct, leave_group, fill_group, note_mapping, bring, close_company,
     ],
     flagged: [
         confirm_cleared, keep_manager, change_manager, look_at_cycles, write_notes, remove_manager, suspend, remove, rename, edit,

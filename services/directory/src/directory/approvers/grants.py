@@ -9,7 +9,7 @@ Approver that comes of having reports is derived and stands nowhere (decision D9
     revoke approver                   the role and all his departments
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -25,9 +25,11 @@ from directory.employees.people import find
 from directory.employees.record import EmployeeRecord, differences
 from directory.events.catalogue import EventKind
 from directory.events.store import Changes, record
+from directory.repeating import done_again
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_text
 from shared.schemas import approvers as schema
+from shared.schemas.login import SessionCredential
 from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
@@ -38,21 +40,34 @@ MAX_DEPARTMENTS = 1000
 
 
 async def grant(database: Database, request: schema.ChangeRole) -> schema.Roles:
-    async with setup(database, request.session) as tx:
-        done = await grant_role(tx, await find(tx, request.person), request.role, request.departments)
-    return _counted(done, "role_granted", request.role)
+    async def act(tx: CompanyTx) -> schema.Roles:
+        return await grant_role(tx, await find(tx, request.person), request.role, request.departments)
+
+    return _counted(await _by_admin(database, request.session, act), "role_granted", request.role)
 
 
 async def revoke(database: Database, request: schema.ChangeRole) -> schema.Roles:
-    async with setup(database, request.session) as tx:
-        done = await revoke_role(tx, await find(tx, request.person), request.role, request.departments)
-    return _counted(done, "role_revoked", request.role)
+    async def act(tx: CompanyTx) -> schema.Roles:
+        return await revoke_role(tx, await find(tx, request.person), request.role, request.departments)
+
+    return _counted(await _by_admin(database, request.session, act), "role_revoked", request.role)
 
 
 async def set_only_direct(database: Database, request: schema.SetOnlyDirectApprover) -> schema.Roles:
-    async with setup(database, request.session) as tx:
-        done = await set_only_direct_approver(tx, await find(tx, request.person), request.only_direct_approver)
-    return _counted(done, "approval_changed", "only_direct_approver")
+    async def act(tx: CompanyTx) -> schema.Roles:
+        return await set_only_direct_approver(tx, await find(tx, request.person), request.only_direct_approver)
+
+    return _counted(await _by_admin(database, request.session, act), "approval_changed", "only_direct_approver")
+
+
+async def _by_admin(
+    database: Database, session: SessionCredential, act: Callable[[CompanyTx], Awaitable[schema.Roles]]
+) -> schema.Roles:
+    async def attempt() -> schema.Roles:
+        async with setup(database, session) as tx:
+            return await act(tx)
+
+    return await done_again(attempt)
 
 
 async def grant_role(

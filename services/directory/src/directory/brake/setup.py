@@ -8,7 +8,8 @@ from starlette.routing import Route
 from directory.access import setup
 from directory.brake import holds, store
 from directory.brake.applying import apply
-from directory.database import CompanyTx, Database
+from directory.database import Actor, CompanyScope, CompanyTx, Database
+from directory.repeating import done_again
 from directory.rpc import serve
 from shared import operations as declared
 from shared.errors import DomainError, ErrorCode
@@ -61,16 +62,22 @@ async def list_held_changes(database: Database, request: schema.ListHeldChanges)
 
 
 async def release(database: Database, request: schema.ReleaseHeldChanges) -> schema.ReleasedHeldChanges:
-    async with setup(database, request.session) as tx:
-        released, scope, admin = await holds.release(tx), database.scope_for_id(tx.company_id), tx.actor
+    async def attempt() -> tuple[int, CompanyScope, Actor]:
+        async with setup(database, request.session) as tx:
+            return await holds.release(tx), database.scope_for_id(tx.company_id), tx.actor
+
+    released, scope, admin = await done_again(attempt)
     # Decided with the session; the session itself may be among what ends now.
     done = await apply(lambda: scope.transaction(admin), within_s=WITHIN_S)
     return schema.ReleasedHeldChanges(released=released, done=done)
 
 
 async def refuse(database: Database, request: schema.RefuseHeldChanges) -> schema.RefusedHeldChanges:
-    async with setup(database, request.session) as tx:
-        return schema.RefusedHeldChanges(refused=await holds.refuse(tx))
+    async def attempt() -> schema.RefusedHeldChanges:
+        async with setup(database, request.session) as tx:
+            return schema.RefusedHeldChanges(refused=await holds.refuse(tx))
+
+    return await done_again(attempt)
 
 
 def routes(database: Database, callers: CallerSecrets) -> list[Route]:

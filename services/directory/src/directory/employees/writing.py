@@ -21,15 +21,13 @@ from directory.findings.catalogue import FindingKind
 from directory.findings.store import close_findings
 from directory.groups.membership import forget_member
 from directory.logins.store import end_sessions
+from directory.repeating import ATTEMPTS
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
 from shared.schemas.employee import NewEmployee
 from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
-
-ATTEMPTS = 4
-"""How often a transaction is tried that lost against a simultaneous one."""
 
 _TAKEN = {
     "employees_login_taken": ErrorCode.login_taken,

@@ -19,6 +19,7 @@ from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.logins import store
 from directory.logins.decision import Accepted, Decision, Flow, Refused, decide
+from directory.repeating import done_again
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_text
 from shared.schemas import login
@@ -141,9 +142,13 @@ async def open_session(database: Database, request: login.OpenSession) -> login.
     The same person's former session ends: session ids change with every login.
     """
     current = await _owner_of(database, request.current_session)
-    try:
+
+    async def attempt() -> login.OpenedSession:
         async with _scope_of(database, request.company_id).transaction() as tx:
             return await _redeem(tx, request, current)
+
+    try:
+        return await done_again(attempt)
     except _TicketStays as refused:
         return refused.outcome
 
