@@ -86,3 +86,18 @@ def test_the_setting_is_read(text: str | None, value: int) -> None:
 def test_a_setting_that_is_none_is_named(text: str) -> None:
     with pytest.raises(SettingsError, match="SCIM_RATE_PER_COMPANY is wrong"):
         read_settings(Settings, ENVIRONMENT | {"SCIM_RATE_PER_COMPANY": text})
+
+
+async def test_a_bulk_request_is_no_way_around_it(company: Company, http: aiohttp.ClientSession) -> None:
+    """Each of its operations counts, and waits for its turn like a request of its own."""
+    operations = [{"method": "DELETE", "path": f"/Users/emp_{number:032x}"} for number in range(40)]
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations}
+    async with second_scim(company.stack, scim_rate_per_company=20) as edge:
+        headers = {"Authorization": f"Bearer {company.token}", "Content-Type": "application/scim+json"}
+        began = time.monotonic()
+        async with http.post(f"{edge}/scim/v2/{company.name}/Bulk", json=body, headers=headers) as answer:
+            told = await answer.json(content_type=None)
+        seconds = time.monotonic() - began
+    assert {one["status"] for one in told["Operations"]} == {"404"}
+    # Five pass at once, the others at twenty a second.
+    assert seconds >= 1.4
