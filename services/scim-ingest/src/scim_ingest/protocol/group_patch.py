@@ -14,10 +14,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from scim_ingest import recorder
-from scim_ingest.protocol.attributes import GROUP
 from scim_ingest.protocol.errors import ScimError, invalid_path, invalid_value, mutability
 from scim_ingest.protocol.filters import string_of, tokens_of
-from scim_ingest.protocol.group_resource import READ_ONLY, check_id, display_name, external_id
+from scim_ingest.protocol.group_resource import READ_ONLY, bare_name, check_id, display_name, external_id
 from scim_ingest.protocol.patch import MAX_OPERATIONS, read_operation
 from scim_ingest.protocol.paths import MAX_LENGTH, shown
 from scim_ingest.protocol.quirks import member_ids
@@ -47,7 +46,7 @@ class _Draft:
         self._group_id = group_id
 
     def put(self, name: str, value: object, *, replace: bool) -> None:
-        known = _bare(name)
+        known = bare_name(name)
         if known == "displayname":
             self.display_name = display_name(value)
         elif known == "externalid":
@@ -63,7 +62,7 @@ class _Draft:
             self._ignore(name)
 
     def remove(self, name: str, value: object) -> None:
-        known = _bare(name)
+        known = bare_name(name)
         if known == "members":
             # A list names whom it removes, and an empty one nobody (quirks: remove_with_value).
             if value is None:
@@ -83,9 +82,10 @@ class _Draft:
         self.steps.update(dict.fromkeys(people, False))
 
     def _ignore(self, name: str) -> None:
-        if _bare(name) not in READ_ONLY:
-            recorder.ignored(shown(name))
-        if _bare(name) not in READ_ONLY and len(self.ignored) < _MAX_IGNORED:
+        if bare_name(name) in READ_ONLY:
+            return
+        recorder.ignored(shown(name))
+        if len(self.ignored) < _MAX_IGNORED:
             self.ignored.append(shown(name))
 
     def changes(self) -> GroupChanges:
@@ -133,7 +133,7 @@ def _filtered(draft: _Draft, op: str, path: str) -> None:
     texts = [text.lower() for _, text in tokens]
     inside = tokens[2:-1]
     pieces = [inside[start : start + 4] for start in range(0, len(inside), 4)]
-    if _bare(texts[0]) != "members" or len(texts) < 3 or texts[1] != "[" or texts[-1] != "]" or not pieces:
+    if bare_name(texts[0]) != "members" or len(texts) < 3 or texts[1] != "[" or texts[-1] != "]" or not pieces:
         raise _not_a_path(path)
     people: list[str] = []
     for number, piece in enumerate(pieces, 1):
@@ -145,10 +145,6 @@ def _filtered(draft: _Draft, op: str, path: str) -> None:
     if op != "remove":
         raise invalid_path("A member is somebody or is not: there is nothing in him to change. Use add or remove.")
     draft.leave(people)
-
-
-def _bare(name: str) -> str:
-    return name.lower().removeprefix(f"{GROUP.lower()}:")
 
 
 def _not_a_path(path: str) -> ScimError:

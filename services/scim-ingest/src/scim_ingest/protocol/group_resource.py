@@ -45,7 +45,7 @@ def read_group(body: object, group_id: str | None = None) -> GroupBody:
     """Raises ScimError: 400 for what is missing, of a wrong type, or another id than the path's."""
     if not isinstance(body, dict):
         raise invalid_syntax(f"The body must be an object; {type_name(body)} came.")
-    members = {_bare(name): value for name, value in body.items()}
+    members = {bare_name(name): value for name, value in body.items()}
     check_id(members.get("id"), group_id)
     given = members.get("members", UNSET)
     return GroupBody(
@@ -81,12 +81,13 @@ def check_id(value: object, group_id: str | None) -> None:
 def ignored_in(members: Mapping[str, object]) -> list[str]:
     """Names of what we do not keep. Accepted, and never silently (decision D6)."""
     known = READ_ONLY | {"displayname", "externalid", "members"}
-    return [shown(name) for name, value in members.items() if value is not None and _bare(name) not in known][
+    return [shown(name) for name, value in members.items() if value is not None and bare_name(name) not in known][
         :_MAX_IGNORED
     ]
 
 
-def _bare(name: str) -> str:
+def bare_name(name: str) -> str:
+    """In lower case, without the Group's URN: both spellings name the same attribute (RFC 7644 section 3.10)."""
     return name.lower().removeprefix(f"{GROUP.lower()}:")
 
 

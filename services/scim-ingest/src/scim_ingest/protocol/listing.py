@@ -19,7 +19,6 @@ from scim_ingest.protocol.quirks import type_name
 
 Kind = Literal["User", "Group"]
 
-SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
 DEFAULT_COUNT = 100
