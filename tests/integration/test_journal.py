@@ -234,7 +234,9 @@ async def test_a_group_is_there_with_whom_it_names_and_what_was_not_kept(company
     body = {"displayName": "Alle", "members": [{"value": employee_id}], "nickName": "A"}
     assert (await company.scim.post("/Groups", body)).status == 201
     entry = await newest(company, 2)
-    assert (entry.path, entry.result, entry.replayable) == ("/Groups", "created", False)
+    assert (entry.path, entry.result, entry.replayable) == ("/Groups", "created", True)
+    assert entry.attributes == ["displayName", "members"]
+    assert [one.kind for one in (await whole(company, entry)).written] == ["group.created"]
     assert set(entry.ignored) == {"nickName", f"members: {employee_id}"}
     assert entry.coerced == ["schemas_missing"]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.entra.scim_client import ScimAnswer
 from tests.support.company import Company, create_body
+from tests.support.journal import entries, page
 
 BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -106,3 +107,20 @@ async def test_a_company_whose_provisioning_is_off_is_refused_as_a_whole(company
     await company.apply(provisioning__enabled=False)
     answer = await raw(company, user(company, "anna"))
     assert (answer.status, answer.json["status"]) == (403, "403")
+
+
+async def test_the_journal_tells_of_every_operation_also_of_one_that_could_not_be_tried(company: Company) -> None:
+    await send(
+        company,
+        user(company, "anna"),
+        group("all", "bulkId:nobody"),
+        {"method": "GET", "path": "/Users", "data": {}},
+    )
+    await entries(company, 2)
+    refused = await page(company, refused=True)
+    assert [(one.path, one.status, one.replayable) for one in refused] == [("/Bulk", 200, False)]
+    second, third = sorted(refused[0].left_out)
+    assert second == "operation 2: No operation of this request creates bulkId 'nobody'."
+    assert third.startswith("operation 3: ")
+    everything = await page(company)
+    assert {(one.path, one.replayable) for one in everything} == {("/Bulk", False), ("/Users", True)}

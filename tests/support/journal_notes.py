@@ -9,6 +9,7 @@ import msgspec
 from directory.journal.operations import note_exchanges
 from shared.ids import earliest_uuid7, exchange_text, new_uuid7
 from shared.schemas.employee import EmployeeChanges, ScimCredential
+from shared.schemas.group import GroupChanges, NewGroup
 from shared.schemas.journal import Asked, BatchOutcome, Exchange, ExchangeBatch, NoteExchanges
 from tests.support.firm import Firm, anna
 
@@ -47,6 +48,18 @@ def change(employee_id: str, *, deactivate_anyway: bool = True, **changes: Any) 
 
 def remove(employee_id: str) -> Asked:
     return Asked(what="remove", employee_id=employee_id)
+
+
+def create_group(name: str, *members: str, **values: Any) -> Asked:
+    return Asked(what="create_group", group=NewGroup(display_name=name, members=list(members), **values))
+
+
+def change_group(group_id: str, **changes: Any) -> Asked:
+    return Asked(what="change_group", group_id=group_id, group_changes=GroupChanges(**changes))
+
+
+def remove_group(group_id: str) -> Asked:
+    return Asked(what="remove_group", group_id=group_id)
 
 
 async def note(firm: Firm, *exchanges: Exchange, credential: ScimCredential | None = None) -> BatchOutcome:

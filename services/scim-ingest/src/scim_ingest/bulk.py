@@ -177,14 +177,13 @@ class _Run:
     async def _take(self, turn: Turn) -> _Done:
         operation = self._operations[turn.position]
         if isinstance(operation, Malformed):
-            return _refused(operation.error)
+            return _refused(turn.position, operation.error)
         with internal_span("bulk operation", SpanKind.INTERNAL, **{"scim.bulk.position": turn.position}):
             try:
                 match turn.step:
                     case "refuse_circle":
-                        return _refused(
-                            ScimError(409, "It names itself in a circle that cannot be created step by step.")
-                        )
+                        error = ScimError(409, "It names itself in a circle that cannot be created step by step.")
+                        return _refused(turn.position, error)
                     case "set_manager":
                         return await self._set_manager(turn.position, operation)
                     case "do_without_manager":
@@ -194,7 +193,7 @@ class _Run:
                         return done
                 return await self._do(operation, operation.data)
             except ScimError as error:
-                return _refused(error, self._location(operation))
+                return _refused(turn.position, error, self._location(operation))
 
     async def _do(self, operation: Operation, data: object) -> _Done:
         target = None if operation.target is None else change_target(operation.target, self._id_of)
@@ -235,7 +234,8 @@ class _Run:
         for position, operation in enumerate(self._operations):
             if position not in self._done:
                 malformed = isinstance(operation, Malformed)
-                self._done[position] = _refused(operation.error if isinstance(operation, Malformed) else error)
+                found = operation.error if isinstance(operation, Malformed) else error
+                self._done[position] = _refused(position, found)
                 self.errors += malformed
                 self.not_begun += not malformed
         metrics.BULK_NOT_BEGUN.inc(self.not_begun)
@@ -271,7 +271,9 @@ class _Run:
             return Response(json.dumps(fault.body()), status_code=500)
 
 
-def _refused(error: ScimError, location: str | None = None) -> _Done:
+def _refused(position: int, error: ScimError, location: str | None = None) -> _Done:
+    """Of an operation that reached no endpoint, and so has no entry of its own in the journal."""
+    recorder.left_out(f"operation {position + 1}: {error.detail}")
     return _Done(status=error.status, location=location, response=error.body())
 
 

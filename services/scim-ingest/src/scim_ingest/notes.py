@@ -11,6 +11,7 @@ from scim_ingest import redaction
 from scim_ingest.protocol.attributes import path_of_field
 from scim_ingest.recorder import Recorder
 from shared.schemas.employee import ScimCredential
+from shared.schemas.group import GroupChanges
 from shared.schemas.journal import Asked, Exchange
 
 MAX_ASKED_BYTES = 64 * 1024
@@ -69,12 +70,27 @@ def to_exchange(note: Note) -> Exchange:
 
 def attributes_of(asked: Asked) -> list[str]:
     """By SCIM path: what a request gives a value, or clears. A PUT clears whatever it does not mention: that is not told."""
+    if asked.group is not None or asked.group_changes is not None:
+        return _attributes_of_group(asked)
     said = asked.employee if asked.what == "provision" else asked.changes
     if said is None:
         return []
     nothing = (None, UNSET) if asked.replaces or asked.what == "provision" else (UNSET,)
     fields = (name for name in said.__struct_fields__ if not any(getattr(said, name) is one for one in nothing))
     return [path_of_field(name) or name for name in fields]
+
+
+def _attributes_of_group(asked: Asked) -> list[str]:
+    if (new := asked.group) is not None:
+        given = {"displayName": True, "externalId": new.external_id is not None, "members": bool(new.members)}
+    else:
+        changes = asked.group_changes or GroupChanges()
+        given = {
+            "displayName": changes.display_name is not UNSET,
+            "externalId": changes.external_id is not UNSET,
+            "members": changes.members is not UNSET or bool(changes.add or changes.remove),
+        }
+    return [name for name, is_given in given.items() if is_given]
 
 
 def _below_the_tenant_url(path: str) -> str:

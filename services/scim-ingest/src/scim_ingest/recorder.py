@@ -79,7 +79,7 @@ def coerced(quirk: str) -> None:
 
 
 def left_out(sentence: str) -> None:
-    """Refused beside a deactivation, which was done alone (decision D5)."""
+    """Refused beside what was done: beside a deactivation (decision D5), or an operation of a bulk that reached no endpoint."""
     _add(current().left_out, sentence)
 
 

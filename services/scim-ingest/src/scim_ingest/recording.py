@@ -91,14 +91,20 @@ def _changed(recorder: Recorder, answer: employees.Changed) -> None:
         left_out(answer.left_out)
 
 
-def _group(recorder: Recorder, request: groups.CreateGroup | groups.ChangeGroup) -> None:
-    _ask(recorder, None)
-    if isinstance(request, groups.CreateGroup):
-        add_people(recorder.mentions, *request.group.members)
-    else:
-        changes = request.changes
-        members = [] if changes.members is UNSET else changes.members
-        add_people(recorder.mentions, *members, *changes.add, *changes.remove)
+def _create_group(recorder: Recorder, request: groups.CreateGroup) -> None:
+    _ask(recorder, Asked(what="create_group", group=request.group))
+    add_people(recorder.mentions, *request.group.members)
+
+
+def _change_group(recorder: Recorder, request: groups.ChangeGroup) -> None:
+    changes = request.changes
+    _ask(recorder, Asked(what="change_group", group_id=request.group_id, group_changes=changes))
+    members = [] if changes.members is UNSET else changes.members
+    add_people(recorder.mentions, *members, *changes.add, *changes.remove)
+
+
+def _remove_group(recorder: Recorder, request: groups.RemoveGroup) -> None:
+    _ask(recorder, Asked(what="remove_group", group_id=request.group_id))
 
 
 def _written(recorder: Recorder, answer: groups.GroupWritten) -> None:
@@ -116,9 +122,9 @@ _REQUESTS: dict[type[Schema], _Note] = {
     employees.ChangeEmployee: _change,
     employees.RemoveEmployee: _remove,
     employees.GetEmployee: _get,
-    groups.CreateGroup: _group,
-    groups.ChangeGroup: _group,
-    groups.RemoveGroup: lambda recorder, _: _ask(recorder, None),
+    groups.CreateGroup: _create_group,
+    groups.ChangeGroup: _change_group,
+    groups.RemoveGroup: _remove_group,
 }
 _ANSWERS: dict[type[Schema], _Note] = {
     employees.Provisioned: lambda recorder, answer: _employee(recorder, answer.employee),

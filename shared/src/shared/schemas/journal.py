@@ -5,19 +5,23 @@ from typing import Any, Literal
 
 from shared.schemas import Schema
 from shared.schemas.employee import EmployeeChanges, MappedAttribute, NewEmployee, ScimCredential
+from shared.schemas.group import GroupChanges, NewGroup
 from shared.schemas.login import SessionCredential
 
 
 class Asked(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a request asked of directory, compiled: what a replay does again."""
 
-    what: Literal["provision", "change", "remove"]
+    what: Literal["provision", "change", "remove", "create_group", "change_group", "remove_group"]
     employee: NewEmployee | None = None
     missing: list[MappedAttribute] = []
     employee_id: str | None = None
     changes: EmployeeChanges | None = None
     replaces: bool = False
     deactivate_anyway: bool = False
+    group: NewGroup | None = None
+    group_id: str | None = None
+    group_changes: GroupChanges | None = None
 
 
 class Exchange(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +50,7 @@ class Exchange(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     coerced: list[str] = []
     """Quirks that changed something, by name."""
     left_out: list[str] = []
-    """What was refused beside a deactivation that was done alone (decision D5)."""
+    """What was refused beside what was done: a deactivation (decision D5), or an operation of a bulk before it was tried."""
     about: list[str] = []
     """Employees whom it is about, by id."""
     names: list[str] = []
@@ -166,10 +170,13 @@ class Replayed(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     entry: str
     dry_run: bool
     employee_id: str | None
-    """Of whom it is, or would be."""
+    """Of whom it is, or would be; None where it is a group's."""
+    group_id: str | None = None
     written: list[Written]
     """Empty: everything is so already, or it is refused."""
     refusal: Refusal | None = None
     """Why nothing is done; in a real replay, nothing was."""
     left_out: str | None = None
     """Code of the refusal because of which only the deactivation is done (decision D5)."""
+    departed: list[str] = []
+    """Employees who would have come into the group, and have departed; everybody else does."""

@@ -100,11 +100,19 @@ def _written(written: list[Written]) -> list[str]:
 
 
 def _event(event: Written) -> list[str]:
-    lines = [f"    {event.kind} {event.employee_id or ''}".rstrip()]
+    group = event.changes.get("group", {}).get("id", "")
+    lines = [f"    {event.kind} {event.employee_id or group}".rstrip()]
     for name, change in sorted(event.changes.items()):
         if set(change) == {"before", "after"} and name != "owners":
             lines.append(f"      {name}: {_value(change['before'])} -> {_value(change['after'])}")
+        elif name == "members":
+            lines += [f"      {how}: {_some(change[how])}" for how in ("added", "removed") if change.get(how)]
     return lines
+
+
+def _some(ids: list[str], most: int = 5) -> str:
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(ids[:most]) + more
 
 
 def _value(value: object) -> str:
@@ -121,6 +129,8 @@ def replayed(answer: Answer) -> str:
     lines = ["It would change:" if dry else "Done:", *_written(answer["written"])]
     if answer["left_out"]:
         lines.append(f"  Only the deactivation; what stands beside it is refused ({answer['left_out']}).")
+    if answer["departed"]:
+        lines.append(f"  Not into the group, because they have departed: {_some(answer['departed'])}.")
     if dry:
         lines.append(
             f"Nothing was changed. To do it: directory company replay {answer['company']} {answer['entry']} --yes"

@@ -117,6 +117,10 @@ class EventKind(StrEnum):
         "Employees were added to a group or taken out of it; a large change is told by several of these in a row",
     )
     group_removed = "group.removed", "A group was deleted; its members stay who they are"
+    group_replayed = (
+        "group.replayed",
+        "Somebody had an exchange of the journal about a group done again; what that changed is told beside it",
+    )
     move_prepared = (
         "move.prepared",
         "A connection with another Entra tenant is prepared, or was changed before it is live",

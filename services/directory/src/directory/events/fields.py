@@ -99,6 +99,7 @@ _TELLS: dict[str, frozenset[str]] = {
     "group.changed": _GROUP,
     "group.members_changed": _GROUP | {"members"},
     "group.removed": _GROUP,
+    "group.replayed": frozenset({"group", "exchange"}),
     "employee.manager_linked": frozenset({"manager_id", "updated_at"}),
     "employee.manager_lost": frozenset({"manager_id", "updated_at"}),
     "employee.manager_kept": frozenset({"kept_manager", "updated_at"}),

@@ -40,7 +40,7 @@ _TAKEN = {
 
 async def get_group(database: Database, request: schemas.GetGroup) -> schemas.Group:
     async with provisioning(database, request.credential, reading=True) as tx:
-        found = await store.get(tx, _id(request.group_id))
+        found = await store.get(tx, identified(request.group_id))
         if found is None:
             raise not_found()
         return await _seen(tx, found, request.with_members)
@@ -78,10 +78,7 @@ async def create_group(database: Database, request: schemas.CreateGroup) -> sche
     async def attempt() -> schemas.GroupWritten:
         async with provisioning(database, request.credential, quirk=request.quirk) as tx:
             check_group(request.group)
-            try:
-                return await _create(tx, request)
-            except asyncpg.UniqueViolationError as error:
-                raise _refusal(error, request.group.display_name, request.group.external_id) from None
+            return await create_within(tx, request.group, with_members=request.with_members)
 
     created = await repeated(attempt)
     _observed("created", created)
@@ -94,7 +91,13 @@ async def change_group(database: Database, request: schemas.ChangeGroup) -> sche
     async def attempt() -> schemas.GroupWritten:
         async with provisioning(database, request.credential, quirk=request.quirk) as tx:
             check_group(request.changes)
-            return await _change(tx, _id(request.group_id), request)
+            return await change_within(
+                tx,
+                identified(request.group_id),
+                request.changes,
+                versions=request.versions,
+                with_members=request.with_members,
+            )
 
     changed = await repeated(attempt)
     _observed("changed" if changed.changed else "unchanged", changed)
@@ -106,7 +109,7 @@ async def remove_group(database: Database, request: schemas.RemoveGroup) -> sche
 
     async def attempt() -> None:
         async with provisioning(database, request.credential) as tx:
-            await remove(tx, _id(request.group_id), request.versions)
+            await remove(tx, identified(request.group_id), request.versions)
 
     await repeated(attempt)
     metrics.WRITES.labels("group", "removed").inc()
@@ -134,8 +137,8 @@ async def remove_all(tx: CompanyTx) -> int:
     return len(gone)
 
 
-async def _create(tx: CompanyTx, request: schemas.CreateGroup) -> schemas.GroupWritten:
-    new = request.group
+async def create_within(tx: CompanyTx, new: schemas.NewGroup, *, with_members: bool = False) -> schemas.GroupWritten:
+    """Raises DomainError as `create_group` does; the transaction, or its savepoint, is then of no more use."""
     made = GroupRecord(
         group_id=new_group_id(),
         display_name=new.display_name,
@@ -145,20 +148,31 @@ async def _create(tx: CompanyTx, request: schemas.CreateGroup) -> schemas.GroupW
     )
     wanted = wanted_members(schemas.GroupChanges(members=new.members))
     moves, left_out = await membership.held(tx, wanted.moves(frozenset()))
-    await store.insert(tx, made)
+    try:
+        await store.insert(tx, made)
+    except asyncpg.UniqueViolationError as error:
+        raise _refusal(error, new.display_name, new.external_id) from None
     added = await store.add(tx, made.group_id, sorted(moves.joining)) if moves.joining else []
     record(tx, EventKind.group_created, changes=about(made.group_id, name_changes(None, made)))
     membership.tell(tx, made.group_id, added, [])
-    seen = await _seen(tx, made, request.with_members)
+    seen = await _seen(tx, made, with_members)
     return schemas.GroupWritten(group=seen, changed=True, left_out=left_out)
 
 
-async def _change(tx: CompanyTx, group_id: GroupId, request: schemas.ChangeGroup) -> schemas.GroupWritten:
-    before, moves, left_out = await membership.moves(tx, group_id, request.changes)
-    check_version(before.version, request.versions)
+async def change_within(
+    tx: CompanyTx,
+    group_id: GroupId,
+    changes: schemas.GroupChanges,
+    *,
+    versions: Sequence[int] | None = None,
+    with_members: bool = False,
+) -> schemas.GroupWritten:
+    """Raises DomainError `not_found`, `version_differs`, and as `create_within` does."""
+    before, moves, left_out = await membership.moves(tx, group_id, changes)
+    check_version(before.version, versions)
     added = await store.add(tx, group_id, sorted(moves.joining)) if moves.joining else []
     removed = await store.take_out(tx, group_id, sorted(moves.leaving)) if moves.leaving else []
-    after = _renamed(before, request.changes)
+    after = _renamed(before, changes)
     named = name_changes(before, after)
     changed = bool(named or added or removed)
     if changed:
@@ -171,7 +185,7 @@ async def _change(tx: CompanyTx, group_id: GroupId, request: schemas.ChangeGroup
             record(tx, EventKind.group_changed, changes=about(group_id, named))
         membership.tell(tx, group_id, added, removed)
         await membership.end_access(tx, before, removed)
-    seen = await _seen(tx, after, request.with_members)
+    seen = await _seen(tx, after, with_members)
     return schemas.GroupWritten(group=seen, changed=changed, left_out=left_out)
 
 
@@ -200,7 +214,8 @@ def _refusal(error: asyncpg.UniqueViolationError, display_name: str, external_id
     return DomainError(code, f"{field} '{value}' belongs to another group of the company.", field=field)
 
 
-def _id(text: str) -> GroupId:
+def identified(text: str) -> GroupId:
+    """Raises DomainError `not_found` for what is no group's id."""
     found = group_from_text(text)
     if found is None:
         raise not_found()

@@ -84,7 +84,7 @@ async def whole(tx: CompanyTx, entry: str) -> schema.WholeExchange:
     """Raises DomainError `not_found`."""
     found = await found_or_refused(tx, entry)
     shown = view(dict(found))
-    written = await store.written(tx, found["about"], found["request_id"]) if found["about"] else []
+    written = await store.written(tx, found["about"], found["request_id"])
     return schema.WholeExchange(
         entry=shown,
         credential=found["credential"],

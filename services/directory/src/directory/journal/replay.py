@@ -4,7 +4,7 @@ One transaction, in the name of whoever asks for it. A dry run is the same trans
 it told the history before. As for Entra, a deactivation is done alone where something beside it is refused (decision D5).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
@@ -17,9 +17,11 @@ from directory.employees.lifecycle import not_found
 from directory.employees.writing import repeated
 from directory.events.catalogue import EventKind
 from directory.events.store import record
+from directory.groups import operations as groups
+from directory.groups.record import about, check_group
 from directory.journal.operations import asked_of, found_or_refused, written_view
 from shared.errors import DomainError, ErrorCode
-from shared.ids import EmployeeId, employee_from_text
+from shared.ids import EmployeeId, GroupId, employee_from_text, employee_text, group_text
 from shared.schemas.employee import EmployeeChanges
 from shared.schemas.journal import Asked, Refusal, Replayed
 from shared.telemetry.logs import EventLog
@@ -29,8 +31,12 @@ log = EventLog("directory")
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    employee_id: EmployeeId
+    """Of whom, or of which group."""
+
+    employee_id: EmployeeId | None = None
+    group_id: GroupId | None = None
     left_out: ErrorCode | None = None
+    departed: Sequence[str] = ()
 
 
 class _RolledBack(Exception):
@@ -91,23 +97,37 @@ async def _attempt(tx: CompanyTx, entry: str, *, dry_run: bool) -> Replayed:
             entry=entry,
             dry_run=dry_run,
             employee_id=asked.employee_id,
+            group_id=asked.group_id,
             written=[],
             refusal=Refusal(code=error.code.value, detail=error.detail),
         )
     written = [written_view(*event) for event in tx.told()]
     if written:
-        record(tx, EventKind.employee_replayed, employee_id=done.employee_id, changes={"exchange": {"id": entry}})
+        _tell(tx, done, entry)
     return Replayed(
         entry=entry,
         dry_run=dry_run,
-        employee_id=f"emp_{done.employee_id.hex}",
+        employee_id=employee_text(done.employee_id) if done.employee_id else None,
+        group_id=group_text(done.group_id) if done.group_id else None,
         written=written,
         left_out=done.left_out.value if done.left_out else None,
+        departed=list(done.departed),
     )
+
+
+def _tell(tx: CompanyTx, done: Done, entry: str) -> None:
+    exchange = {"exchange": {"id": entry}}
+    if done.group_id is not None:
+        record(tx, EventKind.group_replayed, changes=about(done.group_id, exchange))
+    else:
+        record(tx, EventKind.employee_replayed, employee_id=done.employee_id, changes=exchange)
 
 
 async def _do(tx: CompanyTx, asked: Asked) -> Done:
     """Raises DomainError. What the brake notes with its refusal is behind the savepoint, and stays."""
+    if asked.what in ("create_group", "change_group", "remove_group"):
+        async with tx.savepoint():
+            return await _do_to_a_group(tx, asked)
     if asked.what == "change" and asked.changes is not None:
         return await _change(tx, asked, asked.changes)
     if asked.what == "provision" and (new := asked.employee) is not None:
@@ -120,6 +140,20 @@ async def _do(tx: CompanyTx, asked: Asked) -> Done:
         gone = await operations.remove_within(tx, employee_id)
     operations.kept(gone)
     return Done(employee_id)
+
+
+async def _do_to_a_group(tx: CompanyTx, asked: Asked) -> Done:
+    if (new := asked.group) is not None:
+        check_group(new)
+        made = await groups.create_within(tx, new)
+        return Done(group_id=groups.identified(made.group.id), departed=made.left_out)
+    group_id = groups.identified(asked.group_id or "")
+    if (changes := asked.group_changes) is None:
+        await groups.remove(tx, group_id)
+        return Done(group_id=group_id)
+    check_group(changes)
+    changed = await groups.change_within(tx, group_id, changes)
+    return Done(group_id=group_id, departed=changed.left_out)
 
 
 async def _change(tx: CompanyTx, asked: Asked, changes: EmployeeChanges) -> Done:
@@ -136,7 +170,7 @@ async def _change(tx: CompanyTx, asked: Asked, changes: EmployeeChanges) -> Done
     else:
         return Done(employee_id)
     operations.kept(await operations.change_within(tx, employee_id, revisions.DEACTIVATION, replaces=False))
-    return Done(employee_id, left_out)
+    return Done(employee_id, left_out=left_out)
 
 
 def _id(text: str) -> EmployeeId:

@@ -96,6 +96,17 @@ _WRITTEN = statement(
     """,
 )
 
+# Beside those of employees: the statement above knows whose it asks for, and this one finds by the request alone.
+_WRITTEN_OF_GROUPS = statement(
+    "events.of_request_about_groups",
+    """
+    select kind, employee_id, changes || coalesce(names, '{}') as changes
+    from events
+    where company_id = $1 and employee_id is null and request_id = $2
+    order by sequence
+    """,
+)
+
 _IDS_OF_NAME = statement(
     "exchange_people.ids_of_name",
     """
@@ -229,8 +240,9 @@ async def read(tx: CompanyTx, exchange_id: ExchangeId) -> asyncpg.Record | None:
 
 
 async def written(tx: CompanyTx, about: Sequence[uuid.UUID], request_id: str) -> list[asyncpg.Record]:
-    """What one request wrote into the history of these."""
-    return await tx.fetch(_WRITTEN, tx.company_id, list(about), request_id)
+    """What one request wrote into the history of these, and of groups."""
+    of_people = await tx.fetch(_WRITTEN, tx.company_id, list(about), request_id) if about else []
+    return [*of_people, *await tx.fetch(_WRITTEN_OF_GROUPS, tx.company_id, request_id)]
 
 
 async def ids_of_name(tx: CompanyTx, key: str) -> list[str]:
