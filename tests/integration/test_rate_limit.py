@@ -3,10 +3,14 @@
 import asyncio
 import time
 from collections import Counter
+from datetime import timedelta
 
 import aiohttp
 import pytest
 
+from directory.cli.environment import owner_database
+from directory.database import Actor
+from directory.oauth.setting_up import issue_secret
 from scim_ingest.settings import Settings
 from shared.settings import SettingsError, read_settings
 from tests.support.company import Company
@@ -74,6 +78,36 @@ async def test_25_a_second_pass_beside_a_flood_of_strangers(company: Company, ht
         ended.set()
         await asyncio.gather(*floods)
         assert {answer.status for answer in answers} == {200}
+
+
+async def test_requests_for_tokens_spend_the_same_allowance(
+    company: Company, neighbour: Company, http: aiohttp.ClientSession
+) -> None:
+    async with (
+        owner_database(company.stack.operator) as owner,
+        owner.scope_for_name(company.name).transaction(Actor("operator", "test")) as tx,
+    ):
+        secret = (await issue_secret(tx, timedelta(days=1))).secret
+
+    async def token(edge: str, secret: str) -> aiohttp.ClientResponse:
+        form = {"grant_type": "client_credentials", "client_id": company.name, "client_secret": secret}
+        async with http.post(f"{edge}/scim/v2/{company.name}/oauth2/token", data=form) as answer:
+            await answer.read()
+            return answer
+
+    async with second_scim(company.stack, scim_rate_per_company=4) as edge:
+        for given, good in (("wrong", 401), (secret, 200)):
+            answers = await asyncio.gather(*(token(edge, given) for _ in range(25)))
+            assert {answer.status for answer in answers} == {good, 429}
+            refused = next(answer for answer in answers if answer.status == 429)
+            assert int(refused.headers["Retry-After"]) >= 1
+            assert (await refused.json())["error"] == "temporarily_unavailable"
+        assert (await ask(http, edge, company)).status == 200
+        tokens = asyncio.gather(*(token(edge, secret) for _ in range(25)))
+        await asyncio.sleep(0.2)
+        assert (await ask(http, edge, company)).status == 429, "the secret is known: it spends the company's"
+        await tokens
+        assert (await ask(http, edge, neighbour)).status == 200
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("25", 25), (None, 200)])

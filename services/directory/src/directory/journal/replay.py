@@ -116,7 +116,7 @@ async def _attempt(tx: CompanyTx, entry: str, *, dry_run: bool) -> Replayed:
 
 
 def _tell(tx: CompanyTx, done: Done, entry: str) -> None:
-    exchange = {"exchange": {"id": entry}}
+    exchange: dict[str, dict[str, object]] = {"exchange": {"id": entry}}
     if done.group_id is not None:
         record(tx, EventKind.group_replayed, changes=about(done.group_id, exchange))
     else:

@@ -15,11 +15,18 @@ from starlette.routing import Route
 from scim_ingest import metrics
 from scim_ingest.credential import company_of
 from scim_ingest.exchange import refuse, route
+from scim_ingest.limits import Limits
 from scim_ingest.oauth.assertion import AssertionRefused, UnverifiedAssertion, read_assertion, verify
 from scim_ingest.oauth.fetching import KeyFetcher
 from scim_ingest.oauth.keys import KeyRing, KeysUnavailable, KeyUnknown
 from scim_ingest.oauth.metadata import PATH, metadata
-from scim_ingest.oauth.refusals import OAuthRefusal, invalid_client, invalid_request, unavailable
+from scim_ingest.oauth.refusals import (
+    OAuthRefusal,
+    invalid_client,
+    invalid_request,
+    too_many_requests,
+    unavailable,
+)
 from scim_ingest.oauth.request import SCOPE, ByAssertion, BySecret, check_content_type, read_token_request
 from scim_ingest.protocol.errors import ScimError
 from scim_ingest.settings import Settings
@@ -27,6 +34,7 @@ from shared.clock import Clock
 from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
+from shared.schemas.employee import ScimCredential
 from shared.schemas.oauth import AccessTokenIssued, FindFederation, RedeemAssertion, RedeemSecret
 from shared.telemetry import context
 from shared.telemetry.logs import EventLog
@@ -98,13 +106,21 @@ class TokenEndpoint:
         if company is None:
             raise invalid_client("impossible")
         token = new_access_token()
+        limits: Limits = request.state.limits
+        proof = ScimCredential(token_sha256=_proof(asked), company=company)
         try:
+            await limits.admit(proof)
             if isinstance(asked, BySecret):
                 issued = await self._by_secret(company, asked, token)
             else:
                 issued = await self._by_assertion(company, asked, token)
+        except ScimError as error:
+            raise too_many_requests(error.detail, int(error.headers["Retry-After"])) from None
         except DomainError as error:
+            if error.code is ErrorCode.unauthorized:
+                limits.rejected(proof)
             raise _from_domain(error) from error
+        limits.accepted(proof)
         context.company.set(company)
         self._log.info("access_token_issued", issued_for=issued.issued_for)
         return _issued(token, issued)
@@ -151,6 +167,11 @@ class TokenEndpoint:
                 # A value pasted from the wrong page is how this fails as a rule; these are ids of apps and tenants.
                 self._log.info("assertion_not_trusted", **claims)
             raise
+
+
+def _proof(asked: BySecret | ByAssertion) -> str:
+    """By which the sender is counted, as a SCIM request is by its token; once accepted it spends the company's allowance."""
+    return sha256(asked.secret if isinstance(asked, BySecret) else asked.unverified_assertion).hex()
 
 
 def _from_domain(error: DomainError) -> OAuthRefusal:

@@ -51,6 +51,11 @@ def invalid_client(reason: str) -> OAuthRefusal:
     )
 
 
+def too_many_requests(description: str, retry_after_s: int) -> OAuthRefusal:
+    """The RFC has no word of its own for it; the status says it (RFC 6585 section 4)."""
+    return OAuthRefusal("temporarily_unavailable", description, status=429, retry_after_s=retry_after_s)
+
+
 def unavailable(description: str) -> OAuthRefusal:
     """Nothing is wrong with the request."""
     return OAuthRefusal("temporarily_unavailable", description, status=503, retry_after_s=5)
