@@ -8,10 +8,15 @@ import pytest
 
 from directory.api import store
 from directory.database import Statement
+from directory.employees.operations import find_employees
 from directory.events import store as events
+from scim_ingest.protocol.filters import parse_filter
+from scim_ingest.protocol.user_names import USER_NAMES
 from shared.ids import new_employee_id
+from shared.schemas.employee import FindEmployees
 from tests.support.application import Application
 from tests.support.firm import Firm, Urls
+from tests.support.plans import sent_by
 
 PEOPLE = 5_000
 
@@ -108,3 +113,28 @@ async def test_a_request_is_the_door_and_one_or_two_statements(
     assert await statements("/events", after=0) == ["page"]
     waited = await statements("/events", after=2, wait=0.6)
     assert (waited[0], set(waited[1:])) == ("page", {"history_heads"}), "whoever waits asks for heads alone"
+
+
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [
+        ('userName eq "P7@firma.dk"', "employees_login_taken"),
+        ('emails[type eq "work"].value eq "p7@firma.dk"', "employees_email_taken"),
+        ('externalId eq "x"', "employees_external_id_taken"),
+        ('manager eq "emp_11111111111111111111111111111111"', "employees_by_manager"),
+        ('employeeNumber eq "7"', "employees_by_number"),
+        ('department eq "D7"', "employees_by_department"),
+        ('department eq "D7" and active eq true', "employees_by_department"),
+        ('department eq "D7" or employeeNumber eq "7"', "employees_by_department"),
+    ],
+)
+async def test_what_entra_may_match_by_is_found_by_its_index(
+    large: Firm, monkeypatch: pytest.MonkeyPatch, text: str, index: str
+) -> None:
+    """Any mapped attribute can be marked as a matching one in Entra."""
+    request = FindEmployees(credential=large.credential, where=parse_filter(text, USER_NAMES))
+    sent = await sent_by(monkeypatch, lambda: find_employees(large.database, request))
+    (question, arguments) = next(one for one in sent if "find" in one[0].name)
+    found = await plan(large, question, *arguments[1:])
+    assert index in found, found
+    assert "Seq Scan" not in found, found

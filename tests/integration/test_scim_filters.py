@@ -14,6 +14,7 @@ from scim_ingest.protocol.group_names import GROUP_NAMES, group_sort_field
 from scim_ingest.protocol.group_resource import to_scim_group
 from scim_ingest.protocol.resource import to_scim
 from scim_ingest.protocol.user_names import USER_NAMES, sort_field
+from scim_ingest.root_search import in_both
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.employee import FindEmployees
 from shared.schemas.group import FindGroups
@@ -23,7 +24,7 @@ from tests.support.firm import Firm
 from tests.support.groups import Groups
 
 URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
-TEXTS = ["a", "B", "Anna", "anna", "æ", "O'Neill", "a%b_c", "\\", "", " ", "x y", "50", "true"]
+TEXTS = ["a", "B", "Anna", "anna", "æ", "O'Neill", "a%b_c", "\\", "", " ", "x y", "50", "true", "User", "group", URN]
 
 PEOPLE: list[dict[str, Any]] = [
     {"login": "anna@firma.dk", "title": "Kok", "department": "a", "work_phone": "50", "email_primary": True},
@@ -56,7 +57,7 @@ async def found_users(firm: Firm, text: str) -> set[str]:
 NAMES = [
     "userName", "externalId", "id", "displayName", "name.givenName", "name.familyName", "name.formatted", "title",
     f"{URN}:department", "department", "employeeNumber", "emails", "emails.value", "phoneNumbers", "phoneNumbers.value",
-    "phoneNumbers.type", "addresses.country", "manager", f"{URN}:manager.value", "leaveDate",
+    "phoneNumbers.type", "addresses.country", "meta.resourceType", "schemas", "manager", f"{URN}:manager.value", "leaveDate",
 ]  # fmt: skip
 OPERATORS = ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"]
 
@@ -156,12 +157,54 @@ async def test_filters_on_groups_mean_what_the_rfc_says(firm: Firm) -> None:
     ]
     shown = [await groups.get(one) for one in made]
     resources = {one.id: to_scim_group(one, "https://x/Groups", "https://x/Users") for one in shown}
-    names = ["displayName", "externalId", "id", "members", "members.value", "members.type"]
+    names = [
+        "displayName",
+        "externalId",
+        "id",
+        "members",
+        "members.value",
+        "members.type",
+        "meta.resourceType",
+        "schemas",
+    ]
     texts = [*TEXTS, *people[:4], made[0].id, "emp_", "ALLE", "User"]
     inner = wholes(conditions(["value", "type"], [*people[:4], "emp_", "User"])).map(lambda one: f"members[{one}]")
     for text in samples(wholes(conditions(names, texts) | inner), 400):
         request = FindGroups(credential=firm.credential, where=parse_filter(text, GROUP_NAMES))
         found = {one.id for one in (await find_groups(firm.database, request)).groups}
+        assert found == {one for one, resource in resources.items() if matches(text, resource)}, text
+
+
+async def test_at_the_root_what_only_the_other_kind_has_is_no_value(firm: Firm) -> None:
+    """RFC 7644 section 3.4.2.1."""
+    people, groups = await staffed(firm), Groups(firm)
+    made = [await groups.create("Alle", people[0].id), await groups.create("anna", external_id="Anna")]
+    resources = {one.id: to_scim(one, "https://x/Users") for one in people}
+    for one in made:
+        resources[one.id] = to_scim_group(await groups.get(one), "https://x/Groups", "https://x/Users")
+    names = [
+        "userName",
+        "title",
+        "emails.value",
+        "displayName",
+        "externalId",
+        "members",
+        "meta.resourceType",
+        "schemas",
+    ]
+    inner = wholes(conditions(["value"], ["50", people[0].id]))
+    brackets = st.builds("{0}[{1}]".format, st.sampled_from(["phoneNumbers", "members", "emails"]), inner)
+    for text in samples(wholes(conditions(names, [*TEXTS, people[0].id]) | brackets), 300):
+        about_users, about_groups = in_both(text)
+        found = {
+            one.id
+            for one in (
+                *(
+                    await find_employees(firm.database, FindEmployees(credential=firm.credential, where=about_users))
+                ).employees,
+                *(await find_groups(firm.database, FindGroups(credential=firm.credential, where=about_groups))).groups,
+            )
+        }
         assert found == {one for one, resource in resources.items() if matches(text, resource)}, text
 
 
@@ -185,7 +228,7 @@ async def test_sorting_is_without_case_and_those_without_a_value_are_last(firm: 
 @pytest.mark.parametrize(
     "name",
     [
-        *NAMES[:-2],
+        *NAMES[:-5],
         "manager",
         "leaveDate",
         "active",

@@ -231,11 +231,16 @@ def _form_decoded(raw: bytes) -> str:
 
 async def json_body(request: Request, max_body_bytes: int, timeout_s: float) -> object:
     """Raises ScimError: 400, 408, 413, 415."""
+    return read_json(await raw_body(request, max_body_bytes, timeout_s))
+
+
+async def raw_body(request: Request, max_body_bytes: int, timeout_s: float) -> bytes:
+    """Raises ScimError: 408, 413, 415."""
     _check_content_type(request)
     try:
         body = await read_body(request, max_body_bytes, timeout_s=timeout_s)
         recorder.current().body = body
-        return read_json(body)
+        return body
     except BodyTooLarge:
         # The connection stays open: closing it under a sender who is still sending would take the answer from him.
         raise ScimError(413, f"The body is larger than {max_body_bytes} bytes.") from None

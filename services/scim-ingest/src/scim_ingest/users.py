@@ -23,6 +23,7 @@ from scim_ingest.exchange import (
     endpoint,
     json_body,
     parameters_of,
+    raw_body,
     refused_if_strict,
     route,
 )
@@ -30,7 +31,7 @@ from scim_ingest.metrics import Result
 from scim_ingest.protocol import strict
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.listing import Listing, from_body, from_query
-from scim_ingest.protocol.patch import Compiled, compile_patch, operations_of
+from scim_ingest.protocol.patch import Compiled, compile_patch, read_patch
 from scim_ingest.protocol.projection import Projection, read_projection
 from scim_ingest.protocol.resource import MandatoryMissing, read_new_employee, read_replacement, to_scim, version_tag
 from scim_ingest.protocol.user_names import USER_NAMES, sort_field
@@ -137,9 +138,9 @@ class Users:
     async def patch(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
         employee_id: str = request.path_params["id"]
-        body = await self._body(request)
-        operations = operations_of(body)
-        compiled = compile_patch(operations, employee_id)
+        raw = await raw_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
+        body, operations, unreadable = read_patch(raw)
+        compiled = compile_patch(operations, employee_id, refused=unreadable)
         for op, dialect in compiled.dialects:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
         deviation = strict.in_user_patch(body) or strict.in_what_is_left_out(compiled.refused)

@@ -4,7 +4,7 @@ Login name and e-mail compare by their keys, id and external id exactly, the man
 of the linked manager; the rest compares without case inside the company. Departed people never appear.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from directory.database import CompanyTx, Statement, statement
@@ -42,6 +42,32 @@ class _Manager(Exact):
         return f"(manager_key = {key} and {exactly} or manager_id = {linked})"
 
 
+class _Indexed(Folded):
+    """Text without case, with what an index can be asked first: whatever is equal to the text is found by it, and more."""
+
+    def __init__(self, column: str, first: Callable[[str, Arguments], str | None]) -> None:
+        super().__init__(column)
+        self._first = first
+
+    def compare(self, op: Operator, value: str | bool, arguments: Arguments) -> Sql:
+        condition = super().compare(op, value, arguments)
+        if op != "eq" or not isinstance(value, str) or isinstance(condition, bool):
+            return condition
+        first = self._first(value, arguments)
+        return condition if first is None else f"({first} and {condition})"
+
+
+def _by_department(value: str, arguments: Arguments) -> str:
+    return f"department_key = {arguments.add(search_key(value), 'text')}"
+
+
+def _by_number(value: str, arguments: Arguments) -> str | None:
+    """Where no character has another case, equal without case is equal: as numbers of employees mostly are."""
+    if value.lower() != value or value.upper() != value:
+        return None
+    return f"employee_number = {arguments.add(value, 'text')}"
+
+
 FIELDS: dict[str, Field] = {
     "id": Identity("employee_id", "emp_", employee_from_text),
     "login_name": Key("login_key"),
@@ -52,6 +78,8 @@ FIELDS: dict[str, Field] = {
     "manager": _Manager("manager_ref"),
     "created_at": Moment("created_at"),
     "updated_at": Moment("updated_at"),
+    "department": _Indexed("department", _by_department),
+    "employee_number": _Indexed("employee_number", _by_number),
     **{
         name: Folded(name)
         for name in (
@@ -60,8 +88,6 @@ FIELDS: dict[str, Field] = {
             "given_name",
             "family_name",
             "title",
-            "department",
-            "employee_number",
             "work_phone",
             "mobile_phone",
             "country",

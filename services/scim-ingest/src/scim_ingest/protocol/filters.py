@@ -306,6 +306,13 @@ def compare_constant(known: str, path: str, op: FilterOperator, value: Value) ->
     return EVERYBODY if _OF_CONSTANTS[op](known, value.lower()) else NOBODY
 
 
+def compare_schemas(listed: Sequence[tuple[str, Expression]], op: FilterOperator, value: Value) -> Expression:
+    """`schemas` of a resource: each URN, and of whom it is one. One that meets the condition is enough."""
+    if value is None:
+        return compare_absent(op, "schemas", EVERYBODY)
+    return AnyOf(of=[All(of=[holds, compare_constant(urn.lower(), "schemas", op, value)]) for urn, holds in listed])
+
+
 class UnknownAttribute(ScimError):
     """400 invalidFilter: there is no such attribute, in this kind of resource at least."""
 

@@ -10,6 +10,7 @@ from scim_ingest.protocol.filters import (
     Value,
     compare_constant,
     compare_moment,
+    compare_schemas,
     compare_text,
     shown,
     unknown,
@@ -28,6 +29,10 @@ class GroupNames:
         known = _without_urn(name)
         if known in META:
             return compare_moment(META[known], name, op, value)
+        if known == "meta.resourcetype":
+            return compare_constant("group", name, op, value)
+        if known == "schemas":
+            return compare_schemas([(GROUP, EVERYBODY)], op, value)
         if known in _MEMBERS and value is not None:
             found = _MEMBER.of_one(_MEMBER.compare(_MEMBERS[known], op, value))
             return AnyOf(of=[found, Negated(of=Present(field="member"))]) if op == "ne" else found
@@ -38,7 +43,7 @@ class GroupNames:
 
     def present(self, name: str) -> Expression:
         known = _without_urn(name)
-        if known in {"meta", "schemas", *META}:
+        if known in {"meta", "meta.resourcetype", "schemas", *META}:
             return EVERYBODY
         field = _TEXTS.get(known) or ("member" if known in _MEMBERS else None)
         if field is None:

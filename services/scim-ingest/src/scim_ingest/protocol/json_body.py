@@ -32,10 +32,37 @@ def read_json(body: bytes) -> object:
     except RecursionError:
         raise _too_deep() from None
     except ValueError:
-        raise invalid_value("The body holds a number with too many digits.") from None
+        raise _too_many_digits() from None
     # Most bodies are flat and hold no escapes; only the others need a second look.
     if body.count(b"{") + body.count(b"[") > MAX_DEPTH or b"\\u" in body:
         _inspect(value)
+    return value
+
+
+class Spoilt:
+    """Stands where something came that is no value; `error` says what."""
+
+    def __init__(self, error: ScimError) -> None:
+        self.error = error
+
+
+def read_apart(body: bytes) -> object:
+    """What `read_json` refused, read once more to see what in it is sound: the rest is `Spoilt`, each at its place.
+
+    Raises ScimError where it is no JSON at all.
+    """
+    try:
+        return _apart.decode(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        raise invalid_syntax("The body is not JSON.") from None
+
+
+def sound(value: object) -> object:
+    """The value, or a `Spoilt` where anything in it is no value."""
+    try:
+        _inspect(value)
+    except ScimError as error:
+        return Spoilt(error)
     return value
 
 
@@ -54,7 +81,26 @@ def _constant(name: str) -> object:
     raise invalid_value(f"{name} is no JSON number.")
 
 
+def _spoilt_object(pairs: list[tuple[str, object]]) -> object:
+    try:
+        return _object(pairs)
+    except ScimError as error:
+        return Spoilt(error)
+
+
+def _spoilt_constant(name: str) -> object:
+    return Spoilt(invalid_value(f"{name} is no JSON number."))
+
+
+def _spoilt_number(digits: str) -> object:
+    try:
+        return int(digits)
+    except ValueError:
+        return Spoilt(_too_many_digits())
+
+
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_apart = json.JSONDecoder(object_pairs_hook=_spoilt_object, parse_constant=_spoilt_constant, parse_int=_spoilt_number)
 
 
 def _inspect(value: object) -> None:
@@ -65,6 +111,8 @@ def _inspect(value: object) -> None:
         for one in level:
             if isinstance(one, str):
                 _check_text(one)
+            elif isinstance(one, Spoilt):
+                raise one.error
             elif isinstance(one, dict):
                 for name, member in one.items():
                     _check_text(name)
@@ -84,6 +132,10 @@ def _check_text(text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise invalid_value("The body holds half of a surrogate pair, which is no character.") from None
+
+
+def _too_many_digits() -> ScimError:
+    return invalid_value("The body holds a number with too many digits.")
 
 
 def _too_deep() -> ScimError:

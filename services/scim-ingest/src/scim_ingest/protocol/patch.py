@@ -12,9 +12,10 @@ from typing import Literal
 
 import msgspec
 
-from scim_ingest.protocol.attributes import ACTIVE, MANDATORY
+from scim_ingest.protocol.attributes import ACTIVE, MANDATORY, split_urn
 from scim_ingest.protocol.draft import Draft
 from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value, no_target
+from scim_ingest.protocol.json_body import Spoilt, read_apart, read_json, sound
 from scim_ingest.protocol.paths import path_quirks, read_path
 from scim_ingest.protocol.quirks import type_name
 from scim_ingest.recorder import coerced, left_out
@@ -40,20 +41,25 @@ class Compiled(msgspec.Struct, frozen=True):
 
 
 def compile_patch(
-    operations: Sequence[object], employee_id: str | None = None, *, replaces_whole: bool = False
+    operations: Sequence[object],
+    employee_id: str | None = None,
+    *,
+    replaces_whole: bool = False,
+    refused: Sequence[ScimError] = (),
 ) -> Compiled:
-    """`replaces_whole`: as a company in strict mode reads a replace of a complex value.
+    """`replaces_whole`: as a company in strict mode reads a replace of a complex value. `refused`: what was before.
 
     Raises:
         ScimError: the first one met, when the request does not hold and nothing in it deactivates.
     """
+    refused = list(refused)
     if len(operations) > MAX_OPERATIONS:
-        raise ScimError(413, f"A PATCH may have {MAX_OPERATIONS} operations; {len(operations)} came.")
+        refused.append(ScimError(413, f"A PATCH may have {MAX_OPERATIONS} operations; {len(operations)} came."))
+        operations = [one for one in operations if _is_about_active(one)][-MAX_OPERATIONS:]
     draft = Draft(employee_id, replaces_whole=replaces_whole)
     if not operations:
         coerced("empty_operations")
     dialects: list[tuple[str, Dialect]] = []
-    refused: list[ScimError] = []
     for position, operation in enumerate(operations, 1):
         try:
             op, path, value = read_operation(operation, position)
@@ -79,6 +85,31 @@ def compile_patch(
     raise refused[0]
 
 
+def read_patch(body: bytes) -> tuple[object, list[object], list[ScimError]]:
+    """A PatchOp message and its operations. Where it cannot be read: what of it can, with the refusal.
+
+    So that a deactivation is found beside what is no value (decision D5). Raises ScimError where no operation can be read.
+    """
+    try:
+        message = read_json(body)
+        return message, operations_of(message), []
+    except ScimError as error:
+        message = read_apart(body)
+        try:
+            return message, [sound(one) for one in operations_of(message)], [error]
+        except ScimError:
+            raise error from None
+
+
+def _is_about_active(operation: object) -> bool:
+    if not isinstance(operation, dict):
+        return False
+    members = {key.lower(): value for key, value in operation.items()}
+    path, value = members.get("path"), members.get("value")
+    names = [path] if isinstance(path, str) and path else list(value) if isinstance(value, dict) else []
+    return any(split_urn(name)[1].strip().lower() == "active" for name in names)
+
+
 def operations_of(body: object) -> list[object]:
     """The `Operations` of a PatchOp message; their order among the members, and other members, do not matter."""
     if not isinstance(body, dict):
@@ -93,6 +124,8 @@ def operations_of(body: object) -> list[object]:
 
 def read_operation(operation: object, position: int) -> tuple[str, str | None, object]:
     """Op (as written), path and value of one operation, of the right types."""
+    if isinstance(operation, Spoilt):
+        raise operation.error
     if not isinstance(operation, dict):
         raise invalid_syntax(f"Operation {position} must be an object; {type_name(operation)} came.")
     members = {key.lower(): value for key, value in operation.items()}

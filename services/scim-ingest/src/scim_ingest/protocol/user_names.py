@@ -6,7 +6,18 @@ at a time, whose `type` is known.
 
 from collections.abc import Sequence
 
-from scim_ingest.protocol.attributes import Attribute, Complex, Multi, Node, Simple, find_node, split_urn
+from scim_ingest.protocol.attributes import (
+    ATTRIBUTES,
+    CORE,
+    EXTENSIONS,
+    Attribute,
+    Complex,
+    Multi,
+    Node,
+    Simple,
+    find_node,
+    split_urn,
+)
 from scim_ingest.protocol.errors import ScimError, invalid_filter, invalid_value
 from scim_ingest.protocol.filters import (
     ElementNames,
@@ -16,6 +27,7 @@ from scim_ingest.protocol.filters import (
     compare_constant,
     compare_flag,
     compare_moment,
+    compare_schemas,
     compare_text,
     shown,
     unknown,
@@ -24,6 +36,16 @@ from shared.schemas.search import EVERYBODY, All, AnyOf, Expression, Negated, Pr
 
 META = {"meta.created": "created_at", "meta.lastmodified": "updated_at"}
 """Lower-case path -> field, of users and groups alike."""
+
+
+_SCHEMAS: list[tuple[str, Expression]] = [
+    (CORE, EVERYBODY),
+    *(
+        (schema, AnyOf(of=[Present(field=one.search_field) for one in ATTRIBUTES if one.schema == schema]))
+        for schema in EXTENSIONS
+    ),
+]
+"""Which schemas a user lists: that of an extension where he has a value of it."""
 
 
 class UserNames:
@@ -35,6 +57,10 @@ class UserNames:
             return compare_text("id", "id", op, value)
         if schema is None and rest.lower() in META:
             return compare_moment(META[rest.lower()], name, op, value)
+        if schema is None and rest.lower() == "meta.resourcetype":
+            return compare_constant("user", name, op, value)
+        if schema is None and rest.lower() == "schemas":
+            return compare_schemas(_SCHEMAS, op, value)
         node, sub = _node(name)
         if isinstance(node, Multi):
             if value is None:
@@ -46,7 +72,7 @@ class UserNames:
 
     def present(self, name: str) -> Expression:
         schema, rest = split_urn(name)
-        if schema is None and rest.lower() in {"id", "meta", "schemas", *META}:
+        if schema is None and rest.lower() in {"id", "meta", "meta.resourcetype", "schemas", *META}:
             return EVERYBODY
         node, sub = _node(name)
         if isinstance(node, Multi):
