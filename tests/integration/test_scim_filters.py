@@ -196,15 +196,9 @@ async def test_at_the_root_what_only_the_other_kind_has_is_no_value(firm: Firm) 
     brackets = st.builds("{0}[{1}]".format, st.sampled_from(["phoneNumbers", "members", "emails"]), inner)
     for text in samples(wholes(conditions(names, [*TEXTS, people[0].id]) | brackets), 300):
         about_users, about_groups = in_both(text)
-        found = {
-            one.id
-            for one in (
-                *(
-                    await find_employees(firm.database, FindEmployees(credential=firm.credential, where=about_users))
-                ).employees,
-                *(await find_groups(firm.database, FindGroups(credential=firm.credential, where=about_groups))).groups,
-            )
-        }
+        users = await find_employees(firm.database, FindEmployees(credential=firm.credential, where=about_users))
+        both = await find_groups(firm.database, FindGroups(credential=firm.credential, where=about_groups))
+        found = {*(one.id for one in users.employees), *(one.id for one in both.groups)}
         assert found == {one for one, resource in resources.items() if matches(text, resource)}, text
 
 

@@ -190,7 +190,7 @@ def test_refused_of_groups(text: str) -> None:
         'meta.created co "2020-01-01T00:00:00Z"',
         "meta.created eq 5",
         'meta.version eq "x"',
-        'schemas eq "x"',
+        'meta.version eq "x"',
         'name eq "x"',
         'name.middleName eq "x"',
         'userName.x eq "x"',
