@@ -8,8 +8,7 @@ import json
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -311,7 +310,7 @@ def test_the_largest_body_takes_bounded_memory(body: bytes) -> None:
     assert len(body) <= MAX_BODY
     tracemalloc.start()
     try:
-        with pytest.raises(ScimError) if body[:2] == b"[[" and body[2:3] == b"[" else _nothing():
+        with suppress(ScimError):
             read_json(body)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -329,8 +328,3 @@ def test_a_filter_takes_bounded_memory(text: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 8 * MIB
-
-
-@contextmanager
-def _nothing() -> Iterator[Any]:
-    yield

@@ -272,3 +272,35 @@ async def test_whoever_bears_the_name_now_keeps_what_is_his(firm: Firm, owner: D
     await firm.as_owner("update companies set erase_after_months = 1")
     assert await erase_due(lambda: owner.scope_for_name(firm.name).transaction(SYSTEM)) == 1
     assert {one.id for one in await page(firm)} == {hers, asked}
+
+
+async def test_whoever_was_found_by_a_look_up_for_another_is_not_him(firm: Firm) -> None:
+    """A list of two, and a look-up that finds somebody else: a name in it is not the name of whom it is about."""
+    xenia, yrsa = await firm.create(login="xenia@firma.dk"), await firm.create(login="yrsa@firma.dk")
+    hers = await noted(
+        firm, change(yrsa.id, title="Kok"), names=["yrsa@firma.dk"], method="PATCH", path=f"/Users/{yrsa.id}"
+    )
+    both = ["xenia@firma.dk", "yrsa@firma.dk"]
+    listed = await noted(firm, about=[xenia.id, yrsa.id], names=both)
+    found = await noted(firm, about=[yrsa.id], names=["ghost@firma.dk", "yrsa@firma.dk"])
+    assert {one.id for one in await page(firm, person="xenia@firma.dk")} == {listed}
+    assert {one.id for one in await page(firm, person=xenia.id)} == {listed}
+    assert {one.id for one in await page(firm, person="ghost@firma.dk")} == {found}
+    assert {one.id for one in await page(firm, person="yrsa@firma.dk")} == {hers, listed, found}
+
+
+async def test_a_change_that_names_him_beside_somebody_is_found_and_a_look_up_is_not(firm: Firm) -> None:
+    boss, anna = await firm.create(login="boss@firma.dk"), await firm.create()
+    made = await noted(
+        firm, change(anna.id, manager_ref=boss.id), mentions=[boss.id], method="PATCH", path=f"/Users/{anna.id}"
+    )
+    await noted(firm, about=[anna.id], mentions=[boss.id])
+    for person in (boss.id, "boss@firma.dk"):
+        assert {one.id for one in await page(firm, person=person)} == {made}
+
+
+async def test_what_came_too_fast_is_no_refusal_to_look_at(firm: Firm) -> None:
+    await noted(firm, status=429)
+    refused = await noted(firm, status=400)
+    assert [one.id for one in await page(firm, refused=True)] == [refused]
+    assert len(await page(firm)) == 2

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.entra.scim_client import ScimAnswer
 from tests.support.company import Company, create_body
-from tests.support.journal import entries, page
+from tests.support.journal import entries, page, whole
 
 BULK_REQUEST = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -124,3 +124,11 @@ async def test_the_journal_tells_of_every_operation_also_of_one_that_could_not_b
     assert third.startswith("operation 3: ")
     everything = await page(company)
     assert {(one.path, one.replayable) for one in everything} == {("/Bulk", False), ("/Users", True)}
+
+
+async def test_an_operation_s_entry_tells_what_it_changed_itself(company: Company) -> None:
+    patch = {"Operations": [{"op": "replace", "path": "title", "value": "Kok"}]}
+    await send(company, user(company, "anna"), {"method": "PATCH", "path": "/Users/bulkId:anna", "data": patch})
+    found = {one.method: one for one in await entries(company, 3) if one.path != "/Bulk"}
+    assert [one.kind for one in (await whole(company, found["POST"])).written] == ["employee.created"]
+    assert [one.kind for one in (await whole(company, found["PATCH"])).written] == ["employee.changed"]

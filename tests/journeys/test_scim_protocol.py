@@ -1,5 +1,7 @@
 """The parts of SCIM that Entra does not use and others do: versions, searching by POST, sorting, cursors (RFC 7644, RFC 9865)."""
 
+import base64
+import hashlib
 import json
 from typing import Any
 
@@ -102,6 +104,12 @@ async def test_the_search_at_the_root_finds_users_and_groups(company: Company) -
         assert (await company.scim.post(kind, {"filter": "meta.created pr"})).status == 200
 
 
+def cursor_to(kind: str, last_id: str) -> str:
+    """One that nobody was given."""
+    digest = hashlib.sha256(f"{kind} ".encode()).hexdigest()[:8]
+    return base64.urlsafe_b64encode(f"{digest}{last_id}".encode()).decode().rstrip("=")
+
+
 async def test_a_cursor_leads_through_all_pages(company: Company) -> None:
     """RFC 9865."""
     ids = await three(company)
@@ -111,8 +119,12 @@ async def test_a_cursor_leads_through_all_pages(company: Company) -> None:
         page = (await company.scim.get("/Users", cursor=cursor, count="2", filter="title pr")).json
         assert (page["totalResults"], "startIndex" in page) == (3, False)
         seen += [one["id"] for one in page["Resources"]]
+        assert page["itemsPerPage"] == len(page["Resources"])
         cursor = page.get("nextCursor")
     assert seen == ids
+    whole = (await company.scim.get("/Users", cursor="", count="3")).json
+    assert (len(whole["Resources"]), "nextCursor" in whole) == (3, False), "the last page has no next one"
+    assert len((await company.scim.get("/Users", cursor="", count="9999")).json["Resources"]) == 3
     first = (await company.scim.post("/Users/.search", {"cursor": "", "count": 1})).json
     assert (await company.scim.get("/Users", cursor=first["nextCursor"])).json["Resources"][0]["id"] == ids[1]
 
@@ -124,8 +136,14 @@ async def test_a_cursor_leads_through_all_pages(company: Company) -> None:
         ({"cursor": "Zm9v"}, "invalidCursor"),
         ({"cursor": "æ"}, "invalidCursor"),
         ({"cursor": "A" * 500}, "invalidCursor"),
+        ({"cursor": cursor_to("User", "grp_" + "0" * 32)}, "invalidCursor"),
+        ({"cursor": cursor_to("Group", "emp_" + "0" * 32)}, "invalidCursor"),
         ({"cursor": "", "startIndex": "2"}, "invalidCursor"),
         ({"cursor": "", "sortBy": "title"}, "invalidCursor"),
+        ({"cursor": "", "count": "0"}, "invalidCount"),
+        ({"cursor": "", "count": "-1"}, "invalidCount"),
+        ({"cursor": "", "count": "many"}, "invalidCount"),
+        ({"count": "many"}, "invalidValue"),
         ({"sortBy": "foo"}, "invalidValue"),
         ({"sortBy": "userName", "sortOrder": "upwards"}, "invalidValue"),
         ({"attributes": "id", "excludedAttributes": "id"}, "invalidValue"),

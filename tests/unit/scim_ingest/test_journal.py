@@ -289,3 +289,47 @@ def test_a_slip_is_bounded_and_outside_an_exchange_there_is_none() -> None:
         ignored(f"x{number}")
         coerced("urn_keys")
     assert (len(slip.ignored), slip.ignored[-1], slip.coerced) == (MAX_SLIP + 1, "…", ["urn_keys"])
+
+
+async def test_a_message_is_no_larger_than_directory_takes(journal: Journal, own: DirectoryDouble) -> None:
+    """Whatever the exchanges are full of: bodies of escapes, names, whom they mention."""
+    sizes: list[int] = []
+    note = own.note_exchanges
+
+    async def weighed(request: NoteExchanges) -> NotedExchanges:
+        sizes.append(len(msgspec.json.encode(request)))
+        return await note(request)
+
+    own.note_exchanges = weighed  # type: ignore[method-assign]
+    for number in range(20):
+        recorder = answered(f"t{number % 3}", body=b'"' + b"\\u0001" * 30_000 + b'"')
+        for many in range(2000):
+            recorder.names[f"{number}-{many}" + "\x01" * 500] = None
+            recorder.mentions[f"{number}-{many}" + "a" * 500] = None
+        keep(journal, recorder, f"/scim/v2/firma/Users/{number}")
+    async with journal.running():
+        pass
+    assert len(own.noted) == 20
+    assert max(sizes) < 4 * 1024 * 1024
+    assert len(sizes) > 1
+
+
+async def test_what_directory_cannot_take_of_one_loses_nothing_of_another(
+    journal: Journal, own: DirectoryDouble
+) -> None:
+    note = own.note_exchanges
+
+    async def choosy(request: NoteExchanges) -> NotedExchanges:
+        if any(batch.credential.token_sha256 == "bad" for batch in request.batches):
+            raise DomainError(ErrorCode.invalid_request, "It does not fit.")
+        return await note(request)
+
+    own.note_exchanges = choosy  # type: ignore[method-assign]
+    lost = counted("lost")
+    for token in ("good", "bad", "better", "bad", "good"):
+        keep(journal, answered(token), f"/scim/v2/firma/Users/{token}")
+    async with journal.running():
+        pass
+    assert sorted(one.path for one in own.noted) == ["/Users/better", "/Users/good", "/Users/good"]
+    assert counted("lost") - lost == 2
+    assert journal.waiting == 0

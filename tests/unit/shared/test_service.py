@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
-from shared.http.head import MAX_URL_BYTES
+from shared.http.head import MAX_URL_BYTES, BoundedHead
 from shared.http.service import PortTaken, Service
 from shared.settings import CommonSettings
 from shared.telemetry.logs import JsonFormatter
@@ -228,3 +228,31 @@ def test_a_log_line_is_one_json_object() -> None:
     assert line["event"] == "employee_suspended"
     assert line["service"] == "directory"
     assert line["employee"] == "emp_1"
+
+
+async def test_a_head_that_does_not_end_in_time_is_408_and_a_slow_answer_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(BoundedHead, "head_s", 0.3)
+    life = Life()
+    whole = b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with running(life) as (service, _):
+        connections = [await asyncio.open_connection("127.0.0.1", service.port) for _ in range(4)]
+        silent, half, later, slow = connections
+        half[1].write(b"GET /slow HTTP/1.1\r\nX: ")
+        later[1].write(b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow[1].write(whole)
+        await later[0].readuntil(b"}")
+        later[1].write(b"GET /he")
+        answering = [asyncio.create_task(reader.read()) for reader, _ in (silent, half, later)]
+        await asyncio.sleep(0.2)
+        half[1].write(b"a")
+        later[1].write(b"l")
+        for answer in await asyncio.wait_for(asyncio.gather(*answering), 2):
+            assert answer.startswith(b"HTTP/1.1 408 ")
+        life.go_on.set()
+        assert (await slow[0].readuntil(b"finished")).startswith(b"HTTP/1.1 200 ")
+        slow[1].write(b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await slow[0].readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+        for _, writer in connections:
+            writer.close()

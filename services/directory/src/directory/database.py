@@ -10,6 +10,7 @@ whatever is not of that company (`selfcheck.py` insists on it before the service
 
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -75,6 +76,9 @@ _LOST = (
 
 Whoever asks again may be served.
 """
+
+REMEMBERED = 20_000
+"""Credentials of which it is known whose they are: 3 MiB."""
 
 EVENTS_AT_ONCE = 5000
 """Events of one statement: each must end before a connection's command timeout."""
@@ -211,7 +215,7 @@ class CompanyScope:
                 does, and when too many transactions entered by the same credential, name or id are under way.
         """
         async with (
-            self._database.places.place((self._door.name, self._keys[0])),
+            self._database.places.place((self._door.name, self._database.entered.get(self._keys[0], self._keys[0]))),
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read" if snapshot else None, readonly=snapshot),
         ):
@@ -226,6 +230,7 @@ class CompanyScope:
             if row is None:
                 raise self._refusal
             company = _company(row)
+            self._database.remember(self._keys[0], company.company_id)
             context.company.set(company.name)
             if (span := current_span()).is_recording():
                 span.set_attribute("identity.company.id", str(company.company_id))
@@ -296,6 +301,8 @@ class Database:
         self._command_timeout_s = command_timeout_s
         # A company may be entered in three ways at once (token, name, session) that wait for the same lock.
         self.places = Places(max(2, max_size // 3))
+        self.entered: OrderedDict[object, CompanyId] = OrderedDict()
+        """Whose a credential, a name or an id was lately, so that all of one company's share its places."""
         self.clock = clock
         self.notes = Notes() if notes is None else notes
         """What provisioning asks about; `cycles.writing` writes it down."""
@@ -355,6 +362,13 @@ class Database:
         finally:
             metrics.DB_CONNECTIONS.labels("used").dec()
             await self._pool.release(connection)
+
+    def remember(self, key: object, company_id: CompanyId) -> None:
+        """For `CompanyScope`. What says nothing about access: only in whose line somebody stands."""
+        self.entered[key] = company_id
+        self.entered.move_to_end(key)
+        if len(self.entered) > REMEMBERED:
+            self.entered.popitem(last=False)
 
     def scope_for_scim_token(self, token_sha256: bytes) -> CompanyScope:
         refusal = DomainError(ErrorCode.unauthorized, "The token is not valid for this company.")

@@ -2,7 +2,7 @@
 
 An import, a cut-over or a large change of a group holds up what else happens in its company, for seconds. Each request that
 waits for it holds a connection, and so one company's traffic could take them all. Hence a line in front of the pool for each
-credential, name or id by which a company is entered.
+company and way into it (by token, by name, by id); a credential stands in a line of its own until it is known whose it is.
 
     ask for a place --(one is free)--> connection of the pool
                     --(none for five seconds)--> refused, to be asked again

@@ -19,9 +19,19 @@ from uuid import UUID
 
 from directory.employees.keys import is_storable, search_key
 from shared.errors import DomainError, ErrorCode
-from shared.schemas.search import All, AnyOf, Compare, Expression, Negated, Operator, Present, Sorting, Within
-
-MAX_LEAVES = 256
+from shared.schemas.search import (
+    MAX_LEAVES,
+    All,
+    AnyOf,
+    Compare,
+    Expression,
+    Negated,
+    Operator,
+    Present,
+    Sorting,
+    Within,
+    leaves,
+)
 
 Sql = str | bool
 """A condition, or one that is already decided."""
@@ -220,16 +230,6 @@ def order(sorting: Sorting | None, fields: Mapping[str, Field], tie: str) -> str
         return tie
     direction = "desc nulls first" if sorting.descending else "asc nulls last"
     return f"{known_field(fields, sorting.field).order()} {direction}, {tie}"
-
-
-def leaves(expression: Expression) -> Iterator[Compare | Present]:
-    if isinstance(expression, Compare | Present):
-        yield expression
-    elif isinstance(expression, Negated | Within):
-        yield from leaves(expression.of)
-    else:
-        for one in expression.of:
-            yield from leaves(one)
 
 
 def must_equal(expression: Expression) -> Iterator[Compare]:

@@ -6,9 +6,11 @@ An operation passes through the same `endpoint` as a single request, and so thro
 requests there; nothing here writes by itself. The request as a whole asks directory once whether the token is good.
 """
 
+import asyncio
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import msgspec
 from opentelemetry.trace import SpanKind
@@ -74,7 +76,7 @@ class Bulk:
         # First, so that a wrong token is one 401 and a stranger's body is not even read.
         company = await self._directory.check_credential(CheckCredential(credential=credential))
         context.company.set(credential.company)
-        body = await json_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
+        body = await json_body(request, self._settings)
         if company.strict and (deviation := in_message(body, BULK_REQUEST)) is not None:
             raise NotConformant(deviation)
         bulk = read_bulk(body, self._settings.bulk_max_operations)
@@ -141,7 +143,10 @@ class _Run:
             if time_is_over():
                 rest = NOT_BEGUN
                 break
-            done = await self._take(turn)
+            # What is refused without asking anybody never waits of itself, and a thousand in a row would hold everybody up.
+            await asyncio.sleep(0)
+            with _request_of_its_own(turn.position):
+                done = await self._take(turn)
             self._settle(turn.position, done)
             order.settled(turn)
             if fail_on_errors is not None and self.errors >= fail_on_errors:
@@ -271,6 +276,16 @@ class _Run:
             return Response(json.dumps(fault.body()), status_code=500)
 
 
+@contextmanager
+def _request_of_its_own(position: int) -> Iterator[None]:
+    """The history tells by the request what an operation wrote, and not all of them."""
+    around = context.request_id.set(f"{context.request_id.get()}.{position + 1}")
+    try:
+        yield
+    finally:
+        context.request_id.reset(around)
+
+
 def _refused(position: int, error: ScimError, location: str | None = None) -> _Done:
     """Of an operation that reached no endpoint, and so has no entry of its own in the journal."""
     recorder.left_out(f"operation {position + 1}: {error.detail}")
@@ -290,6 +305,7 @@ def _single(bulk: Request, operation: Operation, target: str | None, data: objec
         headers.append((b"if-match", operation.version.encode("latin-1", "replace")))
     # By the standard library: numbers of any size pass, and what is no number is refused where bodies are read.
     body = b"" if operation.method == "DELETE" else json.dumps(data, ensure_ascii=False).encode()
+    headers.append((b"content-length", str(len(body)).encode()))
     path = bulk.url.path.removesuffix("/Bulk") + f"/{operation.kind}" + (f"/{target}" if target else "")
     scope = {
         **bulk.scope,

@@ -3,11 +3,12 @@
 bytes -> credential -> its turn -> content type -> body -> (users.py: compile, ONE call of directory) -> answer or refusal
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -19,15 +20,18 @@ from starlette.routing import Route
 from scim_ingest import metrics, recorder
 from scim_ingest.credential import credential_of
 from scim_ingest.journal import Journal
+from scim_ingest.large_bodies import Places, is_large
 from scim_ingest.limits import Limits
 from scim_ingest.metrics import Operation, Result
 from scim_ingest.protocol.errors import NotConformant, ScimError, from_domain, invalid_syntax
 from scim_ingest.protocol.json_body import read_json, write_json
 from scim_ingest.protocol.strict import Deviation
 from scim_ingest.recorder import Recorder
+from scim_ingest.settings import Settings
+from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
-from shared.schemas.employee import ScimCredential
+from shared.schemas.employee import CheckCredential, ScimCredential
 from shared.telemetry import context
 from shared.telemetry.logs import EventLog
 
@@ -52,6 +56,7 @@ class Handler(Protocol):
     async def __call__(self, request: Request, credential: ScimCredential) -> Answer: ...
 
 
+ReadT = TypeVar("ReadT")
 Endpoint = Callable[[Request], Awaitable[Response]]
 Writing = dict[str, Endpoint]
 """Method -> endpoint, of what changes one kind of resource; also done by `/Bulk`, operation by operation."""
@@ -82,6 +87,11 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
             await limits.admit(credential)
             noted.proven = limits.knows(credential)
             try:
+                if is_large(request) and not noted.proven and operation != "bulk":
+                    # A stranger's is not even read. `/Bulk` asks in any case.
+                    directory: DirectoryClient = request.state.directory
+                    await directory.check_credential(CheckCredential(credential=credential))
+                    _accepted(credential, noted, limits)
                 found = await handler(request, credential)
             except DomainError as error:
                 if error.code in _PROVEN:
@@ -229,21 +239,29 @@ def _form_decoded(raw: bytes) -> str:
         raise invalid_syntax("The query is not UTF-8.") from None
 
 
-async def json_body(request: Request, max_body_bytes: int, timeout_s: float) -> object:
-    """Raises ScimError: 400, 408, 413, 415."""
-    return read_json(await raw_body(request, max_body_bytes, timeout_s))
+async def json_body(request: Request, settings: Settings) -> object:
+    """Raises ScimError: 400, 408, 413, 415, 429."""
+    return await understood(request, settings, read_json)
 
 
-async def raw_body(request: Request, max_body_bytes: int, timeout_s: float) -> bytes:
-    """Raises ScimError: 408, 413, 415."""
+async def understood(request: Request, settings: Settings, read: Callable[[bytes], ReadT]) -> ReadT:
+    """What `read` makes of the body. Raises ScimError: what `read` does, and 408, 413, 415, 429."""
     _check_content_type(request)
+    if not is_large(request):
+        return read(await _raw_body(request, settings))
+    places: Places = request.state.places
+    async with places.place(request.path_params["company"]):
+        return await asyncio.to_thread(read, await _raw_body(request, settings))
+
+
+async def _raw_body(request: Request, settings: Settings) -> bytes:
     try:
-        body = await read_body(request, max_body_bytes, timeout_s=timeout_s)
+        body = await read_body(request, settings.max_body_bytes, timeout_s=settings.body_timeout_s)
         recorder.current().body = body
         return body
     except BodyTooLarge:
         # The connection stays open: closing it under a sender who is still sending would take the answer from him.
-        raise ScimError(413, f"The body is larger than {max_body_bytes} bytes.") from None
+        raise ScimError(413, f"The body is larger than {settings.max_body_bytes} bytes.") from None
     except BodyTooSlow:
         raise ScimError(408, "The body did not arrive in time.", headers={"Connection": "close"}) from None
 

@@ -10,6 +10,7 @@ Members are read only where somebody wants to see them: Entra always asks withou
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 from starlette.requests import Request
 from starlette.routing import Route
@@ -24,13 +25,15 @@ from scim_ingest.exchange import (
     parameters_of,
     refused_if_strict,
     route,
+    understood,
 )
 from scim_ingest.metrics import Result
 from scim_ingest.protocol import strict
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.group_names import GROUP_NAMES, group_sort_field
-from scim_ingest.protocol.group_patch import compile_group_patch
-from scim_ingest.protocol.group_resource import group_version, read_group, to_scim_group
+from scim_ingest.protocol.group_patch import CompiledGroup, compile_group_patch
+from scim_ingest.protocol.group_resource import GroupBody, group_version, read_group, to_scim_group
+from scim_ingest.protocol.json_body import read_json
 from scim_ingest.protocol.listing import Listing, from_body, from_query
 from scim_ingest.protocol.patch import operations_of
 from scim_ingest.protocol.projection import Projection, read_projection
@@ -74,9 +77,8 @@ class Groups:
 
     async def create(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(request)
-        given = await self._body(request)
-        body = read_group(given)
-        with refused_if_strict(strict.in_group(given)) as quirk:
+        body, deviation = await understood(request, self._settings, _group)
+        with refused_if_strict(deviation) as quirk:
             made = await self._directory.create_group(
                 schemas.CreateGroup(
                     credential=credential,
@@ -105,11 +107,11 @@ class Groups:
         return await self._listed(from_query("Group", parameters_of(request)), credential)
 
     async def search(self, request: Request, credential: ScimCredential) -> Answer:
-        return await self._listed(from_body("Group", await self._body(request)), credential)
+        return await self._listed(from_body("Group", await json_body(request, self._settings)), credential)
 
     async def _listed(self, listing: Listing, credential: ScimCredential) -> Answer:
         where = parse_filter(listing.filter, GROUP_NAMES) if listing.filter is not None else None
-        page = await self.find_where(listing, where, credential, offset=listing.offset, limit=listing.count)
+        page = await self.find_where(listing, where, credential, offset=listing.offset, limit=listing.limit)
         resources = [self.shown(group, credential, listing.projection) for group in page.groups]
         return Answer(200, "read", listing.answer(resources, page.total, [one.id for one in page.groups]))
 
@@ -140,10 +142,9 @@ class Groups:
         parameters = parameters_of(request)
         projection = _projection_of(request)
         group_id: str = request.path_params["id"]
-        body = await self._body(request)
-        compiled = compile_group_patch(operations_of(body), group_id)
+        compiled, deviation = await understood(request, self._settings, partial(_patch, group_id=group_id))
         asked = bool(parameters.get("attributes") or parameters.get("excludedattributes"))
-        with refused_if_strict(strict.in_group_patch(body)) as quirk:
+        with refused_if_strict(deviation) as quirk:
             done = await self._directory.change_group(
                 schemas.ChangeGroup(
                     credential=credential,
@@ -164,9 +165,8 @@ class Groups:
     async def replace(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(request)
         group_id: str = request.path_params["id"]
-        given = await self._body(request)
-        body = read_group(given, group_id)
-        with refused_if_strict(strict.in_group(given)) as quirk:
+        body, deviation = await understood(request, self._settings, partial(_group, group_id=group_id))
+        with refused_if_strict(deviation) as quirk:
             done = await self._directory.change_group(
                 schemas.ChangeGroup(
                     credential=credential,
@@ -200,9 +200,6 @@ class Groups:
         location = f"{self._base_url}/scim/v2/{credential.company}/Groups/{group.id}"
         return {"Location": location, "ETag": group_version(group)}
 
-    async def _body(self, request: Request) -> object:
-        return await json_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
-
     def _note(self, event: str, request: Request, done: schemas.GroupWritten, ignored: Sequence[str]) -> None:
         self._log.info(
             event,
@@ -216,6 +213,16 @@ class Groups:
             recorder.ignored(name)
         if ignored:
             self._log.info("attributes_ignored", group=done.group.id, names=list(ignored))
+
+
+def _group(raw: bytes, group_id: str | None = None) -> tuple[GroupBody, strict.Deviation | None]:
+    given = read_json(raw)
+    return read_group(given, group_id), strict.in_group(given)
+
+
+def _patch(raw: bytes, group_id: str) -> tuple[CompiledGroup, strict.Deviation | None]:
+    given = read_json(raw)
+    return compile_group_patch(operations_of(given), group_id), strict.in_group_patch(given)
 
 
 def _projection_of(request: Request) -> Projection:

@@ -13,8 +13,11 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 
+import msgspec
 from starlette.requests import Request
 
 from scim_ingest import metrics
@@ -31,6 +34,8 @@ from shared.telemetry.logs import EventLog
 COMPANIES_AT_ONCE = 50
 MAX_WAIT_S = 30.0
 """Between two attempts, while directory cannot be reached."""
+MESSAGE_BYTES = 2 * 1024 * 1024
+"""Of what is handed over at once; directory takes twice as much."""
 LAST_S = 5.0
 """For what is left when the service stops."""
 
@@ -116,45 +121,90 @@ class Journal:
         again: list[Note] = []
         try:
             while taken := self._waiting.take(due):
-                try:
-                    again += await self._hand_over(taken)
-                except DomainError as error:
-                    if error.code is ErrorCode.unavailable:
-                        again += taken
-                        metrics.JOURNAL.labels("again").inc(len(taken))
-                        self._log.warning("journal_waits", exchanges=len(self._waiting), reason=error.detail)
-                        return False
-                    self._lost(taken, error)
-                except asyncio.CancelledError:
-                    again += taken
-                    raise
-                except Exception as error:
-                    self._lost(taken, error)
+                if not await self._hand_over(taken, again):
+                    return False
             return True
         finally:
             self._waiting.put_back(again)
+
+    async def _hand_over(self, taken: list[Note], again: list[Note]) -> bool:
+        """What is to be given once more stands in `again` then. False when directory cannot be reached."""
+        try:
+            # Reading bodies once more takes processor time: beside the loop, so that no request waits for it.
+            rest = deque(await asyncio.to_thread(_messages, by_credential(taken)))
+        except asyncio.CancelledError:
+            again += taken
+            raise
+        except Exception as error:
+            self._lost(taken, error)
+            return True
+        while rest:
+            try:
+                again += await self._send(rest[0])
+            except asyncio.CancelledError:
+                again += _notes_in(rest)
+                raise
+            except Exception as error:
+                if isinstance(error, DomainError) and error.code is ErrorCode.unavailable:
+                    waiting = _notes_in(rest)
+                    again += waiting
+                    metrics.JOURNAL.labels("again").inc(len(waiting))
+                    self._log.warning("journal_waits", exchanges=len(self._waiting), reason=error.detail)
+                    return False
+                if len(rest[0]) > 1:
+                    # Of one company, perhaps; the others' have done nothing wrong.
+                    rest.extendleft([one] for one in reversed(rest.popleft()))
+                    continue
+                self._lost(_notes_in([rest[0]]), error)
+            rest.popleft()
+        return True
+
+    async def _send(self, message: list["_Batch"]) -> list[Note]:
+        """Those of companies that could not take them now. Raises DomainError where nobody could."""
+        answer = await self._directory.note_exchanges(NoteExchanges(batches=[one.batch for one in message]))
+        again: list[Note] = []
+        for outcome, one in zip(answer.outcomes, message, strict=True):
+            metrics.JOURNAL.labels(outcome).inc(len(one.notes))
+            if outcome == "again":
+                again += one.notes
+        return again
 
     def _lost(self, taken: list[Note], error: Exception) -> None:
         """Not given again: it would keep all others from going."""
         self._log.error("journal_failed", exc_info=True, exchanges=len(taken), error=type(error).__name__)
         metrics.JOURNAL.labels("lost").inc(len(taken))
 
-    async def _hand_over(self, notes: list[Note]) -> list[Note]:
-        """Those of companies that could not take them now. Raises DomainError where nobody could."""
-        grouped = by_credential(notes)
-        # Reading bodies once more takes processor time: beside the loop, so that no request waits for it.
-        batches = await asyncio.to_thread(_batches, grouped)
-        answer = await self._directory.note_exchanges(NoteExchanges(batches=batches))
-        again: list[Note] = []
-        for outcome, some in zip(answer.outcomes, grouped.values(), strict=True):
-            metrics.JOURNAL.labels(outcome).inc(len(some))
-            if outcome == "again":
-                again += some
-        return again
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Of one credential, in one message."""
+
+    notes: list[Note]
+    batch: ExchangeBatch
 
 
-def _batches(grouped: dict[ScimCredential, list[Note]]) -> list[ExchangeBatch]:
-    return [
-        ExchangeBatch(credential=credential, exchanges=[to_exchange(note) for note in notes])
-        for credential, notes in grouped.items()
-    ]
+def _messages(grouped: dict[ScimCredential, list[Note]]) -> list[list[_Batch]]:
+    """In their order, none larger than directory takes."""
+    messages: list[list[_Batch]] = [[]]
+    room = MESSAGE_BYTES
+    for credential, notes in grouped.items():
+        batch = _Batch([], ExchangeBatch(credential=credential, exchanges=[]))
+        for note in notes:
+            exchange = to_exchange(note)
+            size = len(_encoder.encode(exchange))
+            if size > room and (batch.notes or messages[-1]):
+                messages[-1] += [batch] if batch.notes else []
+                messages.append([])
+                batch, room = _Batch([], ExchangeBatch(credential=credential, exchanges=[])), MESSAGE_BYTES
+            batch.notes.append(note)
+            batch.batch.exchanges.append(exchange)
+            room -= size
+        messages[-1].append(batch)
+    return messages
+
+
+def _notes_in(messages: Iterable[list[_Batch]]) -> list[Note]:
+    return [note for message in messages for one in message for note in one.notes]
+
+
+_encoder = msgspec.json.Encoder()

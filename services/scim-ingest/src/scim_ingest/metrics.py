@@ -115,6 +115,7 @@ _REASON_OF_TYPE = {
     "mutability": "mutability",
     "invalidVers": "version",
     "invalidCursor": "invalid_cursor",
+    "invalidCount": "invalid_count",
 }
 _REASON_OF_STATUS = {
     401: "token_unknown",

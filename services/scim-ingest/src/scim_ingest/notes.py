@@ -9,12 +9,15 @@ from msgspec import UNSET
 
 from scim_ingest import redaction
 from scim_ingest.protocol.attributes import path_of_field
-from scim_ingest.recorder import Recorder
+from scim_ingest.recorder import MAX_PEOPLE, Recorder
 from shared.schemas.employee import ScimCredential
 from shared.schemas.group import GroupChanges
 from shared.schemas.journal import Asked, Exchange
 
 MAX_ASKED_BYTES = 64 * 1024
+MAX_NAME = 600
+MAX_NAMES_CHARACTERS = 128 * 1024
+"""Of all the names of one exchange, and of all whom it mentions."""
 _IN_PATH = re.compile(r"/Users/(emp_[0-9a-f]{32})\Z")
 
 
@@ -46,22 +49,22 @@ def to_exchange(note: Note) -> Exchange:
     return Exchange(
         exchange_id=note.exchange_id,
         method=note.method[:20],
-        path=_shown(_below_the_tenant_url(note.path), 300, token),
+        path=_told(_below_the_tenant_url(note.path), 300, token),
         query=redaction.kept_query(note.query, token),
         activity_id=note.activity_id.lower(),
         request_id=note.request_id,
         status=recorder.status,
         result=recorder.result,
         scim_type=recorder.scim_type,
-        detail=_shown(recorder.detail, 1000, token) if recorder.detail else None,
+        detail=_told(recorder.detail, 1000, token) if recorder.detail else None,
         took_ms=round(note.took_ms, 2),
         attributes=attributes_of(recorder.asked) if recorder.asked is not None else [],
         ignored=[_shown(name, 200, token) for name in recorder.ignored],
         coerced=recorder.coerced,
-        left_out=[_shown(sentence, 500, token) for sentence in recorder.left_out],
+        left_out=[_told(sentence, 500, token) for sentence in recorder.left_out],
         about=list(about),
-        names=_people(recorder.names, names),
-        mentions=_people(recorder.mentions, mentions),
+        names=_people(token, recorder.names, names),
+        mentions=_people(token, recorder.mentions, mentions),
         asked=_kept(recorder.asked, token),
         body=redaction.kept_body(recorder.body, token),
         body_bytes=len(recorder.body),
@@ -103,8 +106,23 @@ def _shown(text: str, longest: int, token: str) -> str:
     return redaction.plain(text, token)[:longest]
 
 
-def _people(*named: "dict[str, None] | list[str]") -> list[str]:
-    return list(dict.fromkeys(redaction.plain(name, "")[:600] for name in itertools.chain(*named)))[:1000]
+def _told(text: str, longest: int, token: str) -> str:
+    """What may quote the sender: a secret that he named is not in it."""
+    return redaction.without_what_is_told(_shown(text, longest, token))
+
+
+def _people(token: str, *named: "dict[str, None] | list[str]") -> list[str]:
+    """Each once; a secret of ours is nobody's name."""
+    found: dict[str, None] = {}
+    room = MAX_NAMES_CHARACTERS
+    for name in itertools.chain(*named):
+        shown = redaction.plain(name[:MAX_NAME], token)
+        if redaction.REDACTED not in shown and shown not in found:
+            found[shown] = None
+            room -= len(shown)
+        if room <= 0 or len(found) >= MAX_PEOPLE:
+            break
+    return list(found)
 
 
 def _kept(asked: Asked | None, token: str) -> Asked | None:

@@ -13,7 +13,7 @@ from shared.schemas.journal import Asked
 
 MAX_NOTES = 50
 """Of one kind; one more then says that there was more."""
-MAX_PEOPLE = 1000
+MAX_PEOPLE = 2000
 
 People = dict[str, None]
 """Whom it names, each once and in the order of naming."""

@@ -16,13 +16,31 @@ KEPT_CHARACTERS = 32 * 1024
 """Of a body; what a replay needs is kept beside it, compiled."""
 REDACTED = "[redacted]"
 
-_SECRET = re.compile(r"passw|pwd|secret|credential|authorization|api_?key|token", re.IGNORECASE)
+MAX_QUERY = 2000
+MAX_TEXT = 4096
+"""Of a filter or a path: a longer one is refused, and is looked into no further."""
+MAX_MENTIONS = 2000
+
+_WORDS = (
+    r"passw|passphrase|pwd|secret|credential|authori[sz]ation|bearer|cookie|assertion|token|(?:api|private|client)_?key"
+    r"|adgangskode|kodeord|\b(?:jwt|otp|pin)\b"
+)
+_SECRET = re.compile(_WORDS, re.IGNORECASE)
+_OURS = re.compile(r"idgw[a-z]{0,10}_[A-Za-z0-9_-]{20,}")
+"""Whatever this product issues, whoever's it is (`shared/tokens.py`)."""
+_TOLD = re.compile(
+    rf"((?:{_WORDS})[\w.:$-]{{0,60}}[\"'\])]{{0,2}}\s*(?:(?:=|:|eq|ne|co|sw|ew|gt|ge|lt|le)(?!\w)\s*)?)"
+    r"(?:\"(?:[^\"\\]|\\.)*\"?|[^\s\"\])&]+)",
+    re.IGNORECASE,
+)
+"""A name like that, and what follows it in a filter, a path or a sentence."""
 _EMPLOYEE = re.compile(r"emp_[0-9a-f]{32}\Z")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.){1,320})"')
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ADDRESS = re.compile(r"[^\s@]{1,255}@[^\s@]{1,255}\Z")
-_ADDRESSES = re.compile(r"[^\s\"'<>@,;:\[\](){}=]{1,64}@[^\s\"'<>@,;:\[\](){}=]{1,255}")
+_BETWEEN_ADDRESSES = re.compile(r"[\s\"'<>,;:\[\](){}=]+")
 _NAMING = ("username", "externalid")
-_WORDS = frozenset({"work", "home", "other", "mobile", "true", "false"})
+_SAYING_WHICH = frozenset({"name", "type", "key", "attribute", "attributename", "field"})
+_NO_NAMES = frozenset({"work", "home", "other", "mobile", "true", "false"})
 
 
 def kept_body(raw: bytes, token: str) -> str | None:
@@ -33,39 +51,68 @@ def kept_body(raw: bytes, token: str) -> str | None:
         value = read_json(raw)
     except ScimError:
         text = raw.decode("utf-8", "replace")
-        return None if _SECRET.search(text) else plain(text, token)
+        return None if _SECRET.search(text[:KEPT_CHARACTERS]) else plain(text, token)
     text = raw.decode("utf-8-sig")
-    if _SECRET.search(text):
-        shown = without_secrets(value)
-        text = text if shown == value else json.dumps(shown, ensure_ascii=False)
+    # Escapes can spell anything: what is looked into is what they mean.
+    meant = json.dumps(value, ensure_ascii=False) if "\\u" in text else text
+    shown = without_secrets(value) if _SECRET.search(meant[:KEPT_CHARACTERS]) else value
+    if shown != value:
+        text = json.dumps(shown, ensure_ascii=False)
+    elif _is_ours(meant, token):
+        text = meant
     return plain(text, token)
 
 
 def kept_query(raw: bytes, token: str) -> str:
     """Flags, filter and all, as it came; of one that mentions a secret the names alone."""
-    text = raw.decode("latin-1")[:2000]
-    if _SECRET.search(unquote_plus(text)):
+    text = raw.decode("latin-1")
+    if _tells(text, token):
         text = "&".join(f"{pair.partition('=')[0]}={REDACTED}" for pair in text.split("&"))
-        text = REDACTED if _SECRET.search(unquote_plus(text.replace(REDACTED, ""))) else text
-    return plain(text, token)
+        text = REDACTED if _tells(text.replace(REDACTED, ""), token) else text
+    return plain(text, token)[:MAX_QUERY]
+
+
+def _tells(query: str, token: str) -> bool:
+    # Decoded twice: whoever encoded it once too often sent the secret all the same.
+    decoded = unquote_plus(unquote_plus(query))
+    return bool(_SECRET.search(decoded)) or _is_ours(decoded, token)
+
+
+def _is_ours(text: str, token: str) -> bool:
+    return bool(token and token in text) or _OURS.search(text) is not None
 
 
 def without_secrets(value: object) -> object:
-    """The same, with the value of each secret attribute replaced; also where a PATCH names it by its path."""
+    """The same, with the value of each secret attribute replaced; also where a PATCH names it by its path, or another member."""
     if isinstance(value, list):
         return [without_secrets(one) for one in value]
     if not isinstance(value, dict):
         return value
-    path = next((str(member) for name, member in value.items() if name.lower() == "path"), "")
-    hides_value = bool(_SECRET.search(path))
-    return {
-        name: _QUOTED.sub(f'"{REDACTED}"', member)
-        if isinstance(member, str) and name.lower() in ("path", "filter") and _SECRET.search(member)
-        else REDACTED
-        if member is not None and (_SECRET.search(name) or (hides_value and name.lower() == "value"))
-        else without_secrets(member)
+    said = [
+        member
         for name, member in value.items()
-    }
+        if isinstance(member, str) and (name.lower() == "path" or name.lower() in _SAYING_WHICH)
+    ]
+    hides_value = any(_SECRET.search(one[:MAX_TEXT]) for one in said)
+    shown: dict[str, object] = {}
+    for name, member in value.items():
+        lowered = name.lower()
+        if member is None or (isinstance(member, str) and lowered in _SAYING_WHICH):
+            shown[name] = member
+        elif isinstance(member, str) and lowered in ("path", "filter"):
+            shown[name] = without_what_is_told(member)
+        elif _SECRET.search(name[:MAX_TEXT]) or (hides_value and lowered not in ("op", "schemas")):
+            shown[name] = REDACTED
+        else:
+            shown[name] = without_secrets(member)
+    return shown
+
+
+def without_what_is_told(text: str) -> str:
+    """A filter, a path or a sentence, with what follows the name of a secret replaced."""
+    if not _SECRET.search(text[:KEPT_CHARACTERS]):
+        return text
+    return _TOLD.sub(rf"\1{REDACTED}", text) if len(text) <= MAX_TEXT else REDACTED
 
 
 def named_in(raw: bytes) -> tuple[list[str], list[str]]:
@@ -73,22 +120,42 @@ def named_in(raw: bytes) -> tuple[list[str], list[str]]:
     try:
         value = read_json(raw)
     except ScimError:
-        return [], list(dict.fromkeys(_ADDRESSES.findall(raw.decode("utf-8", "replace"))))
+        pieces = _BETWEEN_ADDRESSES.split(raw.decode("utf-8", "replace"))
+        return [], _first(one for one in pieces if _ADDRESS.match(one))
     names = _values_of(value, _NAMING) + _compared(value) if isinstance(value, dict) else []
-    mentions = [text for text in _texts(value) if _EMPLOYEE.match(text) or _ADDRESS.match(text)]
-    return names, list(dict.fromkeys(mentions))
+    return names, _first(text for text in _texts(value) if _EMPLOYEE.match(text) or _ADDRESS.match(text))
+
+
+def _first(named: Iterator[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for one in named:
+        found[one] = None
+        if len(found) >= MAX_MENTIONS:
+            break
+    return list(found)
 
 
 def named_in_query(raw: bytes) -> list[str]:
     """What a filter compares with."""
-    return _compared({"filter": unquote_plus(raw.decode("latin-1")[:2000], errors="replace")})
+    return _compared({"filter": unquote_plus(raw.decode("latin-1")[:MAX_QUERY], errors="replace")})
 
 
 def _compared(body: dict[str, object]) -> list[str]:
     """With what a filter compares, but for secrets."""
-    texts = _values_of(body, ("filter",))
-    found = [one for text in texts if not _SECRET.search(text) for one in _QUOTED.findall(text)]
-    return [one for one in found if one.lower() not in _WORDS]
+    texts = [text[:MAX_TEXT] for text in _values_of(body, ("filter",))]
+    found = [one for text in texts if not _SECRET.search(text) for one in _strings_in(text)]
+    return [one for one in found if one.lower() not in _NO_NAMES]
+
+
+def _strings_in(text: str) -> list[str]:
+    """Each in quotation marks. Once over the text: behind a mark that has no other one there is none."""
+    found: list[str] = []
+    at = text.find('"')
+    while at >= 0 and (match := _QUOTED.match(text, at)) is not None:
+        if 1 <= len(match[1]) <= 320:
+            found.append(match[1])
+        at = text.find('"', match.end())
+    return found
 
 
 def _values_of(body: dict[str, object], names: tuple[str, ...]) -> list[str]:
@@ -107,8 +174,10 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def plain(text: str, token: str) -> str:
-    """No token, and nothing that PostgreSQL has no place for."""
+    """No token or other secret of ours, and nothing that PostgreSQL has no place for."""
     if token and token in text:
         text = text.replace(token, REDACTED)
+    if "idgw" in text:
+        text = _OURS.sub(REDACTED, text)
     text = text[:KEPT_CHARACTERS]
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

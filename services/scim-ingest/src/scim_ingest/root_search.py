@@ -41,7 +41,7 @@ class RootSearch:
         return [route("/scim/v2/{company}/.search", POST=endpoint("search", self.search, self._log))]
 
     async def search(self, request: Request, credential: ScimCredential) -> Answer:
-        body = await json_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
+        body = await json_body(request, self._settings)
         listing = from_body("User", body)
         if listing.sort_by or listing.after is not None:
             raise invalid_value("sortBy and cursor are for /Users/.search and /Groups/.search.")

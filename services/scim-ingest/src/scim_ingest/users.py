@@ -9,6 +9,7 @@ DELETE                     -> remove_employee -> 204
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 from msgspec import UNSET
@@ -23,17 +24,26 @@ from scim_ingest.exchange import (
     endpoint,
     json_body,
     parameters_of,
-    raw_body,
     refused_if_strict,
     route,
+    understood,
 )
 from scim_ingest.metrics import Result
 from scim_ingest.protocol import strict
 from scim_ingest.protocol.filters import parse_filter
+from scim_ingest.protocol.json_body import read_json
 from scim_ingest.protocol.listing import Listing, from_body, from_query
 from scim_ingest.protocol.patch import Compiled, compile_patch, read_patch
 from scim_ingest.protocol.projection import Projection, read_projection
-from scim_ingest.protocol.resource import MandatoryMissing, read_new_employee, read_replacement, to_scim, version_tag
+from scim_ingest.protocol.resource import (
+    Description,
+    MandatoryMissing,
+    Replacement,
+    read_new_employee,
+    read_replacement,
+    to_scim,
+    version_tag,
+)
 from scim_ingest.protocol.user_names import USER_NAMES, sort_field
 from scim_ingest.protocol.versions import is_known, wanted_versions
 from scim_ingest.settings import Settings
@@ -88,10 +98,9 @@ class Users:
 
     async def create(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
-        body = await self._body(request)
         async with self._noting_what_is_missing(credential):
-            description = read_new_employee(body)
-        with refused_if_strict(strict.in_user(body)) as quirk:
+            description, deviation = await understood(request, self._settings, _new_employee)
+        with refused_if_strict(deviation) as quirk:
             made = await self._directory.provision_employee(
                 ProvisionEmployee(
                     credential=credential, employee=description.employee, missing=description.missing, quirk=quirk
@@ -114,7 +123,7 @@ class Users:
         return await self._listed(from_query("User", parameters_of(request)), credential)
 
     async def search(self, request: Request, credential: ScimCredential) -> Answer:
-        return await self._listed(from_body("User", await self._body(request)), credential)
+        return await self._listed(from_body("User", await json_body(request, self._settings)), credential)
 
     async def _listed(self, listing: Listing, credential: ScimCredential) -> Answer:
         where = parse_filter(listing.filter, USER_NAMES) if listing.filter is not None else None
@@ -129,7 +138,7 @@ class Users:
                 credential=credential,
                 where=where,
                 offset=listing.offset,
-                limit=listing.count,
+                limit=listing.limit,
                 sorting=sorting,
                 after=listing.after or None,
             )
@@ -138,15 +147,11 @@ class Users:
     async def patch(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
         employee_id: str = request.path_params["id"]
-        raw = await raw_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
-        body, operations, unreadable = read_patch(raw)
-        compiled = compile_patch(operations, employee_id, refused=unreadable)
+        compiled, deviation, strictly = await understood(
+            request, self._settings, partial(_patch, employee_id=employee_id)
+        )
         for op, dialect in compiled.dialects:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
-        deviation = strict.in_user_patch(body) or strict.in_what_is_left_out(compiled.refused)
-        strictly = strict.read_strictly(operations, employee_id) if deviation is None else None
-        if isinstance(strictly, strict.Deviation):
-            deviation, strictly = strictly, None
         with refused_if_strict(deviation) as quirk:
             done = await self._directory.change_employee(
                 ChangeEmployee(
@@ -166,10 +171,11 @@ class Users:
     async def replace(self, request: Request, credential: ScimCredential) -> Answer:
         projection = _projection_of(parameters_of(request))
         employee_id: str = request.path_params["id"]
-        body = await self._body(request)
         async with self._noting_what_is_missing(credential):
-            replacement = read_replacement(body, employee_id)
-        with refused_if_strict(strict.in_user(body)) as quirk:
+            replacement, deviation = await understood(
+                request, self._settings, partial(_replacement, employee_id=employee_id)
+            )
+        with refused_if_strict(deviation) as quirk:
             done = await self._directory.change_employee(
                 ChangeEmployee(
                     credential=credential,
@@ -238,14 +244,32 @@ class Users:
     def _users_url(self, credential: ScimCredential) -> str:
         return f"{self._base_url}/scim/v2/{credential.company}/Users"
 
-    async def _body(self, request: Request) -> object:
-        return await json_body(request, self._settings.max_body_bytes, self._settings.body_timeout_s)
-
     def _note(self, event: str, request: Request, employee: Employee, ignored: list[str], **fields: object) -> None:
         self._log.info(event, employee=employee.id, activity=activity_id(request), **fields)
         if ignored:
             # Names only. Decision D6: accepted, ignored, and never silently.
             self._log.info("attributes_ignored", employee=employee.id, names=ignored)
+
+
+def _new_employee(raw: bytes) -> tuple[Description, strict.Deviation | None]:
+    body = read_json(raw)
+    return read_new_employee(body), strict.in_user(body)
+
+
+def _replacement(raw: bytes, employee_id: str) -> tuple[Replacement, strict.Deviation | None]:
+    body = read_json(raw)
+    return read_replacement(body, employee_id), strict.in_user(body)
+
+
+def _patch(raw: bytes, employee_id: str) -> tuple[Compiled, strict.Deviation | None, EmployeeChanges | None]:
+    """Read tolerantly; what a company in strict mode says to it; and how it reads it, where that is something else."""
+    body, operations, unreadable = read_patch(raw)
+    compiled = compile_patch(operations, employee_id, refused=unreadable)
+    deviation = strict.in_user_patch(body) or strict.in_what_is_left_out(compiled.refused)
+    strictly = strict.read_strictly(operations, employee_id) if deviation is None else None
+    if isinstance(strictly, strict.Deviation):
+        return compiled, strictly, None
+    return compiled, deviation, strictly
 
 
 def _projection_of(parameters: dict[str, str]) -> Projection:

@@ -1,9 +1,11 @@
-"""Request heads have a bound: an address that is too long is 414 in the service's own words, endless headers are 431.
+"""Request heads have a bound: an address that is too long is 414 in the service's own words, endless headers are 431, and a head
+that does not end in time is 408.
 
-Of itself uvicorn bounds neither with httptools: headers would be kept however long they are, and an address of 64 KiB, which
-httptools cannot take apart, would be answered in plain text.
+Of itself uvicorn bounds none of it with httptools: headers would be kept however long they are, an address of 64 KiB, which
+httptools cannot take apart, would be answered in plain text, and a connection that says nothing would stay for ever.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from starlette.exceptions import HTTPException
@@ -16,14 +18,27 @@ MAX_URL_BYTES = 32 * 1024
 MAX_HEAD_BYTES = 512 * 1024
 """More than the most that is read at once (256 KiB), for body may come with the head."""
 
+HEAD_S = 20.0
+"""From the connection, or from the first bytes of a later head, until the head is there."""
+
 _REFUSED = "head_refused"
 
 ErrorHandler = Callable[..., Awaitable[Response]]
 
 
 class BoundedHead(HttpToolsProtocol):
+    head_s = HEAD_S
     _in_head = True
     _head_bytes = 0
+    _due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._due = self.loop.call_later(self.head_s, self._too_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._no_longer_due()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
@@ -33,12 +48,25 @@ class BoundedHead(HttpToolsProtocol):
                 self.transport.close()
                 return
         super().data_received(data)
+        if self._in_head and self._head_bytes and self._due is None:
+            self._due = self.loop.call_later(self.head_s, self._too_late)
+
+    def _too_late(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 408 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            self.transport.close()
+
+    def _no_longer_due(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url[: MAX_URL_BYTES + 1 - len(self.url)])
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._no_longer_due()
         if len(self.url) > MAX_URL_BYTES:
             # What is left of it is never looked at.
             self.url = b"/"

@@ -16,7 +16,8 @@ from shared.telemetry import context, metrics
 from shared.telemetry.logs import EventLog
 from shared.telemetry.tracing import server_span
 
-_REQUEST_ID = re.compile(rb"[0-9a-f]{32}\Z")
+_REQUEST_ID = re.compile(rb"[0-9a-f]{32}(?:\.[0-9]{1,5})?\Z")
+"""Behind the point: which operation of a bulk request."""
 
 FaultAnswer = Callable[[str], Response]
 """Makes the 500 of a service, given the request id."""

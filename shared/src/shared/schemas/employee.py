@@ -181,7 +181,7 @@ class FindEmployees(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     offset: int = 0
     """Rows to leave out in front, from 0."""
     limit: int = 100
-    """Rows at most, 0 to 1000; 0 asks for the total alone."""
+    """Rows at most, 0 to 1001; 0 asks for the total alone."""
     sorting: Sorting | None = None
     """None: in the order of creation."""
     after: str | None = None

@@ -68,7 +68,7 @@ class FindGroups(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Over id, display_name, external_id, member, created_at, updated_at."""
     offset: int = 0
     limit: int = 100
-    """Groups at most, 0 to 1000; 0 asks for the total alone."""
+    """Groups at most, 0 to 1001; 0 asks for the total alone."""
     sorting: Sorting | None = None
     after: str | None = None
     """As with `FindEmployees`."""

@@ -4,6 +4,7 @@ What "attribute", "element" and "sub-attribute" mean is settled before; director
 negation of `eq`, and `eq null` that of `pr`. `All([])` holds for everybody, `AnyOf([])` for nobody.
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 from shared.schemas import Schema
@@ -61,3 +62,17 @@ def equal(field: str, value: str | bool | None) -> Expression:
     if value is None:
         return Negated(of=Present(field=field))
     return Compare(field=field, op="eq", value=value)
+
+
+MAX_LEAVES = 256
+"""Comparisons in one search."""
+
+
+def leaves(expression: Expression) -> Iterator[Compare | Present]:
+    if isinstance(expression, Compare | Present):
+        yield expression
+    elif isinstance(expression, Negated | Within):
+        yield from leaves(expression.of)
+    else:
+        for one in expression.of:
+            yield from leaves(one)

@@ -71,7 +71,9 @@ def _whole(answer: Answer) -> str:
         ("Credential", answer["credential"]),
         ("Replay", f"directory company replay {answer['company']} {entry.id}" if entry.replayable else ""),
     ]
-    lines = [columns([row for row in rows if row[1]]), "", "  What it changed:", *_written(answer["written"])]
+    changed = ["  Each of its operations has an entry of its own."] if entry.path == "/Bulk" else None
+    changed = changed or ["  What it changed:", *_written(answer["written"])]
+    lines = [columns([row for row in rows if row[1]]), "", *changed]
     asked: Asked | None = answer["asked"]
     if asked is not None:
         lines += ["", "  Compiled:", f"    {msgspec.json.encode(asked).decode()}"]

@@ -59,7 +59,8 @@ from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
 
-MAX_LIMIT = 1000
+MAX_LIMIT = 1001
+"""One more than SCIM's largest page, which by cursor looks whether there is a next one."""
 DEACTIVATION_ALONE = "deactivation_alone"
 """The quirk of doing what decision D5 asks for; a company in strict mode has the whole refused."""
 

@@ -27,7 +27,8 @@ from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
 
-MAX_LIMIT = 1000
+MAX_LIMIT = 1001
+"""One more than SCIM's largest page, which by cursor looks whether there is a next one."""
 MAX_MEMBERS = 100_000
 """Of the groups of one page together, where they are shown with their members."""
 

@@ -12,9 +12,9 @@ from shared.errors import DomainError, ErrorCode
 from shared.ids import ExchangeId, employee_from_text, employee_text, exchange_from_text, exchange_text, moment_of
 from shared.schemas.journal import Exchange, JournalEntry
 
-Tie = Literal["about", "name", "mention"]
+Tie = Literal["about", "name", "mention", "aside"]
 
-MAX_PEOPLE = 1000
+MAX_PEOPLE = 2000
 """Whom one exchange names; a group's members may be more, and are found by those named first."""
 MAX_KEY_BYTES = 2000
 """A B-tree entry holds at most 2704 bytes."""
@@ -34,7 +34,8 @@ class Row:
 
     @property
     def refused(self) -> bool:
-        return self.exchange.status >= 400 or bool(self.exchange.left_out)
+        """What came too fast was not looked at: it is nothing that somebody has to mend."""
+        return (self.exchange.status >= 400 and self.exchange.status != 429) or bool(self.exchange.left_out)
 
 
 def row(exchange: Exchange) -> Row:
@@ -51,13 +52,20 @@ def row(exchange: Exchange) -> Row:
 def people(exchange: Exchange, about: Iterable[uuid.UUID]) -> dict[str, Tie]:
     """Key -> how he is named. Whom it is about comes first."""
     found: dict[str, Tie] = {employee_text(one): "about" for one in about}
-    tie: Tie = "about" if found else "name"
-    for names, how in ((exchange.names, tie), (exchange.mentions, "mention")):
+    # A look-up may find somebody and ask for another: only of one who is alone in it the name is surely his.
+    alone = len(found) == 1 and len({*map(key_of, exchange.names)}) == 1
+    tie: Tie = "about" if found and (alone or not _only_reads(exchange)) else "name"
+    beside: Tie = "aside" if _only_reads(exchange) else "mention"
+    for names, how in ((exchange.names, tie), (exchange.mentions, beside)):
         for name in names:
             if len(found) < MAX_PEOPLE and (key := key_of(name)) is not None:
                 # An id that a filter compares with is somebody's manager, say.
-                found.setdefault(key, "mention" if employee_from_text(key) else how)
+                found.setdefault(key, beside if employee_from_text(key) else how)
     return found
+
+
+def _only_reads(exchange: Exchange) -> bool:
+    return exchange.method in ("GET", "HEAD") or exchange.path.endswith("/.search")
 
 
 def key_of(name: str) -> str | None:

@@ -79,7 +79,8 @@ async def _attempt(tx: CompanyTx, entry: str, *, dry_run: bool) -> Replayed:
     if asked is None:
         raise DomainError(
             ErrorCode.not_allowed,
-            "This exchange asked for no change that could be done again: it read, or it could not be read.",
+            "This exchange asked for no change that could be done again: it read, it could not be read, it is too large, or it "
+            "is a bulk request, whose operations have entries of their own.",
         )
     if found["connection"] == "retired":
         raise DomainError(

@@ -63,7 +63,7 @@ _PAGE_OF_PERSON = statement(
         select distinct exchange_id
         from exchange_people
         where company_id = $1 and ($2::uuid is null or exchange_id < $2)
-            and (key = any($6::text[]) and tie <> 'mention' or key = any($7::text[]) and tie = 'name')
+            and (key = any($6::text[]) and tie <> 'aside' or key = any($7::text[]) and tie = 'name')
     ) as his
     join exchanges e on e.company_id = $1 and e.exchange_id = his.exchange_id
     where ($3::text is null or e.activity_id = $3) and (not $4 or e.refused)
@@ -113,7 +113,7 @@ _IDS_OF_NAME = statement(
     select distinct unnest(e.about) as employee_id
     from exchange_people named
     join exchanges e on e.company_id = $1 and e.exchange_id = named.exchange_id
-    where named.company_id = $1 and named.key = $2 and named.tie = 'about'
+    where named.company_id = $1 and named.key = $2 and named.tie = 'about' and cardinality(e.about) = 1
     limit 100
     """,
 )

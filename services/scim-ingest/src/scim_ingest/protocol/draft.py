@@ -21,6 +21,8 @@ from scim_ingest.protocol.paths import (
 from scim_ingest.protocol.quirks import Value, manager_value, type_name, value_of
 
 _MAX_IGNORED = 20
+_MAX_ELEMENTS = 100
+"""Of a multi-valued attribute, of which two are kept."""
 
 
 class Draft:
@@ -140,6 +142,8 @@ class Draft:
             replace = True
         if not isinstance(elements, list):
             raise invalid_value(f"{target.name} must be a list of objects; {type_name(value)} came.")
+        if len(elements) > _MAX_ELEMENTS:
+            raise invalid_value(f"{target.name} may have {_MAX_ELEMENTS} elements; {len(elements)} came.")
         if replace:
             self._clear(target.all())
         taken: set[str] = set()

@@ -22,6 +22,7 @@ ScimType = Literal[
     "invalidValue",
     "invalidVers",
     "invalidCursor",
+    "invalidCount",
 ]
 
 

@@ -15,7 +15,19 @@ from datetime import UTC, datetime
 from typing import Literal, Protocol, get_args
 
 from scim_ingest.protocol.errors import ScimError, invalid_filter
-from shared.schemas.search import EVERYBODY, NOBODY, All, AnyOf, Compare, Expression, Negated, Operator, Present
+from shared.schemas.search import (
+    EVERYBODY,
+    MAX_LEAVES,
+    NOBODY,
+    All,
+    AnyOf,
+    Compare,
+    Expression,
+    Negated,
+    Operator,
+    Present,
+    leaves,
+)
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 16
@@ -82,6 +94,10 @@ def parse_filter(text: str, names: Names) -> Expression:
     kind, word = parser.next()
     if kind != "end":
         raise invalid_filter(f"'{shown(word)}' is not expected here. {_HOW}")
+    if sum(1 for _ in leaves(expression)) > MAX_LEAVES:
+        raise invalid_filter(
+            "The filter asks too much: attributes with several elements count once for each. Ask in parts."
+        )
     return expression
 
 
@@ -167,7 +183,7 @@ class _Parser:
             return names.present(name)
         if kind != "word" or operator not in _OPERATORS:
             raise invalid_filter(f"An operator is missing behind '{shown(name)}'. {_HOW}")
-        return names.compare(name, operator, self._literal(operator))  # type: ignore[arg-type]
+        return names.compare(name, operator, self._literal(name, operator))  # type: ignore[arg-type]
 
     def _count(self) -> None:
         self._conditions += 1
@@ -186,7 +202,7 @@ class _Parser:
         kind, operator = self.next()
         if kind != "word" or operator.lower() != "eq":
             raise invalid_filter("A path names its element by eq and and alone.")
-        return name, self._literal("eq")
+        return name, self._literal(name, "eq")
 
     def _name(self) -> str:
         kind, text = self.next()
@@ -194,7 +210,8 @@ class _Parser:
             raise invalid_filter(f"An attribute name is missing. {_HOW}")
         return text
 
-    def _literal(self, operator: str) -> Value:
+    def _literal(self, name: str, operator: str) -> Value:
+        """`name`: what it is compared with, for the sentence; where that is a secret, the journal finds it there."""
         kind, text = self.next()
         if kind == "string":
             return string_of(text)
@@ -203,7 +220,7 @@ class _Parser:
         if kind == "word" and len(text) <= 64 and _NUMBER.match(text):
             return float(text)
         if kind == "word":
-            raise invalid_filter(f'A text stands in double quotes: "{shown(text)}". {_HOW}')
+            raise invalid_filter(f'A text stands in double quotes: {shown(name)} {operator} "{shown(text)}". {_HOW}')
         raise invalid_filter(f"A value is missing behind {operator}. {_HOW}")
 
 

@@ -13,6 +13,8 @@ import msgspec
 from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value
 
 MAX_DEPTH = 16
+MAX_MEMBERS = 1000
+"""Of one object: no message or resource has so many names, and each costs time to understand."""
 
 _encoder = msgspec.json.Encoder()
 
@@ -71,6 +73,8 @@ def write_json(value: object) -> bytes:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(pairs) > MAX_MEMBERS:
+        raise invalid_syntax(f"An object has more than {MAX_MEMBERS:,} members.")
     members = dict(pairs)
     if len({name.lower() for name in members}) != len(pairs):
         raise invalid_syntax("An object has the same member twice (names count without case).")

@@ -44,13 +44,19 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     def offset(self) -> int:
         return min(self.start - 1, _MAX_OFFSET)
 
+    @property
+    def limit(self) -> int:
+        """So many are to be found: by cursor one more than is shown, for the last page has no next one (RFC 9865 section 2)."""
+        return self.count if self.after is None else self.count + 1
+
     def answer(self, resources: list[dict[str, object]], total: int, ids: list[str]) -> dict[str, object]:
         """The ListResponse. `Resources` is there even when empty: Entra's Test Connection looks for it."""
         answer: dict[str, object] = {"schemas": [LIST_RESPONSE], "totalResults": total}
         if self.after is None:
             answer["startIndex"] = self.start
-        elif ids and len(ids) == self.count:
-            answer["nextCursor"] = _cursor(self.kind, ids[-1], self.filter)
+        elif len(ids) > self.count:
+            resources = resources[: self.count]
+            answer["nextCursor"] = _cursor(self.kind, ids[self.count - 1], self.filter)
         return {**answer, "itemsPerPage": len(resources), "Resources": resources}
 
 
@@ -58,10 +64,11 @@ def from_query(kind: Kind, parameters: Mapping[str, str]) -> Listing:
     """`parameters`: by name in lower case.
 
     Raises:
-        ScimError: 400 invalidValue or invalidCursor.
+        ScimError: 400 invalidValue, invalidCursor or invalidCount.
     """
+    by_cursor = "cursor" in parameters
     given = {
-        name: _whole(text, name) if name in ("startIndex", "count") else text
+        name: _whole(text, name, by_cursor=by_cursor) if name in ("startIndex", "count") else text
         for name in ("filter", "sortBy", "sortOrder", "startIndex", "count", "cursor")
         if (text := parameters.get(name.lower())) is not None and (text or name in ("filter", "cursor"))
     }
@@ -90,13 +97,17 @@ def from_body(kind: Kind, body: object) -> Listing:
         if value is None:
             continue
         if not isinstance(value, wanted) or not isinstance(value, str | int) or isinstance(value, bool):
-            raise invalid_value(f"{name} must be {told}; {type_name(value)} came.")
-        given[name] = value
+            raise invalid_value(f"{name} must be {told}; {_other(value)} came.")
+        given[name] = _whole(str(value), name, by_cursor="cursor" in members) if isinstance(value, int) else value
     projection = read_projection(
         _names(members, "attributes"),
         _names(members, "excludedAttributes"),
     )
     return _listing(kind, given, projection)
+
+
+def _other(value: object) -> str:
+    return "one with a fraction" if isinstance(value, float) else type_name(value)
 
 
 def _names(members: dict[str, object], name: str) -> str | None:
@@ -116,6 +127,8 @@ def _listing(kind: Kind, given: Mapping[str, str | int], projection: Projection)
     cursor = given.get("cursor")
     if cursor is not None and (sort_by or "startIndex" in given):
         raise _bad_cursor("cursor goes neither with startIndex nor with sortBy")
+    if cursor is not None and int(given.get("count", DEFAULT_COUNT)) < 1:
+        raise _bad_count()
     return Listing(
         kind=kind,
         filter=str(text) if text is not None else None,
@@ -128,11 +141,13 @@ def _listing(kind: Kind, given: Mapping[str, str | int], projection: Projection)
     )
 
 
-def _whole(text: str, name: str) -> int:
+def _whole(text: str, name: str, *, by_cursor: bool) -> int:
     text = text.strip()
     digits = text[1:] if text[:1] in ("+", "-") else text
     if not (digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS):
-        raise invalid_value(f"{name} must be a whole number.")
+        if by_cursor and name == "count":
+            raise _bad_count()
+        raise invalid_value(f"{name} must be a whole number of at most {_MAX_DIGITS} digits.")
     return int(text)
 
 
@@ -150,17 +165,22 @@ def _read_cursor(kind: Kind, cursor: str, text: str | None) -> str:
     except (ValueError, binascii.Error):
         raise _bad_cursor("this is no cursor of ours") from None
     digest, last_id = told[:_DIGEST], told[_DIGEST:]
-    if digest != _digest(kind, text) or not _ID.match(last_id):
+    if digest != _digest(kind, text) or not _ID[kind].match(last_id):
         raise _bad_cursor("a cursor goes with the filter that it came with")
     return last_id
 
 
 _DIGEST = 8
-_ID = re.compile(r"(?:emp|grp)_[0-9a-f]{32}\Z")
+_ID = {"User": re.compile(r"emp_[0-9a-f]{32}\Z"), "Group": re.compile(r"grp_[0-9a-f]{32}\Z")}
 
 
 def _digest(kind: Kind, text: str | None) -> str:
     return hashlib.sha256(f"{kind} {text or ''}".encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST]
+
+
+def _bad_count() -> ScimError:
+    """RFC 9865 section 2.3; a higher one than ours is no fault, for a page may be shorter than asked for."""
+    return ScimError(400, f"count must be 1 to {MAX_COUNT} where pages go by cursor.", "invalidCount")
 
 
 def _bad_cursor(why: str) -> ScimError:

@@ -53,9 +53,9 @@ def compile_patch(
         ScimError: the first one met, when the request does not hold and nothing in it deactivates.
     """
     refused = list(refused)
-    if len(operations) > MAX_OPERATIONS:
-        refused.append(ScimError(413, f"A PATCH may have {MAX_OPERATIONS} operations; {len(operations)} came."))
-        operations = [one for one in operations if _is_about_active(one)][-MAX_OPERATIONS:]
+    if (came := sum(map(_weight, operations))) > MAX_OPERATIONS:
+        refused.append(ScimError(413, f"A PATCH may set {MAX_OPERATIONS} attributes; {came} came."))
+        operations = [one for one in map(_about_active, operations) if one is not None][-MAX_OPERATIONS:]
     draft = Draft(employee_id, replaces_whole=replaces_whole)
     if not operations:
         coerced("empty_operations")
@@ -101,13 +101,29 @@ def read_patch(body: bytes) -> tuple[object, list[object], list[ScimError]]:
             raise error from None
 
 
-def _is_about_active(operation: object) -> bool:
+def _weight(operation: object) -> int:
+    """How many attributes it sets: one, or without a path as many as its value has members."""
     if not isinstance(operation, dict):
-        return False
+        return 1
+    members = {key.lower(): value for key, value in operation.items()}
+    value = members.get("value")
+    return 1 if members.get("path") or not isinstance(value, dict) else max(1, len(value))
+
+
+def _about_active(operation: object) -> object | None:
+    """What of the operation is about `active`; None where nothing is."""
+    if not isinstance(operation, dict):
+        return None
     members = {key.lower(): value for key, value in operation.items()}
     path, value = members.get("path"), members.get("value")
-    names = [path] if isinstance(path, str) and path else list(value) if isinstance(value, dict) else []
-    return any(split_urn(name)[1].strip().lower() == "active" for name in names)
+    if isinstance(path, str) and path:
+        return operation if _is_active(path) else None
+    named = {name: one for name, one in value.items() if _is_active(name)} if isinstance(value, dict) else {}
+    return {**members, "value": named} if named else None
+
+
+def _is_active(name: str) -> bool:
+    return split_urn(name)[1].strip().lower() == "active"
 
 
 def operations_of(body: object) -> list[object]:

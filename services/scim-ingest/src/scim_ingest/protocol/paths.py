@@ -92,9 +92,14 @@ def read_path(path: str) -> Target:
     return _part(node, sub.lower(), path) if sub else node.attribute if isinstance(node, Simple) else node
 
 
-@lru_cache(maxsize=2048)
 def path_quirks(path: str, *, as_key: bool = False) -> tuple[str, ...]:
     """Names of the quirks by which a path, or a key that is one, is understood; none for one that is not a path."""
+    # What is remembered has a bound: a key may be a megabyte long.
+    return _path_quirks(path, as_key) if len(path) <= MAX_LENGTH else ()
+
+
+@lru_cache(maxsize=2048)
+def _path_quirks(path: str, as_key: bool) -> tuple[str, ...]:
     try:
         target = read_path(path)
     except ScimError:

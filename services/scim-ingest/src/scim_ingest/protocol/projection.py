@@ -16,7 +16,7 @@ Names = dict[str, set[str] | None]
 
 _WRITTEN = {schema.lower(): schema for schema in EXTENSIONS}
 _ALWAYS = frozenset({"id", "schemas"})
-_FILTER = re.compile(r"\[[^\]]*\]")
+_FILTER = re.compile(r"\[[^\[\]]*\]")
 _MAX_LENGTH = 4096
 
 

@@ -5,8 +5,7 @@ A tag is the version that every resource shows as `meta.version`, weak: `W/"3"`.
 
 import re
 
-_TAG = re.compile(r'\s*(?:W/)?"([^"]*)"\s*(?:,|\Z)')
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}\Z", re.ASCII)
+_TAG = re.compile(r'(?:W/)?"([1-9][0-9]{0,17})"', re.ASCII)
 
 
 def wanted_versions(if_match: str | None) -> list[int] | None:
@@ -24,6 +23,6 @@ def is_known(if_none_match: str | None, version: int) -> bool:
 
 
 def _versions(header: str) -> list[int]:
-    # Bounded: a header is as long as the server lets it be, and nobody needs more.
-    tags = [match[1] for match in _TAG.finditer(header[:4096])][:64]
-    return [int(tag) for tag in tags if _NUMBER.match(tag)]
+    # Bounded: a header is as long as the server lets it be, and nobody needs more. A comma stands in no tag of ours.
+    tags = (_TAG.fullmatch(tag.strip()) for tag in header[:4096].split(",")[:64])
+    return [int(tag[1]) for tag in tags if tag is not None]
