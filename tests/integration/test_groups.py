@@ -241,7 +241,7 @@ async def test_a_list_is_paged_in_the_order_of_creation(groups: Groups) -> None:
     assert (past.total, past.groups) == (5, [])
     assert (await groups.find(limit=0)).total == 5
     assert (await refusal(groups.find(offset=-1)))[0] is ErrorCode.invalid_request
-    assert (await refusal(groups.find(limit=1001)))[0] is ErrorCode.invalid_request
+    assert (await refusal(groups.find(limit=1002)))[0] is ErrorCode.invalid_request
 
 
 @pytest.mark.parametrize("text", ["", "grp_", "Alle", "emp_" + "0" * 32, "grp_" + "0" * 32])

@@ -10,9 +10,13 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import asdict
 
+from scim_ingest import recorder
 from scim_ingest.exchange import parameters_of
 from scim_ingest.protocol.attributes import BY_FIELD, CORE, GROUP
 from scim_ingest.protocol.errors import ScimError
+from scim_ingest.protocol.filters import parse_filter
+from scim_ingest.protocol.group_patch import compile_group_patch
+from scim_ingest.protocol.json_body import read_json
 from scim_ingest.protocol.patch import compile_patch, operations_of
 from scim_ingest.protocol.quirks import QUIRKS, Quirk, boolean_value, member_ids, text_value
 from scim_ingest.protocol.resource import read_new_employee
@@ -25,6 +29,7 @@ from scim_ingest.protocol.strict import (
     in_what_is_left_out,
     read_strictly,
 )
+from scim_ingest.protocol.user_names import USER_NAMES
 from shared.schemas.employee import EmployeeChanges
 from tests.unit.scim_ingest.conftest import ANNA
 
@@ -203,12 +208,48 @@ def flags_in_the_query() -> None:
     assert parameters_of(Request())["filter"] == "a b"  # type: ignore[arg-type]
 
 
+def value_path_in_filter() -> None:
+    assert parse_filter('emails[type eq "work"].value eq "a@b.dk"', USER_NAMES)
+    assert noted(lambda: parse_filter('emails[type eq "work" and value eq "a"]', USER_NAMES)) == []
+
+
+def boolean_as_text_in_filter() -> None:
+    assert parse_filter('active eq "True"', USER_NAMES) == parse_filter("active eq true", USER_NAMES)
+
+
+def member_filter_with_value() -> None:
+    removed = compile_group_patch([{"op": "remove", "path": 'members[value eq "emp_2"].value'}], "grp_1")
+    assert removed.changes.remove == ["emp_2"]
+
+
+def slashes_in_the_path() -> None:
+    """Over HTTP, in `test_access_http.py`."""
+    recorder.coerced("slashes_in_the_path")
+
+
+def byte_order_mark() -> None:
+    assert read_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
 TESTS: dict[str, Callable[[], None]] = {quirk.name: globals()[quirk.name] for quirk in QUIRKS}
 
 
+def noted(work: Callable[[], object]) -> list[str]:
+    with recorder.begun() as slip:
+        work()
+    return slip.coerced
+
+
+UNSEEN = {"add_is_replace", "element_made_when_missing", "replace_merges", "schemas_missing", "deactivation_alone"}
+"""What no request shows by itself: it depends on what stands there, or is told otherwise (`left_out`, `strict`)."""
+NAMED = {"attribute_not_kept", "element_not_kept"}
+"""Told by the names of what is not kept."""
+
+
 @pytest.mark.parametrize("quirk", TESTS)
-def test_the_quirk_is_taken(quirk: str) -> None:
-    TESTS[quirk]()
+def test_the_quirk_is_taken_and_the_journal_hears_of_it(quirk: str) -> None:
+    told = noted(TESTS[quirk])
+    assert (quirk in told) == (quirk not in UNSEEN | NAMED)
 
 
 def test_every_quirk_is_named_with_its_source() -> None:
@@ -369,6 +410,12 @@ SENT: dict[str, list[tuple[Judge, Any]]] = {
     "deactivation_alone": [(lambda body: in_what_is_left_out(compile_patch(body, "emp_1").refused), [
         step("active", False), step("title", 1.5)])],
     "flags_in_the_query": [],
+    "value_path_in_filter": [],
+    "boolean_as_text_in_filter": [],
+    "member_filter_with_value": [
+        (in_group_patch, patch({"op": "remove", "path": 'members[value eq "emp_2"].value'}))],
+    "slashes_in_the_path": [],
+    "byte_order_mark": [],
 }  # fmt: skip
 
 

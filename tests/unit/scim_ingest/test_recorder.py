@@ -1,4 +1,4 @@
-"""Every quirk that changed something is noted by its name, what is not kept is, and what is left out is."""
+"""What is not kept is noted by name, and what is left out with its reason; quirks: see `test_quirks.py`."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import pytest
 from starlette.requests import Request
 
 from scim_ingest.exchange import parameters_of
+from scim_ingest.protocol.group_patch import compile_group_patch
+from scim_ingest.protocol.group_resource import read_group
 from scim_ingest.protocol.patch import compile_patch
-from scim_ingest.protocol.quirks import QUIRKS
 from scim_ingest.protocol.resource import read_new_employee
 from scim_ingest.recorder import Recorder, begin
 from tests.unit.scim_ingest.conftest import ANNA
@@ -29,54 +30,6 @@ def created(**more: Any) -> Recorder:
 
 def replace(path: str, value: object, op: str = "replace") -> dict[str, Any]:
     return {"op": op, "path": path, "value": value}
-
-
-NOTED: list[tuple[str, Any]] = [
-    ("operation_in_capitals", lambda: patched(replace("title", "Kok", op="Replace"))),
-    ("boolean_as_text", lambda: patched(replace("active", "False"))),
-    ("number_as_text", lambda: patched(replace(f"{ENTERPRISE}:employeeNumber", 7))),
-    ("dotted_keys", lambda: patched({"op": "replace", "value": {"name.givenName": "Anna"}})),
-    ("urn_keys", lambda: patched({"op": "replace", "value": {f"{ENTERPRISE}:department": "Salg"}})),
-    ("bare_enterprise_names", lambda: patched(replace("department", "Salg"))),
-    ("names_without_case", lambda: patched(replace('emails[type eq "work"].Value', "a@b.dk"))),
-    ("primary_names_the_element", lambda: patched(replace('emails[primary eq "True"].value', "a@b.dk"))),
-    ("element_without_type", lambda: created(emails=[{"value": "a@b.dk"}])),
-    ("manager_as_text", lambda: patched(replace(f"{ENTERPRISE}:manager", "emp_1"))),
-    ("manager_as_list", lambda: patched(replace("manager", [{"value": "emp_1"}]))),
-    ("manager_with_filter", lambda: patched(replace('manager[value eq "emp_1"]', None, op="remove"))),
-    ("single_value_in_list", lambda: patched(replace("title", [{"value": "Kok"}]))),
-    ("empty_text_clears", lambda: patched(replace("title", ""))),
-    ("remove_with_value", lambda: patched(replace("title", "Kok", op="remove"))),
-    ("empty_operations", lambda: patched()),
-    ("foreign_schemas", lambda: created(schemas=["urn:x:User"])),
-    ("members_that_we_own", lambda: created(meta={"resourceType": "User"})),
-]
-NOT_SEEN_HERE = {"element_made_when_missing", "add_is_replace", "flags_in_the_query"}
-"""Whether an element or a value was there is not looked up; flags are another test's."""
-READ_STRICTLY = {
-    "attribute_not_kept",
-    "deactivation_alone",
-    "element_as_target",
-    "element_not_kept",
-    "empty_text_for_anything",
-    "list_without_brackets",
-    "member_as_text",
-    "operation_without_path",
-    "read_only_in_patch",
-    "reference_by_address",
-    "replace_merges",
-    "schemas_missing",
-}
-"""Found by the strict reading of the whole request: the first of them is noted as the request is answered (`exchange.py`)."""
-
-
-@pytest.mark.parametrize(("quirk", "send"), NOTED, ids=[quirk for quirk, _ in NOTED])
-def test_a_quirk_is_noted_by_its_name(quirk: str, send: Any) -> None:
-    assert quirk in send().coerced
-
-
-def test_the_table_above_is_whole() -> None:
-    assert {quirk for quirk, _ in NOTED} | NOT_SEEN_HERE | READ_STRICTLY == {quirk.name for quirk in QUIRKS}
 
 
 @pytest.mark.parametrize(
@@ -108,3 +61,39 @@ def test_what_is_left_out_beside_a_deactivation_is_noted_with_its_reason() -> No
     slip = patched(replace("active", False), replace("title", {"a": 1}), {"op": "move"})
     assert len(slip.left_out) == 2
     assert slip.left_out[0].startswith("title must be a string")
+
+
+def grouped(*operations: dict[str, Any], **body: Any) -> Recorder:
+    slip = begin()
+    if body:
+        read_group({"displayName": "Alle", **body})
+    if operations:
+        compile_group_patch(operations, "grp_1")
+    return slip
+
+
+@pytest.mark.parametrize(
+    ("send", "named"),
+    [
+        (lambda: created(**{ENTERPRISE: {"manager": {"value": "emp_1", "displayName": "Bo"}}}), "manager.displayname"),
+        (lambda: patched(replace("manager", {"value": "emp_1", "display": "Bo"})), "manager.display"),
+        (
+            lambda: patched(replace('phoneNumbers[type eq "work"]', {"type": "mobile", "value": "1"})),
+            'phoneNumbers[type eq "work"].type',
+        ),
+        (lambda: patched(replace("title", [{"value": "Kok", "display": "K"}])), "title.display"),
+        (lambda: patched({**replace("title", "Kok"), "comment": "x"}), "comment in an operation"),
+        (lambda: grouped(members=[{"value": "emp_1", "display": "Anna"}]), "members.display"),
+        (lambda: grouped(members=[{"value": "emp_1", "type": "Group"}]), "members.type"),
+        (lambda: grouped(replace("members", [{"value": "emp_1", "display": "A"}], op="add")), "members.display"),
+        (lambda: grouped({**replace("displayName", "Alle"), "x": 1}), "x in an operation"),
+    ],
+)
+def test_nothing_is_dropped_silently(send: Any, named: str) -> None:
+    assert send().ignored == [named]
+
+
+def test_what_is_ours_in_a_group_is_noted() -> None:
+    assert grouped(id="grp_9", meta={"resourceType": "Group"}).coerced == ["members_that_we_own"]
+    assert "read_only_in_patch" in grouped({"op": "add", "value": {"meta": {}, "schemas": []}}).coerced
+    assert grouped(members=[{"value": "emp_1", "$ref": None, "type": "User"}]).ignored == []

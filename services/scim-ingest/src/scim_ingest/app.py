@@ -105,7 +105,7 @@ class _TidyPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path: str = scope["path"]
-            if "//" in path or path.endswith("/"):
+            if untidy := "//" in path or path.endswith("/"):
                 scope = {**scope, "path": re.sub(r"/{2,}", "/", path).rstrip("/") or "/"}
-            scope["state"] = {**scope.get("state", {}), **self._shared}
+            scope["state"] = {**scope.get("state", {}), **self._shared, "untidy_path": untidy}
         await self._app(scope, receive, send)

@@ -38,6 +38,10 @@ from shared.telemetry.logs import EventLog
 MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json"})
 _MAX_PARAMETERS = 50
+_MEANT = frozenset(
+    {"filter", "sortby", "sortorder", "startindex", "count", "cursor", "attributes", "excludedattributes"}
+)
+"""Parameters that mean something here. Others, Entra's flags among them, are overlooked however often they come."""
 _BAD_PERCENT = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _OTHER_VERSION = re.compile(r"/scim/v(?!2/)[0-9][0-9.]*/")
 _ACTIVITY = re.compile(r"ActivityId:\s*([0-9a-fA-F-]{36})\b")
@@ -84,6 +88,8 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
         try:
             check_accept(request)
             credential = credential_of(request)
+            if request.state.untidy_path:
+                recorder.coerced("slashes_in_the_path")
             await limits.admit(credential)
             noted.proven = limits.knows(credential)
             try:
@@ -223,8 +229,8 @@ def parameters_of(request: Request) -> dict[str, str]:
         name, equals, value = (_form_decoded(part) for part in pair.partition(b"="))
         if name and not equals:
             recorder.coerced("flags_in_the_query")
-        if name.lower() in found:
-            raise invalid_syntax("The query has a parameter twice.")
+        if name.lower() in found and name.lower() in _MEANT:
+            raise invalid_syntax(f"The query has {name.lower()} twice.")
         if name:
             found[name.lower()] = value
     return found

@@ -29,6 +29,7 @@ from scim_ingest.exchange import (
 )
 from scim_ingest.metrics import Result
 from scim_ingest.protocol import strict
+from scim_ingest.protocol.attributes import well_known
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.group_names import GROUP_NAMES, group_sort_field
 from scim_ingest.protocol.group_patch import CompiledGroup, compile_group_patch
@@ -212,7 +213,7 @@ class Groups:
         for name in ignored:
             recorder.ignored(name)
         if ignored:
-            self._log.info("attributes_ignored", group=done.group.id, names=list(ignored))
+            self._log.info("attributes_ignored", group=done.group.id, names=well_known(ignored))
 
 
 def _group(raw: bytes, group_id: str | None = None) -> tuple[GroupBody, strict.Deviation | None]:

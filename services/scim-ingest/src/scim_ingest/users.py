@@ -30,6 +30,7 @@ from scim_ingest.exchange import (
 )
 from scim_ingest.metrics import Result
 from scim_ingest.protocol import strict
+from scim_ingest.protocol.attributes import well_known
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.json_body import read_json
 from scim_ingest.protocol.listing import Listing, from_body, from_query
@@ -247,8 +248,8 @@ class Users:
     def _note(self, event: str, request: Request, employee: Employee, ignored: list[str], **fields: object) -> None:
         self._log.info(event, employee=employee.id, activity=activity_id(request), **fields)
         if ignored:
-            # Names only. Decision D6: accepted, ignored, and never silently.
-            self._log.info("attributes_ignored", employee=employee.id, names=ignored)
+            # Decision D6: accepted, ignored, and never silently. Their names stand in the journal: they are the sender's text.
+            self._log.info("attributes_ignored", employee=employee.id, names=well_known(ignored))
 
 
 def _new_employee(raw: bytes) -> tuple[Description, strict.Deviation | None]:

@@ -102,7 +102,7 @@ def _proof(form: dict[str, str], basic: tuple[str, str] | None) -> BySecret | By
         return ByAssertion(client_id, assertion)
     if basic is not None:
         if not _agree(client_id, basic[0]) or not _agree(secret, basic[1]):
-            raise invalid_request("The client in the Authorization header and the one in the form are not the same.")
+            raise invalid_request("Client and secret in the Authorization header and in the form are not the same.")
         client_id, secret = basic
     if client_id is None or secret is None:
         raise invalid_client("no_proof")

@@ -11,6 +11,8 @@ adding a row there is adding an attribute everywhere. What is not in the table i
 Source: product mapping S11-S21, S27-S30; RFC 7643 sections 4.1 and 4.3. The leave date is decision A4's.
 """
 
+import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -74,6 +76,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         field="external_id",
         name="externalId",
         case_exact=True,
+        unique=True,
         text="The sender's own key, best the Entra object id; links this user to a person, and is nothing else",
     ),
     Attribute(field="display_name", name="displayName", text="Name as shown to others"),
@@ -88,7 +91,13 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         text="False suspends: sessions end at once. True when absent on create",
     ),
     Attribute(
-        field="email", name="emails", element="work", sub="value", mandatory=True, text="Address, unique in the company"
+        field="email",
+        name="emails",
+        element="work",
+        sub="value",
+        mandatory=True,
+        unique=True,
+        text="Address, unique in the company",
     ),
     Attribute(
         field="email_primary",
@@ -216,3 +225,23 @@ def find_node(schema: str | None, name: str) -> Node | None:
 def path_of_field(field: str) -> str | None:
     attribute = BY_FIELD.get(field)
     return attribute.path if attribute else None
+
+
+_NAME = re.compile(r"[A-Za-z0-9]+")
+_STANDARD = {
+    name.lower(): name
+    for name in _NAME.findall(
+        "userName externalId displayName name nickName profileUrl title userType preferredLanguage locale timezone active "
+        "password emails phoneNumbers ims photos addresses groups entitlements roles x509Certificates employeeNumber costCenter "
+        "organization division department manager members"
+    )
+}
+
+
+def well_known(names: Iterable[str]) -> list[str]:
+    """Of names that somebody sent, those of the standard's attributes (RFC 7643 section 4), whole; of others that they came."""
+    found: dict[str, None] = {}
+    for name in names:
+        word = _NAME.match(split_urn(name)[1])
+        found[_STANDARD.get(word[0].lower(), "other") if word else "other"] = None
+    return list(found)

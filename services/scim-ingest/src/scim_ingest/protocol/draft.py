@@ -31,14 +31,15 @@ class Draft:
     `replaces_whole`: replacing a complex value clears the parts that are not mentioned (quirk: replace_merges).
     """
 
-    def __init__(self, employee_id: str | None = None, *, replaces_whole: bool = False) -> None:
+    def __init__(self, employee_id: str | None = None, *, replaces_whole: bool = False, in_patch: bool = False) -> None:
         self.values: dict[str, Value] = {}
         self.ignored: list[str] = []
         self._employee_id = employee_id
         self._replaces_whole = replaces_whole
+        self._in_patch = in_patch
 
     def copy(self) -> "Draft":
-        twin = Draft(self._employee_id, replaces_whole=self._replaces_whole)
+        twin = Draft(self._employee_id, replaces_whole=self._replaces_whole, in_patch=self._in_patch)
         twin.values = self.values.copy()
         twin.ignored = self.ignored.copy()
         return twin
@@ -75,6 +76,7 @@ class Draft:
         elif isinstance(target, Multi):
             self._put_list(target, value, replace=replace)
         elif isinstance(target, Element):
+            recorder.coerced("element_as_target")
             self._put_element(target, value, replace=replace)
         elif isinstance(target, Extension):
             self._put_extension(target, value, replace=replace)
@@ -108,7 +110,7 @@ class Draft:
                 raise mutability("id is given by the server and cannot be changed.")
             return
         if isinstance(target, ReadOnly) and value is not None:
-            _note_read_only(target, value)
+            _note_read_only(target, value, in_patch=self._in_patch)
         if isinstance(target, Unknown) or target.name == "groups":
             self.ignore(target.name)
 
@@ -118,6 +120,8 @@ class Draft:
             return
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
+        if value == "":
+            recorder.coerced("empty_text_for_anything")
         if value is None or value in ("", []):
             self._clear(list(target.subs.values()))
         elif isinstance(value, dict):
@@ -136,7 +140,11 @@ class Draft:
                 self.ignore(shown(f"{name}.{key}"))
 
     def _put_list(self, target: Multi, value: object, *, replace: bool) -> None:
+        if isinstance(value, dict):
+            recorder.coerced("list_without_brackets")
         elements = [value] if isinstance(value, dict) else value
+        if elements == "":
+            recorder.coerced("empty_text_for_anything")
         if elements is None or elements == "":
             elements = []
             replace = True
@@ -160,12 +168,17 @@ class Draft:
     def _put_element(self, target: Element, value: object, *, replace: bool) -> None:
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
+        if value == "":
+            recorder.coerced("empty_text_for_anything")
         if value is None or value in ("", []):
             self._clear(list(target.subs.values()))
         elif isinstance(value, dict):
+            name = element_name(target.multi.name, target.kind)
+            if any(key.lower() == "type" and str(kind).lower() != target.kind for key, kind in value.items()):
+                self.ignore(f"{name}.type")
             if replace:
                 self._clear([row for row in target.subs.values() if not row.mandatory])
-            self._put_subs(f'{target.multi.name}[type eq "{target.kind}"]', target.subs, value)
+            self._put_subs(name, target.subs, value)
         else:
             first = next(iter(target.subs.values()))
             self.values[first.field] = value_of(first, value)
@@ -173,6 +186,8 @@ class Draft:
     def _put_extension(self, target: Extension, value: object, *, replace: bool) -> None:
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
+        if value == "":
+            recorder.coerced("empty_text_for_anything")
         if value is None or value in ("", []):
             self._clear(_rows_of(target))
             return
@@ -212,9 +227,9 @@ def _rows_of(extension: Extension) -> list[Attribute]:
     return [attribute for attribute in ATTRIBUTES if attribute.schema == extension.schema]
 
 
-def _note_read_only(target: ReadOnly, value: object) -> None:
+def _note_read_only(target: ReadOnly, value: object, *, in_patch: bool) -> None:
     if target.name != "schemas":
-        recorder.coerced("members_that_we_own")
+        recorder.coerced("read_only_in_patch" if in_patch else "members_that_we_own")
     elif isinstance(value, list) and any(str(urn).lower() not in _KNOWN_SCHEMAS for urn in value):
         recorder.coerced("foreign_schemas")
 

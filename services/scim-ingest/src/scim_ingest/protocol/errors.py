@@ -92,7 +92,9 @@ def mutability(detail: str) -> ScimError:
 
 def no_token() -> ScimError:
     return ScimError(
-        401, "Send the company's SCIM token as Authorization: Bearer.", headers={"WWW-Authenticate": "Bearer"}
+        401,
+        "Send the company's SCIM token, or an access token of its OAuth client, as Authorization: Bearer.",
+        headers={"WWW-Authenticate": "Bearer"},
     )
 
 
@@ -100,7 +102,8 @@ def token_refused() -> ScimError:
     """One text for a wrong token, another company's token and an unknown company: none of them can be told apart."""
     return ScimError(
         401,
-        "The token is not valid for this Tenant URL. Copy both again from the company's provisioning settings.",
+        "The token is not valid for this Tenant URL: it is of another one, has expired or was revoked. Copy both again from "
+        "the company's provisioning settings, or ask for an access token again.",
         headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
     )
 
@@ -165,7 +168,11 @@ def from_domain(error: DomainError) -> ScimError:
         case ErrorCode.unavailable:
             return ScimError(status, error.detail, headers={"Retry-After": str(RETRY_AFTER_S)})
     path = path_of_field(error.field) if error.field else None
-    detail = f"{path}: {error.detail}" if path and path not in error.detail else error.detail
+    detail = error.detail
+    if path and error.field and detail.startswith(f"{error.field} "):
+        detail = path + detail[len(error.field) :]
+    elif path and path not in detail:
+        detail = f"{path}: {detail}"
     return ScimError(status, detail, scim_type)
 
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Literal, Protocol, get_args
 
-from scim_ingest.protocol.errors import ScimError, invalid_filter
+from scim_ingest.protocol.errors import ScimError, invalid_filter, no_target
+from scim_ingest.recorder import coerced
 from shared.schemas.search import (
     EVERYBODY,
     MAX_LEAVES,
@@ -45,6 +46,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _OPERATORS = frozenset(get_args(FilterOperator))
+_NOT_IN_A_PATH = _OPERATORS - {"eq"} | {"pr"}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z", re.ASCII)
 _HOW = 'Write attribute operator "value", such as userName eq "anna@firma.dk"; join with and, or, not ( ).'
 
@@ -102,12 +104,23 @@ def parse_filter(text: str, names: Names) -> Expression:
 
 
 def parse_element_filter(tokens: list[Token]) -> list[tuple[str, Value]]:
-    """`type eq "work" and primary eq true`, as pairs of lower-case name and value; for patch paths."""
+    """`type eq "work" and primary eq true`, as pairs of lower-case name and value; for patch paths.
+
+    Raises:
+        ScimError: 400 invalidFilter for what is no filter, noTarget for one that says more than which element is meant.
+    """
     parser = _Parser(tokens)
     pairs = parser.pairs()
-    if parser.next() != _END:
-        raise invalid_filter("A path names its element by eq and and alone.")
+    rest = parser.next()
+    if rest == ("word", "or"):
+        raise _by_eq_alone()
+    if rest != _END:
+        raise invalid_filter(f"'{shown(rest[1])}' is not expected there.")
     return pairs
+
+
+def _by_eq_alone() -> ScimError:
+    return no_target("A path names its element by eq and and alone.")
 
 
 class _Parser:
@@ -170,7 +183,7 @@ class _Parser:
             inner = self._inside(element, depth, "]")
             kind, text = self._tokens[self._at] if self._at < len(self._tokens) else _END
             if kind == "word" and text.startswith("."):
-                # Entra's spelling, which the grammar does not have.
+                coerced("value_path_in_filter")
                 self._at += 1
                 inner = All(of=[inner, self._condition(element, text[1:])])
             met.append(element.of_one(inner))
@@ -200,8 +213,10 @@ class _Parser:
     def _pair(self) -> tuple[str, Value]:
         name = self._name().lower()
         kind, operator = self.next()
+        if operator.lower() in _NOT_IN_A_PATH or (name == "not" and operator == "("):
+            raise _by_eq_alone()
         if kind != "word" or operator.lower() != "eq":
-            raise invalid_filter("A path names its element by eq and and alone.")
+            raise invalid_filter(f"An operator is missing behind '{shown(name)}'.")
         return name, self._literal(name, "eq")
 
     def _name(self) -> str:
@@ -251,7 +266,7 @@ def compare_flag(field: str, path: str, op: FilterOperator, value: Value) -> Exp
     if value is None:
         return compare_absent(op, path, Present(field=field))
     if isinstance(value, str):
-        # The legacy dialect writes booleans as text (quirks: boolean_as_text).
+        coerced("boolean_as_text_in_filter")
         value = {"true": True, "false": False}.get(value.lower(), value)
     if not isinstance(value, bool):
         raise invalid_filter(f"{path} is compared with true or false.")

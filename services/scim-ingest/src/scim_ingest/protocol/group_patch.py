@@ -83,6 +83,7 @@ class _Draft:
 
     def _ignore(self, name: str) -> None:
         if bare_name(name) in READ_ONLY:
+            recorder.coerced("read_only_in_patch")
             return
         recorder.ignored(shown(name))
         if len(self.ignored) < _MAX_IGNORED:
@@ -102,6 +103,8 @@ def compile_group_patch(operations: Sequence[object], group_id: str) -> Compiled
     if len(operations) > MAX_OPERATIONS:
         raise ScimError(413, f"A PATCH may have {MAX_OPERATIONS} operations; {len(operations)} came.")
     draft = _Draft(group_id)
+    if not operations:
+        recorder.coerced("empty_operations")
     for position, operation in enumerate(operations, 1):
         op, path, value = read_operation(operation, position)
         _apply(draft, op.lower(), path, value)
@@ -114,6 +117,8 @@ def _apply(draft: _Draft, op: str, path: str | None, value: object) -> None:
     if path is None:
         assert isinstance(value, dict)  # noqa: S101  read_operation
         for name, member in value.items():
+            if name.lower().startswith("urn:"):
+                recorder.coerced("urn_keys")
             draft.put(name, member, replace=op == "replace")
     elif "[" in path:
         _filtered(draft, op, path)
@@ -129,6 +134,7 @@ def _filtered(draft: _Draft, op: str, path: str) -> None:
     """`members[value eq "a" or value eq "b"]`, also with `.value` behind it, as the interoperability profile writes filters."""
     tokens = tokens_of(path)
     if tokens[-1][1].lower() == ".value":
+        recorder.coerced("member_filter_with_value")
         tokens = tokens[:-1]
     texts = [text.lower() for _, text in tokens]
     inside = tokens[2:-1]

@@ -10,6 +10,7 @@ from scim_ingest.protocol.errors import invalid_syntax, invalid_value, mutabilit
 from scim_ingest.protocol.paths import shown
 from scim_ingest.protocol.quirks import member_ids, type_name
 from scim_ingest.protocol.resource import Resource, timestamp
+from scim_ingest.recorder import coerced
 from shared.schemas.group import Group, GroupChanges, NewGroup
 
 READ_ONLY = frozenset({"id", "meta", "schemas"})
@@ -46,6 +47,8 @@ def read_group(body: object, group_id: str | None = None) -> GroupBody:
     if not isinstance(body, dict):
         raise invalid_syntax(f"The body must be an object; {type_name(body)} came.")
     members = {bare_name(name): value for name, value in body.items()}
+    if members.get("id") is not None or members.get("meta") is not None:
+        coerced("members_that_we_own")
     check_id(members.get("id"), group_id)
     given = members.get("members", UNSET)
     return GroupBody(

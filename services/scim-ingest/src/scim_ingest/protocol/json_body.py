@@ -6,11 +6,13 @@ surrogates (no database text), NaN and Infinity, nesting beyond `MAX_DEPTH`, any
 The standard library reads, for it shows every pair of an object; msgspec would keep the last of two members silently.
 """
 
+import codecs
 import json
 
 import msgspec
 
 from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value
+from scim_ingest.recorder import coerced
 
 MAX_DEPTH = 16
 MAX_MEMBERS = 1000
@@ -23,6 +25,8 @@ def read_json(body: bytes) -> object:
     """Raises ScimError: 400 invalidSyntax or invalidValue."""
     if not body.strip():
         raise invalid_syntax("The body is empty.")
+    if body.startswith(codecs.BOM_UTF8):
+        coerced("byte_order_mark")
     try:
         value: object = _decoder.decode(body.decode("utf-8-sig"))
     except UnicodeDecodeError:

@@ -18,13 +18,14 @@ from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value
 from scim_ingest.protocol.json_body import Spoilt, read_apart, read_json, sound
 from scim_ingest.protocol.paths import path_quirks, read_path
 from scim_ingest.protocol.quirks import type_name
-from scim_ingest.recorder import coerced, left_out
+from scim_ingest.recorder import coerced, ignored, left_out
 from shared.schemas.employee import EmployeeChanges
 
 MAX_OPERATIONS = 1000
 
 Dialect = Literal["rfc", "entra_string_bool", "entra_dotted", "entra_caps"]
 _OPS = frozenset({"add", "replace", "remove"})
+_OF_AN_OPERATION = frozenset({"op", "path", "value"})
 _MISSING = object()
 
 
@@ -56,7 +57,7 @@ def compile_patch(
     if (came := sum(map(_weight, operations))) > MAX_OPERATIONS:
         refused.append(ScimError(413, f"A PATCH may set {MAX_OPERATIONS} attributes; {came} came."))
         operations = [one for one in map(_about_active, operations) if one is not None][-MAX_OPERATIONS:]
-    draft = Draft(employee_id, replaces_whole=replaces_whole)
+    draft = Draft(employee_id, replaces_whole=replaces_whole, in_patch=True)
     if not operations:
         coerced("empty_operations")
     dialects: list[tuple[str, Dialect]] = []
@@ -67,7 +68,8 @@ def compile_patch(
             refused.append(error)
             continue
         dialects.append((op.lower(), _dialect(op, path, value)))
-        _note_quirks(op, path, value)
+        for quirk in path_quirks(path) if path else ():
+            coerced(quirk)
         for step in _steps(op.lower(), path, value):
             before = draft.copy()
             try:
@@ -146,18 +148,26 @@ def read_operation(operation: object, position: int) -> tuple[str, str | None, o
         raise invalid_syntax(f"Operation {position} must be an object; {type_name(operation)} came.")
     members = {key.lower(): value for key, value in operation.items()}
     op, path, value = members.get("op"), members.get("path"), members.get("value", _MISSING)
+    for name in members.keys() - _OF_AN_OPERATION:
+        ignored(f"{name[:60]} in an operation")
     if not isinstance(op, str) or op.lower() not in _OPS:
         raise invalid_syntax(f"The op of operation {position} must be add, replace or remove.")
+    if not op.islower():
+        coerced("operation_in_capitals")
     if path is not None and not isinstance(path, str):
         raise invalid_syntax(f"The path of operation {position} must be a string; {type_name(path)} came.")
     if op.lower() == "remove":
         if not path:
             raise no_target(f"Operation {position} removes, but has no path.")
+        if value is not _MISSING and value is not None:
+            coerced("remove_with_value")
         return op, path, None if value is _MISSING else value
     if value is _MISSING:
         raise invalid_syntax(f"Operation {position} has no value.")
     if not path and not isinstance(value, dict):
         raise invalid_value(f"Operation {position} has no path, so its value must be an object.")
+    if not path:
+        coerced("operation_without_path")
     return op, path or None, value
 
 
@@ -179,15 +189,6 @@ def _dialect(op: str, path: str | None, value: object) -> Dialect:
     if not path and isinstance(value, dict) and any("." in key or ":" in key for key in value):
         return "entra_dotted"
     return "rfc" if op.islower() else "entra_caps"
-
-
-def _note_quirks(op: str, path: str | None, value: object) -> None:
-    if not op.islower():
-        coerced("operation_in_capitals")
-    if op.lower() == "remove" and value is not None:
-        coerced("remove_with_value")
-    for quirk in path_quirks(path) if path else ():
-        coerced(quirk)
 
 
 def _mandatory_but_cleared(draft: Draft) -> list[ScimError]:

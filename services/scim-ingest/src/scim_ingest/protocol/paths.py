@@ -160,7 +160,7 @@ def _filtered(schema: str | None, path: str, rest: str) -> Target:
     except ScimError as error:
         if error.scim_type == "noTarget":
             raise
-        raise no_target(f"The filter of '{shown(path)}' does not say which element is meant: {error.detail}") from None
+        raise invalid_path(f"The filter of '{shown(path)}' cannot be read. {error.detail}") from None
     if kind not in node.elements:
         return Unknown(element_name(node.name, kind) + (f".{sub}" if sub else ""))
     if not sub:

@@ -10,7 +10,7 @@ import msgspec
 
 from scim_ingest.protocol.attributes import Attribute
 from scim_ingest.protocol.errors import ScimError, ScimType, invalid_value
-from scim_ingest.recorder import coerced
+from scim_ingest.recorder import coerced, ignored
 
 Value = str | bool | None
 
@@ -46,7 +46,7 @@ QUIRKS: tuple[Quirk, ...] = (
     ),
     Quirk(
         "number_as_text",
-        "employeeNumber is a JSON number",
+        "a text is a JSON number, mostly employeeNumber",
         "customappsso jobs with an integer source attribute",
         "invalidValue",
     ),
@@ -66,7 +66,10 @@ QUIRKS: tuple[Quirk, ...] = (
     Quirk("element_as_target", 'a path ends in emails[type eq "work"]', "RFC 7644 section 3.5.2", "invalidPath"),
     Quirk("element_without_type", "an element without type is the work element", "SCIM clients that send no type"),
     Quirk(
-        "element_not_kept", "elements of other types are overlooked", "Microsoft: default mapping table", "invalidValue"
+        "element_not_kept",
+        "elements of other types in a list are overlooked",
+        "Microsoft: default mapping table",
+        "invalidValue",
     ),
     Quirk(
         "attribute_not_kept",
@@ -129,6 +132,23 @@ QUIRKS: tuple[Quirk, ...] = (
         "invalidValue",
     ),
     Quirk("flags_in_the_query", "?aadOptscim062020 on any URL", "Microsoft: SCIM compliance page"),
+    Quirk(
+        "value_path_in_filter",
+        'a filter goes on behind a bracket: emails[type eq "work"].value eq "…"',
+        "Microsoft: SCIM tutorial, requests; the grammar of RFC 7644 has no such form",
+    ),
+    Quirk("boolean_as_text_in_filter", 'a filter asks active eq "True"', "Microsoft: SCIM compliance page, flag off"),
+    Quirk(
+        "member_filter_with_value",
+        'a path ends in members[value eq "id"].value',
+        "draft-zollner-scim-interop-profile: a filter in a path ends in a sub-attribute",
+    ),
+    Quirk("slashes_in_the_path", "double and trailing slashes", "administrators paste Tenant URLs by hand"),
+    Quirk(
+        "byte_order_mark",
+        "a body begins with one",
+        "senders on Windows; RFC 8259 section 8.1 lets a reader overlook it",
+    ),
 )
 
 REFUSED_WHEN_STRICT: dict[str, ScimType] = {quirk.name: quirk.strict for quirk in QUIRKS if quirk.strict is not None}
@@ -141,7 +161,7 @@ def text_value(attribute: Attribute, value: object) -> str | None:
     """
     if type(value) is str:
         if not value:
-            coerced("empty_text_clears")
+            coerced("empty_text_for_anything" if attribute.field == "manager_ref" else "empty_text_clears")
         return value or None
     if value is None:
         return None
@@ -159,7 +179,7 @@ def boolean_value(attribute: Attribute, value: object) -> bool | None:
         return value
     if isinstance(value, str):
         if not value:
-            coerced("empty_text_clears")
+            coerced("empty_text_for_anything")
             return None
         known = {"true": True, "false": False}.get(value.strip().lower())
         if known is not None:
@@ -182,19 +202,27 @@ def manager_value(value: object) -> object:
         value = value[0]
     if isinstance(value, str) and value:
         coerced("manager_as_text")
-    return _reference(value)
+    return _reference("manager", value)
 
 
-def _reference(value: object) -> object:
-    """The reference in an object without `value`: the last part of its `$ref`."""
+_OF_A_REFERENCE = frozenset({"value", "$ref"})
+
+
+def _reference(name: str, value: object) -> object:
+    """The reference in an object without `value`: the last part of its `$ref`. What else it says is told, and not kept."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if isinstance(value, dict):
-        members = {str(name).lower(): member for name, member in value.items()}
-        if members.get("value") is None and isinstance(reference := members.get("$ref"), str):
-            return reference.rstrip("/").rsplit("/", 1)[-1]
-        return members.get("value")
-    return value
+    if not isinstance(value, dict):
+        return value
+    members = {str(part).lower(): member for part, member in value.items()}
+    for part in members.keys() - _OF_A_REFERENCE:
+        # Whoever is in a group is a user, and saying so says nothing.
+        if members[part] is not None and (part, str(members[part]).lower()) != ("type", "user"):
+            ignored(f"{name}.{part[:60]}")
+    if members.get("value") is None and isinstance(reference := members.get("$ref"), str):
+        coerced("reference_by_address")
+        return reference.rstrip("/").rsplit("/", 1)[-1]
+    return members.get("value")
 
 
 def member_ids(value: object) -> list[str]:
@@ -205,8 +233,13 @@ def member_ids(value: object) -> list[str]:
     if value is None or value == "":
         return []
     found: list[str] = []
-    for one in value if isinstance(value, list) else [value]:
-        named = _reference(one)
+    if not isinstance(value, list):
+        coerced("list_without_brackets")
+        value = [value]
+    for one in value:
+        if isinstance(one, str):
+            coerced("member_as_text")
+        named = _reference("members", one)
         if not isinstance(named, str) or not named:
             raise invalid_value(f'A member is named as {{"value": "…"}}; {type_name(one)} came.')
         found.append(named)
@@ -221,6 +254,9 @@ def _only_value(attribute: Attribute, value: object) -> object:
             raise invalid_value(f"{attribute.path} takes one value; {len(value)} came.")
         value = value[0] if value else None
     if isinstance(value, dict):
+        for name, member in value.items():
+            if name.lower() not in _OF_A_REFERENCE and member is not None:
+                ignored(f"{attribute.path}.{name[:60]}")
         found = [member for name, member in value.items() if name.lower() == "value"]
         if not found and value:
             raise wrong_type(attribute, "a string" if attribute.kind == "string" else "true or false", value)

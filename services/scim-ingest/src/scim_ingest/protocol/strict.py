@@ -23,7 +23,7 @@ from scim_ingest.protocol.attributes import (
 )
 from scim_ingest.protocol.errors import ScimError, ScimType
 from scim_ingest.protocol.patch import compile_patch
-from scim_ingest.protocol.paths import Element, Extension, ReadOnly, Unknown, read_path, shown
+from scim_ingest.protocol.paths import Element, Extension, ReadOnly, Unknown, element_name, read_path, shown
 from scim_ingest.protocol.quirks import REFUSED_WHEN_STRICT, type_name
 from shared.schemas.employee import EmployeeChanges
 
@@ -190,9 +190,9 @@ def _list(node: Multi, name: str, value: object) -> None:
         kind = next((member for key, member in element.items() if key.lower() == "type"), None)
         kind = "work" if kind is None else kind
         if not isinstance(kind, str) or kind.lower() not in node.elements:
-            raise _not_kept(f"{name} of that type", "invalid")
+            raise _not_kept(element_name(name, str(kind)), "invalid")
         if kind.lower() in taken:
-            raise _not_kept(f"A second one of {name} with the same type", "invalid")
+            raise _not_kept(f"A second {element_name(name, kind.lower())}", "invalid")
         taken.add(kind.lower())
         others = {key: member for key, member in element.items() if key.lower() != "type"}
         _subs(node.elements[kind.lower()], name, others)
@@ -236,7 +236,8 @@ def _user_patch(body: dict[str, object]) -> None:
         if isinstance(target, ReadOnly):
             _read_only(target.name, op, value)
         elif isinstance(target, Unknown):
-            raise _not_kept(target.name)
+            # Its name holds no value of the sender, but which element he means.
+            raise Deviation("attribute_not_kept", f"'{target.name}' is not offered; see /Schemas.")
         elif isinstance(target, Element):
             raise Deviation("element_as_target", f"'{shown(path)}' must end in a sub-attribute.")
         elif isinstance(target, Complex) and "[" in path:
@@ -331,7 +332,8 @@ def _schemas(body: dict[str, object], known: set[str], needed: set[str]) -> None
 
 def _listed(value: object, known: set[str]) -> set[str]:
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise Deviation("schemas_missing", f"schemas must be a list of URNs; {type_name(value)} came.")
+        came = "none came" if value is None else f"{type_name(value)} came"
+        raise Deviation("schemas_missing", f"schemas must be a list of URNs; {came}.")
     listed = {one.lower() for one in value}
     for schema in sorted(listed - known):
         raise Deviation("foreign_schemas", f"'{shown(schema)}' is a schema that is not offered here.")
