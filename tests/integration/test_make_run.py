@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -122,9 +123,10 @@ def running(folder: Path, *, base: int | None = None, **environment: str) -> Ite
             run.end(signal.SIGTERM)
 
 
-def get(url: str) -> tuple[int, str]:
+def get(url: str, token: str = "") -> tuple[int, str]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -151,8 +153,11 @@ def test_no_two_copies_are_given_the_same_ports() -> None:
 
 
 def test_an_empty_suite_is_ready_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    with running(tmp_path / "local", DEMO="0", LOG_LEVEL="WARNING") as run:
+    with running(tmp_path / "local", DEMO="0", LOG_LEVEL="WARNING", SCIM_RATE_PER_COMPANY="1") as run:
         run.wait_until_ready()
+        with ThreadPoolExecutor(8) as several:
+            asked = several.map(lambda _: get(f"http://127.0.0.1:{run.base + 1}/scim/v2/x/Users", "nobody's"), range(8))
+        assert {status for status, _ in asked} == {401, 429}, "the rate is passed through"
         for offset in (1000, 1001, 1002):
             assert get(f"http://127.0.0.1:{run.base + offset}/readyz") == (200, "ready\n")
         assert "No company yet" in run.output

@@ -61,6 +61,7 @@ async def test_the_sentence_says_what_was_wanted_and_what_came(company: Company,
 
 
 async def test_25_a_second_pass_beside_a_flood_of_strangers(company: Company, http: aiohttp.ClientSession) -> None:
+    """incident 26"""
     async with second_scim(company.stack, scim_rate_per_company=25) as edge:
         await ask(http, edge, company)
         ended = asyncio.Event()
@@ -108,6 +109,22 @@ async def test_requests_for_tokens_spend_the_same_allowance(
         assert (await ask(http, edge, company)).status == 429, "the secret is known: it spends the company's"
         await tokens
         assert (await ask(http, edge, neighbour)).status == 200
+
+
+async def test_a_company_beyond_its_rate_keeps_no_other_waiting(
+    company: Company, neighbour: Company, http: aiohttp.ClientSession
+) -> None:
+    """Whoever waits for his turn waits alone: the other one's requests are not in his queue."""
+    async with second_scim(company.stack, scim_rate_per_company=20) as edge:
+        await asyncio.gather(ask(http, edge, company), ask(http, edge, neighbour))
+        flood = [asyncio.create_task(ask(http, edge, company)) for _ in range(60)]
+        await asyncio.sleep(0.2)
+        for _ in range(5):
+            answer = await ask(http, edge, neighbour)
+            assert answer.status == 200
+            assert sum(not one.done() for one in flood) >= 10, "the other one's queue is not empty yet"
+        statuses = Counter(answer.status for answer in await asyncio.gather(*flood))
+        assert statuses[200] >= 40
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("25", 25), (None, 200)])
