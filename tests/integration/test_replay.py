@@ -211,6 +211,13 @@ async def test_the_operator_sees_first_and_then_does(firm: Firm, operator: Comma
     assert (await operator("company", "journal", firm.name, "--refused")).out == "Nothing of that in the journal.\n"
 
 
+async def test_what_was_answered_then_is_told(firm: Firm, operator: Command) -> None:
+    anna = await firm.create()
+    entry = await noted(firm, remove(anna.id), method="DELETE", status=412, result="refused")
+    told = (await operator("company", "replay", firm.name, entry)).out
+    assert told.startswith("Then it was answered 412. Its condition (If-Match) is not asked again.\nIt would change:")
+
+
 async def test_a_setup_admin_reads_and_has_it_done_in_his_name(firm: Firm, gateway: DirectoryClient) -> None:
     session, anna = await firm.admin(), await firm.create()
     entry = await noted(firm, change(anna.id, title="Kok"), activity_id="a" * 36)

@@ -172,6 +172,8 @@ class Replayed(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     employee_id: str | None
     """Of whom it is, or would be; None where it is a group's."""
     group_id: str | None = None
+    answered: int
+    """The status that was answered then."""
     written: list[Written]
     """Empty: everything is so already, or it is refused."""
     refusal: Refusal | None = None

@@ -121,14 +121,21 @@ def _value(value: object) -> str:
     return "–" if value is None else json.dumps(value, ensure_ascii=False)
 
 
+def _answered_then(status: int) -> str:
+    if status < 400:
+        return ""
+    condition = " Its condition (If-Match) is not asked again." if status == 412 else ""
+    return f"Then it was answered {status}.{condition}\n"
+
+
 def replayed(answer: Answer) -> str:
     refusal: Refusal | None = answer["refusal"]
-    dry = answer["dry_run"]
+    dry, then = answer["dry_run"], _answered_then(answer["answered"])
     if refusal is not None:
-        return f"{'It would be' if dry else 'It was'} refused ({refusal.code}): {refusal.detail}"
+        return f"{then}{'It would be' if dry else 'It was'} refused ({refusal.code}): {refusal.detail}"
     if not answer["written"]:
-        return "Everything is so already; nothing is to be done."
-    lines = ["It would change:" if dry else "Done:", *_written(answer["written"])]
+        return f"{then}Everything is so already; nothing is to be done."
+    lines = [f"{then}{'It would change:' if dry else 'Done:'}", *_written(answer["written"])]
     if answer["left_out"]:
         lines.append(f"  Only the deactivation; what stands beside it is refused ({answer['left_out']}).")
     if answer["departed"]:

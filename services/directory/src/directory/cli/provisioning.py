@@ -58,7 +58,11 @@ def _told_report(answer: Answer) -> str:
     if found.rhythm_minutes is not None:
         expected = f", the next about {moment(found.expected_at)}" if found.expected_at else ""
         lines.append(f"A cycle every {found.rhythm_minutes} minutes{expected}.")
-    if found.last_full_at is None:
+    if found.cycles and not any(one.verdict for one in found.cycles):
+        lines.append(
+            "None of its cycles has been judged yet: `directory sweep` does so, some ten minutes after one has ended."
+        )
+    elif found.last_full_at is None:
         lines.append("No full cycle is remembered; a restart in Entra makes one, in a company of five people and more.")
     elif found.unasked:
         lines.append(
@@ -67,7 +71,7 @@ def _told_report(answer: Answer) -> str:
         )
     else:
         lines.append(f"The full cycle of {moment(found.last_full_at)} asked about everybody.")
-    told = [(moment(one.started_at), str(one.requests), one.verdict or "") for one in found.cycles]
+    told = [(moment(one.started_at), str(one.requests), one.verdict or "not judged yet") for one in found.cycles]
     lines.append("Times are UTC.")
     return "\n".join([*lines, *([table(("cycle", "requests", "was"), told)] if told else [])])
 

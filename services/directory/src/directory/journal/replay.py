@@ -97,6 +97,7 @@ async def _attempt(tx: CompanyTx, entry: str, *, dry_run: bool) -> Replayed:
         return Replayed(
             entry=entry,
             dry_run=dry_run,
+            answered=found["status"],
             employee_id=asked.employee_id,
             group_id=asked.group_id,
             written=[],
@@ -108,6 +109,7 @@ async def _attempt(tx: CompanyTx, entry: str, *, dry_run: bool) -> Replayed:
     return Replayed(
         entry=entry,
         dry_run=dry_run,
+        answered=found["status"],
         employee_id=employee_text(done.employee_id) if done.employee_id else None,
         group_id=group_text(done.group_id) if done.group_id else None,
         written=written,

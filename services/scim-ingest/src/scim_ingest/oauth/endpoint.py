@@ -83,7 +83,9 @@ class TokenEndpoint:
             grant = "secret" if isinstance(asked, BySecret) else "assertion"
             response, result = await self._grant(request, asked), "issued"
         except OAuthRefusal as refusal:
-            self._log.info("token_request_refused", error=refusal.error, reason=refusal.reason, grant=grant)
+            # Whose endpoint it was; whoever asked has not proved to be it.
+            at = company_of(request) or ""
+            self._log.info("token_request_refused", at=at, error=refusal.error, reason=refusal.reason, grant=grant)
             response, result = _refused(refusal), refusal.error
         metrics.TOKEN_REQUESTS.labels(grant, result).inc()
         metrics.DURATION.labels("token").observe(time.perf_counter() - started)
