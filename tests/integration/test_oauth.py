@@ -12,6 +12,7 @@ import pytest
 from directory import metrics
 from directory.companies import deleting, ending
 from directory.database import Actor, CompanyTx, Database
+from directory.findings.store import open_findings
 from directory.oauth import operations as do
 from directory.oauth import setting_up
 from directory.oauth.store import turn
@@ -409,3 +410,30 @@ async def test_nothing_of_it_outlives_the_company(firm: Firm, operator: Operator
     assert deleted["public.oauth_secrets"] == deleted["public.federations"] == 1
     assert deleted["registry.access_tokens"] == 2
     assert deleted["registry.oauth_secrets"] == 1
+
+
+async def test_what_ends_within_ninety_days_is_a_finding_until_it_is_revoked(
+    firm: Firm, operator: Operator, after: Elapsed
+) -> None:
+    """The facts: a credential that expires unannounced stops provisioning, and with it offboarding, for a whole company."""
+    first = await operator.act(firm, lambda tx: setting_up.issue_secret(tx, timedelta(days=365)))
+    await operator.act(firm, lambda tx: setting_up.issue_secret(tx, timedelta(days=730)))
+    token_id = f"tok_{firm.token_id.hex}"
+    ends = datetime.now(UTC) + timedelta(days=400)
+    await firm.as_owner("update scim_tokens set expires_at = $1", ends)
+
+    async def found() -> dict[str, int]:
+        seen = await operator.act(firm, open_findings)
+        return {one.subject: one.details["days"] for one in seen if one.kind == "credential_expires"}
+
+    assert await found() == {}
+    after(days=274)
+    assert await found() == {}
+    after(days=300)
+    assert await found() == {first.secret_id: 65}
+    after(days=370)
+    assert await found() == {first.secret_id: -5, token_id: 30}
+    await operator.act(firm, lambda tx: setting_up.revoke_secret(tx, first.secret_id))
+    assert await found() == {token_id: 30}
+    after(days=440)
+    assert await found() == {}

@@ -2,6 +2,7 @@
 work-list|finish-work`."""
 
 import argparse
+import re
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any, TypeVar
@@ -234,6 +235,9 @@ def _told_person(answer: Answer) -> str:
     return line
 
 
+_SOURCE = re.compile(r" \([AS]\d+\)")
+
+
 def _told_findings(answer: Answer) -> str:
     if not answer["findings"]:
         return "Nothing to look at."
@@ -243,10 +247,15 @@ def _told_findings(answer: Answer) -> str:
         people = one["details"].get("people")
         manager = one["details"].get("manager_id")
         about = f"manager {manager}" if manager else about
-        often = f", {people} people" if people else f", {one['times']} times" if one["times"] > 1 else ""
+        often = f", {one['times']} times" if one["times"] > 1 else ""
+        if people:
+            often = ", one person" if people == 1 else f", {people} people"
+        if expires := one["details"].get("expires_at"):
+            often = f", ends {str(expires)[:10]}"
         seen = f"since {str(one['opened_at'])[:10]}{often}"
         lines.append(f"{one['kind']}: {one['subject']}{f', {about}' if about else ''} ({seen})")
-        lines.append(f"  {FindingKind[one['kind']].meaning}.")
+        # Whoever reads this has the product's sentences nowhere at hand.
+        lines.append(f"  {_SOURCE.sub('', FindingKind[one['kind']].meaning)}.")
     return "\n".join(lines)
 
 

@@ -79,6 +79,14 @@ def differences(answer: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _days(number: int | None) -> str:
+    return "never" if number is None else f"{number} days"
+
+
+def _months(number: int | None) -> str:
+    return "never" if number is None else f"{number} months"
+
+
 def shown(answer: dict[str, Any]) -> str:
     sso, provisioning, employees = answer["sso"], answer["provisioning"], answer["employees"]
     lines = [
@@ -91,10 +99,20 @@ def shown(answer: dict[str, Any]) -> str:
                 ("Sign-on", _switch(sso["enabled"])),
                 ("  Identifier", sso["identifier"]),
                 ("  Reply URL", sso["reply_url"]),
-                ("Provisioning", _switch(provisioning["enabled"])),
+                (
+                    "Provisioning",
+                    _switch(provisioning["enabled"]) + (", strict mode" if provisioning["strict"] else ""),
+                ),
                 ("  Tenant URL", provisioning["tenant_url"]),
                 ("  Token endpoint", provisioning["oauth"]["token_endpoint"]),
                 ("  Client identifier", provisioning["oauth"]["client_id"]),
+                ("  Journal kept", f"{provisioning['journal_days']} days"),
+                (
+                    "  Brake",
+                    f"more than {answer['brake']['people']} people and {answer['brake']['percent']} % within an hour",
+                ),
+                ("Returns ask HR after", _days(answer["rehire"]["ask_after_days"])),
+                ("Erased after", _months(answer["retention"]["erase_after_months"])),
                 ("Employees", ", ".join(f"{count} {state}" for state, count in employees.items())),
                 *([("Closed, deleted on", moment(answer["ends_at"]))] if answer["ends_at"] else []),
             ]

@@ -46,6 +46,12 @@ class FindingKind(StrEnum):
         "In a full cycle Entra looked at somebody and did not ask about his manager, whom it may have cleared without a word; "
         "subject: the employee (A18). Closed when Entra asks about the manager or writes him, when he departs, or by HR",
     )
+    credential_expires = (
+        "credential_expires",
+        "A SCIM token or a secret of the OAuth client ends within 90 days, or has ended within the last 30: where Entra uses it, "
+        "provisioning stops with it, offboarding too; subject: the token or secret. Issue another one, paste it into Entra, then "
+        "revoke this one",
+    )
     overlap = (
         "overlap",
         "Somebody is active in another company of the same Entra tenant too, as an employee of that one; subject: the employee "

@@ -1,7 +1,7 @@
 """Findings, in SQL: opened where something is seen, counted when it is seen again, closed when it is over.
 
 What can be read off other tables at any time is not kept, and so can never be out of date: returns that wait for HR,
-countries and leave dates nobody can read, deactivations that the brake holds.
+countries and leave dates nobody can read, deactivations that the brake holds, tokens and secrets that end.
 """
 
 from collections.abc import Mapping
@@ -70,6 +70,22 @@ _OPEN = statement(
     join employees e on e.company_id = h.company_id and e.employee_id = h.employee_id
     where h.company_id = $1 and h.state = 'held' and e.state = 'active'
     having count(*) > 0
+    union all
+    select 'credential_expires', c.subject, null,
+        jsonb_build_object('expires_at', c.expires_at, 'days', ceil(extract(epoch from c.expires_at - $3) / 86400)::integer,
+            'last_used_at', c.last_used_at),
+        c.expires_at - interval '90 days', $3, 1
+    from (
+        select 'tok_' || replace(token_id::text, '-', '') as subject, expires_at, last_used_at, revoked_at, connection
+        from scim_tokens
+        where company_id = $1
+        union all
+        select 'sec_' || replace(secret_id::text, '-', ''), expires_at, last_used_at, revoked_at, connection
+        from oauth_secrets
+        where company_id = $1
+    ) c
+    where c.revoked_at is null and c.connection = 'live' and c.expires_at < $3 + interval '90 days'
+        and c.expires_at > $3 - interval '30 days'
     order by opened_at, subject
     limit $2
     """,
@@ -114,5 +130,5 @@ async def open_findings(tx: CompanyTx, limit: int = 1000) -> list[Finding]:
             last_seen_at=row["last_seen_at"],
             times=row["times"],
         )
-        for row in await tx.fetch(_OPEN, tx.company_id, limit)
+        for row in await tx.fetch(_OPEN, tx.company_id, limit, tx.now)
     ]
