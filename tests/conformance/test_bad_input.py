@@ -197,7 +197,7 @@ async def test_a_bad_query_is_refused(entra: Microsoft, kind: str) -> None:
 SEARCHES: list[Json] = [
     {"startIndex": int(NUMBER)}, {"startIndex": -int(NUMBER)}, {"count": int(NUMBER)}, {"count": -int(NUMBER)},
     {"startIndex": 2**63}, {"startIndex": 2**64}, {"count": 2**64}, {"startIndex": 1e300}, {"attributes": ["x" * 300_000]},
-    {"attributes": ["x"] * 100_000}, {"sortBy": "x" * 300_000}, {"cursor": "x" * 300_000}, {"filter": {"a": 1}},
+    {"attributes": ["x"] * 90_000}, {"sortBy": "x" * 300_000}, {"cursor": "x" * 300_000}, {"filter": {"a": 1}},
 ]  # fmt: skip
 
 

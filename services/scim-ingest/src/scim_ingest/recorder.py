@@ -70,17 +70,20 @@ def current() -> Recorder:
 
 def ignored(name: str) -> None:
     """Accepted, and not kept (decision D6). The name alone: what value it had stands in the body."""
-    _add(current().ignored, name)
+    if (recorder := _current.get()) is not None:
+        _add(recorder.ignored, name)
 
 
 def coerced(quirk: str) -> None:
     """A quirk of this name changed something."""
-    _add(current().coerced, quirk)
+    if (recorder := _current.get()) is not None:
+        _add(recorder.coerced, quirk)
 
 
 def left_out(sentence: str) -> None:
     """Refused beside what was done: beside a deactivation (decision D5), or an operation of a bulk that reached no endpoint."""
-    _add(current().left_out, sentence)
+    if (recorder := _current.get()) is not None:
+        _add(recorder.left_out, sentence)
 
 
 def _add(notes: list[str], note: str) -> None:

@@ -15,6 +15,9 @@ from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value
 from scim_ingest.recorder import coerced
 
 MAX_DEPTH = 16
+MAX_VALUES = 100_000
+"""Of one body, by the marks that begin or divide values; a megabyte of members of a group has half as many. Objects that Python
+makes of values are many times larger than their text."""
 MAX_MEMBERS = 1000
 """Of one object: no message or resource has so many names, and each costs time to understand."""
 
@@ -25,6 +28,7 @@ def read_json(body: bytes) -> object:
     """Raises ScimError: 400 invalidSyntax or invalidValue."""
     if not body.strip():
         raise invalid_syntax("The body is empty.")
+    _weigh(body)
     if body.startswith(codecs.BOM_UTF8):
         coerced("byte_order_mark")
     try:
@@ -55,8 +59,9 @@ class Spoilt:
 def read_apart(body: bytes) -> object:
     """What `read_json` refused, read once more to see what in it is sound: the rest is `Spoilt`, each at its place.
 
-    Raises ScimError where it is no JSON at all.
+    Raises ScimError where it is no JSON at all, or too much of it.
     """
+    _weigh(body)
     try:
         return _apart.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
@@ -87,6 +92,11 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _constant(name: str) -> object:
     raise invalid_value(f"{name} is no JSON number.")
+
+
+def _weigh(body: bytes) -> None:
+    if sum(map(body.count, (b"{", b"[", b","))) > MAX_VALUES:
+        raise ScimError(413, f"The body holds more than {MAX_VALUES:,} values. Send several.")
 
 
 def _spoilt_object(pairs: list[tuple[str, object]]) -> object:

@@ -105,7 +105,7 @@ def read_patch(body: bytes) -> tuple[object, list[object], list[ScimError]]:
 
 def _weight(operation: object) -> int:
     """How many attributes it sets: one, or without a path as many as its value has members."""
-    if not isinstance(operation, dict):
+    if not isinstance(operation, dict) or not any(isinstance(one, dict) and len(one) > 1 for one in operation.values()):
         return 1
     members = {key.lower(): value for key, value in operation.items()}
     value = members.get("value")
@@ -148,8 +148,9 @@ def read_operation(operation: object, position: int) -> tuple[str, str | None, o
         raise invalid_syntax(f"Operation {position} must be an object; {type_name(operation)} came.")
     members = {key.lower(): value for key, value in operation.items()}
     op, path, value = members.get("op"), members.get("path"), members.get("value", _MISSING)
-    for name in members.keys() - _OF_AN_OPERATION:
-        ignored(f"{name[:60]} in an operation")
+    if not members.keys() <= _OF_AN_OPERATION:
+        for name in members.keys() - _OF_AN_OPERATION:
+            ignored(f"{name[:60]} in an operation")
     if not isinstance(op, str) or op.lower() not in _OPS:
         raise invalid_syntax(f"The op of operation {position} must be add, replace or remove.")
     if not op.islower():
