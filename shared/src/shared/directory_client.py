@@ -13,6 +13,7 @@ import msgspec
 from shared.errors import DomainError, ErrorCode
 from shared.http.problem import read_problem
 from shared.operations import (
+    ADD_CERTIFICATES,
     BEGIN_LOGIN,
     BLOCK_ACCESS,
     CHANGE_EMPLOYEE,
@@ -40,6 +41,7 @@ from shared.operations import (
     GET_GROUP,
     GRANT_ROLE,
     LIST_APPROVAL_PROBLEMS,
+    LIST_CERTIFICATES,
     LIST_EXCHANGES,
     LIST_FINDINGS,
     LIST_HELD_CHANGES,
@@ -57,6 +59,7 @@ from shared.operations import (
     REFUSE_HELD_CHANGES,
     RELEASE_ATTRIBUTE,
     RELEASE_HELD_CHANGES,
+    REMOVE_CERTIFICATE,
     REMOVE_EMPLOYEE,
     REMOVE_GROUP,
     REPLAY_EXCHANGE,
@@ -77,6 +80,7 @@ from shared.schemas import (
     oauth,
     people,
     provisioning_report,
+    signing,
 )
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
@@ -232,6 +236,15 @@ class DirectoryClient:
         return await self._call(END_SESSION, request)
 
     # Setup admin: called by sso-gateway with the admin's session.
+
+    async def list_certificates(self, request: signing.ListCertificates) -> signing.CertificateList:
+        return await self._call(LIST_CERTIFICATES, request)
+
+    async def add_certificates(self, request: signing.AddCertificates) -> signing.CertificatesAdded:
+        return await self._call(ADD_CERTIFICATES, request)
+
+    async def remove_certificate(self, request: signing.RemoveCertificate) -> signing.CertificateRemoved:
+        return await self._call(REMOVE_CERTIFICATE, request)
 
     async def list_held_changes(self, request: brake.ListHeldChanges) -> brake.HeldChanges:
         return await self._call(LIST_HELD_CHANGES, request)

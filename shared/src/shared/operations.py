@@ -20,6 +20,7 @@ from shared.schemas import (
     oauth,
     people,
     provisioning_report,
+    signing,
 )
 
 Caller = Literal["scim-ingest", "sso-gateway"]
@@ -386,6 +387,30 @@ READ_EMPLOYEE_HISTORY = Operation(
     history.HistoryPage,
     caller="sso-gateway",
     summary="What happened to an employee, with who did it and in which request",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+LIST_CERTIFICATES = Operation(
+    "/setup/list_certificates",
+    signing.ListCertificates,
+    signing.CertificateList,
+    caller="sso-gateway",
+    summary="The certificates that sign-on is verified by: staged, in use, retiring",
+    refusals=_SETUP_REFUSALS,
+)
+ADD_CERTIFICATES = Operation(
+    "/setup/add_certificates",
+    signing.AddCertificates,
+    signing.CertificatesAdded,
+    caller="sso-gateway",
+    summary="Trust what was pasted, beside what is trusted; at once",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_value),
+)
+REMOVE_CERTIFICATE = Operation(
+    "/setup/remove_certificate",
+    signing.RemoveCertificate,
+    signing.CertificateRemoved,
+    caller="sso-gateway",
+    summary="Trust a certificate no more; as compromised, with all sessions",
     refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )
 LIST_HELD_CHANGES = Operation(

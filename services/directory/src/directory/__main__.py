@@ -15,6 +15,7 @@ from directory import sweep
 from directory.cli import (
     approvers,
     brake,
+    certificates,
     company,
     credentials,
     ending,
@@ -48,6 +49,7 @@ COMPANY_COMMANDS = (
     approvers,
     imports,
     history,
+    certificates,
     credentials,
     oauth,
     ending,

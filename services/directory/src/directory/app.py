@@ -13,6 +13,7 @@ from directory.api.routes import routes as application_routes
 from directory.api.setup import routes as history_routes
 from directory.approvers.routes import routes as approver_routes
 from directory.brake.setup import routes as brake_routes
+from directory.companies.signing import routes as signing_routes
 from directory.cycles.counting import counted
 from directory.cycles.notes import Notes
 from directory.cycles.writing import EVERY_S, written_down
@@ -87,6 +88,7 @@ def create_service(
             *brake_routes(database, callers),
             *journal_routes(database, callers),
             *login_routes(database, callers),
+            *signing_routes(database, callers),
             *history_routes(database, callers),
             *application_routes(database, readers),
             *approver_routes(database, callers),

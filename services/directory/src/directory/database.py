@@ -191,6 +191,7 @@ _NEW = statement(
 _NAMES = statement("registry.companies", "select company from registry.companies order by company")
 _HEADS = statement("registry.history_heads", "select * from registry.history_heads($1)")
 _CONTACTS = statement("registry.count_contacts", "select * from registry.count_contacts($1, $2, $3)")
+_EXPIRING = statement("registry.count_expiring", "select * from registry.count_expiring($1, $2)")
 _FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1)")
 
 
@@ -418,6 +419,13 @@ class Database:
                 row = await connection.fetchrow(_CONTACTS.sql, self.clock(), running, silent)
         assert row is not None  # noqa: S101  an aggregate has one row
         return {"running": row["running_now"], "resting": row["resting"], "silent": row["fallen_silent"]}
+
+    async def count_expiring(self, days: Sequence[int]) -> dict[int, int]:
+        """How many companies have no certificate that is valid longer than so many days; of no single one."""
+        async with self.connection() as connection:
+            with observed(_EXPIRING):
+                rows = await connection.fetch(_EXPIRING.sql, self.clock(), list(days))
+        return {row["within_days"]: row["companies"] for row in rows}
 
     async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""

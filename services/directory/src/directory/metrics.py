@@ -92,4 +92,9 @@ CONTACTS = Gauge(
     "process tells of all of them",
     ["standing"],
 )
+CERTIFICATES_EXPIRING = Gauge(
+    "directory_certificates_expiring_companies",
+    "Companies whose last signing certificate ends within so many days (0: has ended). Every process tells of all of them",
+    ["within_days"],
+)
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")

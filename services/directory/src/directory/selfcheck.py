@@ -24,6 +24,8 @@ DOORS = frozenset(
         "registry.enter_by_oauth_secret",
         "registry.history_heads",
         "registry.count_contacts",
+        "registry.certificates_of_others",
+        "registry.count_expiring",
     }
 )
 """The functions that may act with the owner's rights on the application's behalf."""

@@ -9,6 +9,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "diff",
         "show",
         "list",
+        "certificate",
         "scim-token",
         "oauth-client",
         "federation",
@@ -51,6 +52,7 @@ examples:
   directory company approvers contoso anna@contoso.com
   directory company journal contoso --person anna@contoso.com --refused
   directory company oauth-client contoso --new-secret --expires-days 730
+  directory company certificate contoso --add metadata.xml
   directory company app-credential contoso --scope employees:read --scope events:read
   directory company verify-history contoso --expect 4711:9f86d0…
 

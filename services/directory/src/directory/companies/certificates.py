@@ -1,7 +1,7 @@
 """Signing certificates as people paste them: read, judged, named by fingerprint. Pure; the clock is passed in.
 
-Accepted: PEM with or without its lines, bare base64, DER, CRLF, indentation, several in one text. What is something else is
-said to be just that; a private key is never repeated in an error.
+Accepted: PEM with or without its lines, bare base64, DER, CRLF, indentation, several in one text, federation metadata as a whole.
+What is something else is said to be just that; a private key is never repeated in an error.
 """
 
 import base64
@@ -14,6 +14,8 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+
+from directory.companies.federation_metadata import MetadataRefused, is_metadata, signing_certificates
 
 MIN_RSA_BITS = 2048
 MAX_TEXT = 64 * 1024
@@ -35,6 +37,10 @@ class CertificateRefused(ValueError):
     """Why it cannot be trusted, and what to paste instead."""
 
 
+class CertificateExpired(CertificateRefused):
+    """It was good once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     fingerprint: str
@@ -45,14 +51,19 @@ class Certificate:
     not_after: datetime
 
 
-def read_certificates(pasted: str | bytes, now: datetime) -> list[Certificate]:
+def read_certificates(pasted: str | bytes, now: datetime, *, issuer: str | None = None) -> list[Certificate]:
     """All certificates in what was pasted; the same one twice counts once.
 
-    A certificate that is not valid yet is accepted: Entra's next one may be pasted before its day.
+    A certificate that is not valid yet is accepted: Entra's next one may be pasted before its day. Of metadata, which also has
+    those that were in use before, the expired ones are left out. `issuer`: whose metadata it must be.
 
     Raises:
         CertificateRefused: nothing in it is a certificate, or one of them may not be trusted (expired, too weak, not RSA).
     """
+    if isinstance(pasted, bytes) and not pasted.startswith(b"\x30"):
+        pasted = pasted.decode("utf-8", "replace")
+    if isinstance(pasted, str) and is_metadata(pasted):
+        return _of_metadata(pasted, now, issuer)
     found: dict[str, Certificate] = {}
     for der in _ders(pasted):
         certificate = _judged(der, now)
@@ -60,11 +71,28 @@ def read_certificates(pasted: str | bytes, now: datetime) -> list[Certificate]:
     return list(found.values())
 
 
+def _of_metadata(text: str, now: datetime, issuer: str | None) -> list[Certificate]:
+    try:
+        ders = signing_certificates(text, issuer)
+    except MetadataRefused as refused:
+        raise CertificateRefused(f"{refused}. {_WHERE}") from None
+    found: dict[str, Certificate] = {}
+    expired: CertificateRefused | None = None
+    for der in ders:
+        try:
+            certificate = _judged(der, now)
+        except CertificateExpired as refused:
+            expired = refused
+        else:
+            found.setdefault(certificate.fingerprint, certificate)
+    if not found and expired is not None:
+        raise expired
+    return list(found.values())
+
+
 def _ders(pasted: str | bytes) -> list[bytes]:
     if isinstance(pasted, bytes):
-        if pasted.startswith(b"\x30"):
-            return [pasted]
-        pasted = pasted.decode("ascii", "replace")
+        return [pasted]
     if len(pasted) > MAX_TEXT:
         raise CertificateRefused(f"it is longer than {MAX_TEXT} characters, which no certificate is. {_WHERE}")
     if not pasted.strip():
@@ -107,7 +135,7 @@ def _judged(der: bytes, now: datetime) -> Certificate:
         raise CertificateRefused(f"it is not an X.509 certificate. {_WHERE}") from None
     until = certificate.not_valid_after_utc
     if until <= now:
-        raise CertificateRefused(
+        raise CertificateExpired(
             f"it expired on {until:%Y-%m-%d}. Make a new certificate in Entra and paste that one. {_WHERE}"
         )
     if not isinstance(key, rsa.RSAPublicKey):

@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 import yaml
 
 from directory.companies.certificates import Certificate, CertificateRefused, read_certificates
+from directory.companies.federation_metadata import MAX_BYTES as MAX_METADATA_BYTES
 from directory.companies.fields import Fields, ManifestRefused, Problem
 
 MAX_BYTES = 256 * 1024
@@ -133,11 +134,12 @@ def _time_zone(fields: Fields) -> str:
 
 def _sso(fields: Fields, tenant_id: str, has_group: bool, now: datetime) -> Sso:
     enabled = fields.flag("enabled", default=False)
+    issuer = _issuer(fields, tenant_id, required=enabled)
     sso = Sso(
         enabled=enabled,
         login_url=_login_url(fields, required=enabled),
-        issuer=_issuer(fields, tenant_id, required=enabled),
-        certificates=tuple(_certificates(fields, now, required=enabled)),
+        issuer=issuer,
+        certificates=tuple(_certificates(fields, now, issuer, required=enabled)),
         signed=fields.choice("signed", ("assertion", "response", "both"), default="assertion"),
         idp_initiated=fields.choice("idp_initiated", ("true", "false", "bounce"), default="true", booleans=True),
         group_check=fields.choice("group_check", ("off", "when_sent", "required"), default="when_sent", booleans=True),
@@ -181,12 +183,12 @@ def _issuer(fields: Fields, tenant_id: str, *, required: bool) -> str:
     return issuer
 
 
-def _certificates(fields: Fields, now: datetime, *, required: bool) -> Iterator[Certificate]:
-    texts = fields.texts("certificates", required=required, longest=65_536)
+def _certificates(fields: Fields, now: datetime, issuer: str, *, required: bool) -> Iterator[Certificate]:
+    texts = fields.texts("certificates", required=required, longest=MAX_METADATA_BYTES)
     seen: set[str] = set()
     for number, text in enumerate(texts):
         try:
-            for certificate in read_certificates(text, now):
+            for certificate in read_certificates(text, now, issuer=issuer or None):
                 if certificate.fingerprint not in seen:
                     seen.add(certificate.fingerprint)
                     yield certificate

@@ -1,4 +1,4 @@
-"""How many companies' provisioning has fallen silent, counted now and then for the metrics."""
+"""How many companies' provisioning has fallen silent, and certificates are about to end, counted now and then for the metrics."""
 
 import asyncio
 import contextvars
@@ -12,6 +12,8 @@ from directory.database import Database
 from shared.errors import DomainError
 
 EVERY_S = 60.0
+WARNED_DAYS = (0, 1, 7, 14, 30, 60)
+"""As the company itself is told; 0: expired."""
 
 
 @asynccontextmanager
@@ -37,3 +39,5 @@ async def _for_ever(database: Database, every_s: float) -> None:
 async def count(database: Database) -> None:
     for standing, companies in (await database.count_contacts(GAP, SILENT_AT_ALL)).items():
         metrics.CONTACTS.labels(standing).set(companies)
+    for days, companies in (await database.count_expiring(WARNED_DAYS)).items():
+        metrics.CERTIFICATES_EXPIRING.labels(str(days)).set(companies)

@@ -60,6 +60,7 @@ TYPES: dict[str, Any] = {
     "step": str,
     "subject": str,
     "token_id": str,
+    "compromised": bool,
 }
 """Field -> type of its values; any of them may be null."""
 
@@ -86,7 +87,7 @@ _TELLS: dict[str, frozenset[str]] = {
     "move.prepared": frozenset(_SETTINGS),
     "move.cancelled": frozenset(_SETTINGS),
     "certificate.added": frozenset({"fingerprint"}),
-    "certificate.removed": frozenset({"fingerprint"}),
+    "certificate.removed": frozenset({"fingerprint", "compromised"}),
     "scim_token.issued": frozenset({"token_id"}),
     "scim_token.revoked": frozenset({"token_id"}),
     "oauth_secret.issued": frozenset({"secret_id"}),

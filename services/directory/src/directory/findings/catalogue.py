@@ -52,6 +52,11 @@ class FindingKind(StrEnum):
         "provisioning stops with it, offboarding too; subject: the token or secret. Issue another one, paste it into Entra, then "
         "revoke this one",
     )
+    certificate_expires = (
+        "certificate_expires",
+        "The certificate that sign-on uses ends within 60 days, or has ended: make a new one in Entra, and paste it here before "
+        "it is made active there, or right after; subject: its SHA-256. Details: how many days, whether a newer one is trusted",
+    )
     overlap = (
         "overlap",
         "Somebody is active in another company of the same Entra tenant too, as an employee of that one; subject: the employee "

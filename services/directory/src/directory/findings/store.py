@@ -1,7 +1,7 @@
 """Findings, in SQL: opened where something is seen, counted when it is seen again, closed when it is over.
 
 What can be read off other tables at any time is not kept, and so can never be out of date: returns that wait for HR,
-countries and leave dates nobody can read, deactivations that the brake holds, tokens and secrets that end.
+countries and leave dates nobody can read, deactivations that the brake holds, tokens, secrets and certificates that end.
 """
 
 from collections.abc import Mapping
@@ -86,6 +86,19 @@ _OPEN = statement(
     ) c
     where c.revoked_at is null and c.connection = 'live' and c.expires_at < $3 + interval '90 days'
         and c.expires_at > $3 - interval '30 days'
+    union all
+    select 'certificate_expires', c.fingerprint, null,
+        jsonb_build_object('expires_at', c.not_after, 'days', ceil(extract(epoch from c.not_after - $3) / 86400)::integer,
+            'newer', exists (select from certificates n where n.company_id = $1 and n.not_after > $3 + interval '60 days')),
+        c.not_after - interval '60 days', $3, 1
+    from (
+        select fingerprint, not_after
+        from certificates
+        where company_id = $1
+        order by last_signed_at desc nulls last, not_after desc
+        limit 1
+    ) c
+    where c.not_after < $3 + interval '60 days'
     order by opened_at, subject
     limit $2
     """,

@@ -1,0 +1,38 @@
+"""Signing certificates, in SQL: what is trusted, and whether another company trusts the same."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from directory.database import CompanyTx, statement
+
+_TRUSTED = statement(
+    "certificates.trusted",
+    """
+    select fingerprint, der, subject, not_before, not_after, added_at, last_signed_at
+    from certificates
+    where company_id = $1
+    order by not_after desc, fingerprint
+    """,
+)
+
+_OF_OTHERS = statement("registry.certificates_of_others", "select * from registry.certificates_of_others($1, $2)")
+
+_SIGN_ON = statement("connections.sign_on", "select issuer, sso_enabled from connections where company_id = $1")
+
+
+async def trusted(tx: CompanyTx) -> list[asyncpg.Record]:
+    """The one that is valid longest first."""
+    return await tx.fetch(_TRUSTED, tx.company_id)
+
+
+async def of_others(tx: CompanyTx, fingerprints: Sequence[str]) -> list[str]:
+    """Which of them another company trusts; not which company."""
+    return [row[0] for row in await tx.fetch(_OF_OTHERS, list(fingerprints), tx.company_id)]
+
+
+async def sign_on(tx: CompanyTx) -> tuple[str, bool]:
+    """The configured issuer, and whether sign-on is switched on."""
+    row = await tx.fetchrow(_SIGN_ON, tx.company_id)
+    assert row is not None  # noqa: S101  every company has a connection
+    return row["issuer"], row["sso_enabled"]
