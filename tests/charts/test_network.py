@@ -178,7 +178,7 @@ def test_every_pod_has_a_policy_and_only_directory_and_the_two_jobs_reach_the_da
         "directory": {53, 6432, 4318},
         "migrate": {53, 6432},
         "scim": {53, "http", 443, 4318},
-        "sso": {53, "http", 4318},
+        "sso": {53, "http", 443, 4318},
         "sweep": {53, 6432},
     }
     assert policies["migrate"]["spec"]["ingress"] == policies["sweep"]["spec"]["ingress"] == []
@@ -188,9 +188,10 @@ def test_every_pod_has_a_policy_and_only_directory_and_the_two_jobs_reach_the_da
         assert [selected(peer["podSelector"], documents) for peer in rule["to"]] == [{"directory"}]
 
 
-def test_scim_ingest_reaches_out_for_entras_keys_alone_and_not_at_all_without_federation() -> None:
+@pytest.mark.parametrize(("edge", "name"), [("scim", "FEDERATION_HOSTS"), ("sso", "METADATA_HOSTS")])
+def test_an_edge_reaches_out_to_entra_alone_and_not_at_all_where_no_host_is_named(edge: str, name: str) -> None:
     def outside(*more: str) -> list[Document]:
-        egress = by_component(rendered(ci("minimal"), *more), "NetworkPolicy")["scim"]["spec"]["egress"]
+        egress = by_component(rendered(ci("minimal"), *more), "NetworkPolicy")[edge]["spec"]["egress"]
         return [rule for rule in egress if rule["ports"][0]["port"] == 443]
 
     assert outside() == [{"ports": [{"port": 443, "protocol": "TCP"}]}]
@@ -200,8 +201,8 @@ def test_scim_ingest_reaches_out_for_entras_keys_alone_and_not_at_all_without_fe
     assert outside("--set-json", "federation.hosts=[]") == []
     for hosts, setting in (('["login.microsoftonline.com"]', "login.microsoftonline.com"), ("[]", "")):
         documents = rendered(ci("minimal"), "--set-json", f"federation.hosts={hosts}")
-        (server,) = by_component(documents, "Deployment")["scim"]["spec"]["template"]["spec"]["containers"]
-        assert {"name": "FEDERATION_HOSTS", "value": setting} in server["env"]
+        (server,) = by_component(documents, "Deployment")[edge]["spec"]["template"]["spec"]["containers"]
+        assert {"name": name, "value": setting} in server["env"]
 
 
 def test_each_service_monitor_selects_one_service_and_its_ops_port() -> None:

@@ -100,7 +100,8 @@ def _stopping(children: Children) -> Iterator[None]:
 def _start_edges(options: Options, secrets: dict[str, str], children: Children) -> None:
     """What needs no database starts first, beside it."""
     # The simulated tenant's assertions may be trusted too.
-    federation = {"FEDERATION_HOSTS": "login.microsoftonline.com,http://localhost"} if options.demo else {}
+    entra = "login.microsoftonline.com,http://localhost"
+    federation = {"FEDERATION_HOSTS": entra, "METADATA_HOSTS": entra} if options.demo else {}
     for name, module, secret in (
         ("sso-gateway", "sso_gateway", "SSO_GATEWAY_SECRET"),
         ("scim-ingest", "scim_ingest", "SCIM_INGEST_SECRET"),

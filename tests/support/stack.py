@@ -221,6 +221,7 @@ def _gateway_settings(directory_url: str, port: int, public_url: str = "") -> Ga
             "shutdown_grace_s": 5,
             "directory_url": directory_url,
             "directory_secret": GATEWAY_SECRET,
+            "metadata_hosts": "http://127.0.0.1",
             "public_url": public_url or f"http://127.0.0.1:{port}",
         },
         GatewaySettings,

@@ -36,6 +36,7 @@ and is refused then). The test compares every name with the service's own Settin
 {{- $_ := set $env "FEDERATION_HOSTS" (join "," $values.federation.hosts) -}}
 {{- else if eq .component "sso" -}}
 {{- $_ := set $env "PUBLIC_URL" $values.ssoPublicUrl -}}
+{{- $_ := set $env "METADATA_HOSTS" (join "," $values.federation.hosts) -}}
 {{- with $values.ingress.trustedProxies }}{{ $_ := set $env "FORWARDED_ALLOW_IPS" (join "," .) }}{{ end -}}
 {{- end -}}
 {{- range $name, $_ := include "gateway.secrets" . | fromYaml -}}

@@ -48,6 +48,7 @@ from shared.operations import (
     LIST_UNASKED,
     NOTE_EXCHANGES,
     NOTE_MAPPING,
+    OFFER_CERTIFICATES,
     OPEN_SESSION,
     PREVIEW_FOLLOWING,
     PROVISION_EMPLOYEE,
@@ -216,6 +217,9 @@ class DirectoryClient:
 
     async def get_connection(self, request: login.GetConnection) -> login.Connection:
         return await self._call(GET_CONNECTION, request)
+
+    async def offer_certificates(self, request: login.OfferCertificates) -> login.OfferedCertificates:
+        return await self._call(OFFER_CERTIFICATES, request)
 
     async def find_companies(self, request: login.FindCompanies) -> login.CompaniesFound:
         return await self._call(FIND_COMPANIES, request)

@@ -389,6 +389,14 @@ READ_EMPLOYEE_HISTORY = Operation(
     summary="What happened to an employee, with who did it and in which request",
     refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
 )
+OFFER_CERTIFICATES = Operation(
+    "/logins/offer_certificates",
+    login.OfferCertificates,
+    login.OfferedCertificates,
+    caller="sso-gateway",
+    summary="What a company's federation metadata says: new certificates are adopted or told, as the company chose",
+    refusals=(ErrorCode.not_found, ErrorCode.invalid_value, ErrorCode.not_allowed, ErrorCode.unavailable),
+)
 LIST_CERTIFICATES = Operation(
     "/setup/list_certificates",
     signing.ListCertificates,

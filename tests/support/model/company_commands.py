@@ -111,7 +111,7 @@ class Prepare(ByOwner):
         sso = Sso(
             enabled=True, login_url="https://login.example", issuer="https://sts.example", signed="assertion",
             certificates=(Certificate(connection.signer, der, "CN=x", since, until),), idp_initiated="true",
-            group_check=settings.group_check, email_domains=connection.domains,
+            group_check=settings.group_check, email_domains=connection.domains, metadata="propose",
         )  # fmt: skip
         manifest = Manifest(
             company=both.firm.name, name="Firma", time_zone=settings.zone, language="da", sso=sso,

@@ -6,9 +6,10 @@ import json
 import pytest
 from starlette.responses import RedirectResponse, Response
 
-from scim_ingest.oauth.fetching import KeyFetcher, allowed_hosts
-from scim_ingest.oauth.keys import FRESH_S, PAUSE_S, STALE_S, FetchFailed, KeyRing, KeysUnavailable, KeyUnknown
+from scim_ingest.oauth.fetching import KeyFetcher
+from scim_ingest.oauth.keys import FRESH_S, PAUSE_S, STALE_S, KeyRing, KeysUnavailable, KeyUnknown
 from shared.entra_issuer import EntraIssuer, entra_issuer
+from shared.http.fetching import FetchFailed, allowed_hosts
 from shared.settings import SettingsError
 from shared.telemetry.logs import EventLog
 from tests.entra.key_server import KeyServer
@@ -187,7 +188,7 @@ async def test_memory_is_bounded_by_a_number_of_tenants_whatever_comes(published
 
 
 async def test_keys_come_over_the_wire_and_a_rotation_is_noticed() -> None:
-    async with KeyServer() as server, KeyFetcher(allowed_hosts("http://127.0.0.1")) as fetcher:
+    async with KeyServer() as server, KeyFetcher(allowed_hosts("http://127.0.0.1", "FEDERATION_HOSTS")) as fetcher:
         entra = server.workload(TENANT)
         time = Time()
         ring = KeyRing(fetcher.fetch, LOG, clock=time)
@@ -207,7 +208,7 @@ async def test_keys_come_over_the_wire_and_a_rotation_is_noticed() -> None:
     ],
 )
 async def test_what_is_no_plain_answer_is_a_failure(answer: Response, reason: str) -> None:
-    async with KeyServer() as server, KeyFetcher(allowed_hosts("http://127.0.0.1")) as fetcher:
+    async with KeyServer() as server, KeyFetcher(allowed_hosts("http://127.0.0.1", "FEDERATION_HOSTS")) as fetcher:
         entra = server.workload(TENANT)
         server.spoiled[TENANT] = answer
         with pytest.raises(FetchFailed, match=reason):
@@ -215,7 +216,10 @@ async def test_what_is_no_plain_answer_is_a_failure(answer: Response, reason: st
 
 
 async def test_a_slow_answer_is_given_up() -> None:
-    async with KeyServer() as server, KeyFetcher(allowed_hosts("http://127.0.0.1"), timeout_s=0.1) as fetcher:
+    async with (
+        KeyServer() as server,
+        KeyFetcher(allowed_hosts("http://127.0.0.1", "FEDERATION_HOSTS"), timeout_s=0.1) as fetcher,
+    ):
         entra = server.workload(TENANT)
         server.slow_s[TENANT] = 0.5
         with pytest.raises(FetchFailed, match="timeout"):
@@ -223,7 +227,7 @@ async def test_a_slow_answer_is_given_up() -> None:
 
 
 async def test_nobody_listens() -> None:
-    async with KeyFetcher(allowed_hosts("http://127.0.0.1"), timeout_s=0.5) as fetcher:
+    async with KeyFetcher(allowed_hosts("http://127.0.0.1", "FEDERATION_HOSTS"), timeout_s=0.5) as fetcher:
         nowhere = entra_issuer(f"http://127.0.0.1:1/{TENANT}/v2.0")
         assert nowhere
         with pytest.raises(FetchFailed):
@@ -231,7 +235,10 @@ async def test_nobody_listens() -> None:
 
 
 async def test_hosts_that_are_not_allowed_are_not_asked() -> None:
-    async with KeyServer() as server, KeyFetcher(allowed_hosts("login.microsoftonline.com")) as fetcher:
+    async with (
+        KeyServer() as server,
+        KeyFetcher(allowed_hosts("login.microsoftonline.com", "FEDERATION_HOSTS")) as fetcher,
+    ):
         entra = server.workload(TENANT)
         assert not fetcher.allows(issuer(entra))
         with pytest.raises(FetchFailed, match="host_not_allowed"):
@@ -241,12 +248,12 @@ async def test_hosts_that_are_not_allowed_are_not_asked() -> None:
 
 
 def test_allowed_hosts_are_a_list_of_hosts() -> None:
-    assert allowed_hosts("") == frozenset()
-    assert allowed_hosts("login.microsoftonline.com, login.microsoftonline.us") == {
+    assert allowed_hosts("", "FEDERATION_HOSTS") == frozenset()
+    assert allowed_hosts("login.microsoftonline.com, login.microsoftonline.us", "FEDERATION_HOSTS") == {
         ("https", "login.microsoftonline.com"),
         ("https", "login.microsoftonline.us"),
     }
-    assert allowed_hosts("http://localhost") == {("http", "localhost")}
+    assert allowed_hosts("http://localhost", "FEDERATION_HOSTS") == {("http", "localhost")}
 
 
 @pytest.mark.parametrize(
@@ -255,4 +262,4 @@ def test_allowed_hosts_are_a_list_of_hosts() -> None:
 )
 def test_what_is_no_host_is_refused_at_the_start(setting: str) -> None:
     with pytest.raises(SettingsError, match="FEDERATION_HOSTS"):
-        allowed_hosts(setting)
+        allowed_hosts(setting, "FEDERATION_HOSTS")

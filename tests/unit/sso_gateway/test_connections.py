@@ -160,3 +160,18 @@ async def test_an_unusable_certificate_does_not_take_the_others_with_it(
     directory.memory.companies["contoso"] = msgspec.structs.replace(good, certificates=[bad, good.certificates[1]])
     trusted = await connections.trusted("contoso")
     assert [key.fingerprint for key in trusted.keys] == [signing_key("next").fingerprint]
+
+
+async def test_an_answer_that_was_asked_for_before_a_newer_one_came_takes_nothing_back(
+    connections: Connections, directory: FakeDirectory, clock: Clock
+) -> None:
+    """A certificate adopted meanwhile is not forgotten because somebody's question was slower."""
+    old = (await connections.trusted("contoso")).connection
+    asked_at = connections.now()
+    clock.now += 1
+    renew(directory, "entra", "next")
+    newer = connections.remember(directory.memory.companies["contoso"])
+    assert connections.remember(old, asked_at=asked_at) is newer
+    assert await connections.trusted("contoso") is newer
+    clock.now += 1
+    assert connections.remember(old, asked_at=connections.now()).connection is old

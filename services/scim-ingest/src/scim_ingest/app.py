@@ -18,7 +18,7 @@ from scim_ingest.journal import Journal
 from scim_ingest.large_bodies import Places
 from scim_ingest.limits import Limits
 from scim_ingest.oauth.endpoint import TokenEndpoint
-from scim_ingest.oauth.fetching import KeyFetcher, allowed_hosts
+from scim_ingest.oauth.fetching import KeyFetcher
 from scim_ingest.oauth.keys import KeyRing
 from scim_ingest.protocol.errors import ScimError
 from scim_ingest.recording import RecordingClient
@@ -27,6 +27,7 @@ from scim_ingest.settings import Settings
 from scim_ingest.users import Users
 from shared.clock import Clock, system_clock
 from shared.directory_client import DirectoryClient
+from shared.http.fetching import allowed_hosts
 from shared.http.service import Service
 from shared.telemetry.logs import EventLog
 
@@ -42,7 +43,7 @@ def create_service(
     """
     client = directory or RecordingClient(settings.directory_url, settings.directory_secret)
     log = EventLog("scim-ingest")
-    fetcher = KeyFetcher(allowed_hosts(settings.federation_hosts))
+    fetcher = KeyFetcher(allowed_hosts(settings.federation_hosts, "FEDERATION_HOSTS"))
     keys = KeyRing(fetcher.fetch, log)
     journal = Journal(client, log, every_s=settings.journal_every_s)
 

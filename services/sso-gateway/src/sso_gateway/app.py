@@ -11,12 +11,14 @@ from starlette.responses import Response
 from shared.clock import Clock, system_clock
 from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
+from shared.http.fetching import Fetcher, allowed_hosts
 from shared.http.service import Service
 from sso_gateway.gateway import Gateway, log
 from sso_gateway.pages import routes as page_routes
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml import routes as saml_routes
 from sso_gateway.saml.connection import Connections
+from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.sessions import routes as session_routes
 from sso_gateway.settings import Settings
 
@@ -27,18 +29,23 @@ def create_service(
     """The service, ready to be started. `client`: for tests that look at this service alone."""
     client = client or DirectoryClient(settings.directory_url, settings.directory_secret)
     pages = Pages(settings.public_url)
+    connections = Connections(client, settings.public_url, settings.connection_ttl_s)
+    fetcher = Fetcher(allowed_hosts(settings.metadata_hosts, "METADATA_HOSTS"), accept="application/samlmetadata+xml")
+    refresh = MetadataRefresh(fetcher, client, connections)
     gateway = Gateway(
         settings=settings,
         client=client,
-        connections=Connections(client, settings.public_url, settings.connection_ttl_s),
+        connections=connections,
+        refresh=refresh,
         pages=pages,
         clock=clock,
     )
 
     @asynccontextmanager
     async def resources() -> AsyncIterator[None]:
-        async with client:
+        async with client, fetcher:
             yield
+            await refresh.close()
 
     async def ready() -> str | None:
         return None if await client.is_ready() else "directory cannot be reached"

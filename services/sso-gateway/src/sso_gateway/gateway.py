@@ -11,6 +11,7 @@ from shared.directory_client import DirectoryClient
 from shared.telemetry.logs import EventLog
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml.connection import Connections
+from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.settings import Settings
 
 log = EventLog("sso-gateway")
@@ -21,6 +22,7 @@ class Gateway:
     settings: Settings
     client: DirectoryClient
     connections: Connections
+    refresh: MetadataRefresh
     pages: Pages
     clock: Clock
 

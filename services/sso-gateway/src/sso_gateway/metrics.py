@@ -23,6 +23,12 @@ VERIFICATIONS = Counter(
     "Signatures checked; key_slot: current (the company's first certificate), next (another of them), unknown",
     ["key_slot", "algorithm"],
 )
+METADATA_FETCHES = Counter(
+    "sso_metadata_fetches_total",
+    "Fetches of a company's federation metadata: same, adopted or offered (new certificates), failed (the known stay in use), "
+    "refused (it was not the company's)",
+    ["result"],
+)
 CLOCK_SKEW = Histogram(
     "sso_clock_skew_seconds",
     "Our clock minus the assertion's IssueInstant",

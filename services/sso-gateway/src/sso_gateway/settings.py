@@ -18,5 +18,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     """Seconds a session lasts, 335 hours unless given. Suspension and sign-out end it at once, whatever is left."""
     connection_ttl_s: int = 30
     """Seconds a company's sign-on settings are remembered. A new certificate is noticed sooner, by the first use of it."""
+    metadata_hosts: str = "login.microsoftonline.com"
+    """Hosts from which a company's federation metadata may be fetched, separated by commas; over https alone. Empty: nothing is
+    fetched. `http://127.0.0.1` is for a simulated Entra on this machine."""
     forwarded_allow_ips: str = ""
     """Addresses of the ingress whose X-Forwarded-For and -Proto are believed; empty believes nobody."""

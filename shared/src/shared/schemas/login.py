@@ -10,6 +10,8 @@ from typing import Literal
 from shared.schemas import Schema
 
 SignedMode = Literal["assertion", "response", "both"]
+MetadataUse = Literal["off", "propose", "adopt"]
+"""What becomes of a new certificate in the company's metadata: not looked for; told to the company; trusted at once."""
 IdpInitiated = Literal["true", "false", "bounce"]
 GroupCheck = Literal["off", "when_sent", "required"]
 
@@ -39,7 +41,24 @@ class Connection(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     signed: SignedMode
     idp_initiated: IdpInitiated
     certificates: list[TrustedCertificate]
+    metadata: MetadataUse = "off"
     version: int
+
+
+class OfferCertificates(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the company's federation metadata says now."""
+
+    company: str
+    metadata: str
+    """The document, as it was fetched."""
+
+
+class OfferedCertificates(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    adopted: int
+    """Trusted now, and were not before."""
+    offered: int
+    """Told to the company, which trusts them or does not."""
+    connection: Connection
 
 
 class GetConnection(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -30,6 +30,9 @@ def add_to(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         metavar="FILE",
         help="PEM, base64, DER or a whole federation metadata document, as downloaded from Entra; - reads it from here",
     )
+    step.add_argument(
+        "--accept", metavar="SHA256", help="trust what Entra's metadata offers (finding certificate_offered)"
+    )
     step.add_argument("--remove", metavar="FINGERPRINT", help="refuse what it signs from now on")
     command.add_argument(
         "--compromised", action="store_true", help="with --remove: its key has leaked; ends all sessions of the company"
@@ -48,6 +51,8 @@ async def _certificate(settings: DatabaseSettings, parsed: argparse.Namespace) -
     ):
         if pasted is not None:
             answer["added"] = await signing.add(tx, pasted)
+        elif parsed.accept:
+            answer["added"] = await signing.accept(tx, parsed.accept)
         elif parsed.remove:
             answer["sessions_ended"] = await signing.remove(tx, parsed.remove, compromised=parsed.compromised)
             answer["removed"] = parsed.remove

@@ -99,6 +99,7 @@ def shown(answer: dict[str, Any]) -> str:
                 ("Sign-on", _switch(sso["enabled"])),
                 ("  Identifier", sso["identifier"]),
                 ("  Reply URL", sso["reply_url"]),
+                ("  Metadata", sso["metadata"]),
                 (
                     "Provisioning",
                     _switch(provisioning["enabled"]) + (", strict mode" if provisioning["strict"] else ""),

@@ -37,6 +37,8 @@ class Sso:
     idp_initiated: str
     group_check: str
     email_domains: tuple[str, ...]
+    metadata: str
+    """What becomes of a new certificate in the app's federation metadata: off, propose, adopt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,7 @@ def _sso(fields: Fields, tenant_id: str, has_group: bool, now: datetime) -> Sso:
         idp_initiated=fields.choice("idp_initiated", ("true", "false", "bounce"), default="true", booleans=True),
         group_check=fields.choice("group_check", ("off", "when_sent", "required"), default="when_sent", booleans=True),
         email_domains=tuple(_email_domains(fields)),
+        metadata=fields.choice("metadata", ("off", "propose", "adopt"), default="propose", booleans=True),
     )
     if sso.group_check == "required" and not has_group:
         fields.refuse(

@@ -147,17 +147,24 @@ async def difference(database: Database, manifest: Manifest) -> dict[str, dict[s
 
 async def _changes(tx: CompanyTx, row: asyncpg.Record, manifest: Manifest) -> dict[str, dict[str, object]]:
     trusted = sorted(certificate["fingerprint"] for certificate in await store.read_certificates(tx))
+    wanted = sorted(one.fingerprint for one in manifest.sso.certificates)
+    if manifest.sso.metadata == "adopt" and set(wanted) <= set(trusted):
+        # Others were adopted since the manifest was written.
+        trusted = wanted
     return difference_between(as_described(dict(row), trusted), described(manifest))
 
 
 async def _trust(tx: CompanyTx, manifest: Manifest) -> None:
-    """Make the manifest's certificates the trusted ones, at once: those not in it are trusted no more."""
+    """Make the manifest's certificates the trusted ones, at once: those not in it are trusted no more.
+
+    A company that adopts what Entra publishes has others beside them, and keeps them.
+    """
     trusted = {row["fingerprint"] for row in await store.read_certificates(tx)}
     wanted = {certificate.fingerprint: certificate for certificate in manifest.sso.certificates}
     for fingerprint in sorted(wanted.keys() - trusted):
         await store.insert_certificate(tx, wanted[fingerprint])
         record(tx, EventKind.certificate_added, changes=moved(None, fingerprint))
-    for fingerprint in sorted(trusted - wanted.keys()):
+    for fingerprint in sorted(trusted - wanted.keys() if manifest.sso.metadata != "adopt" else ()):
         await store.delete_certificate(tx, fingerprint)
         record(tx, EventKind.certificate_removed, changes=moved(fingerprint, None))
 

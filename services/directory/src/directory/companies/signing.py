@@ -7,6 +7,7 @@
 A Setup admin and an operator do the same. Source: S60 to S64; Entra, "Manage certificates for federated single sign-on".
 """
 
+import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,8 @@ from directory.companies.store import delete_certificate, insert_certificate, lo
 from directory.database import CompanyTx, Database
 from directory.events.catalogue import EventKind
 from directory.events.store import record
+from directory.findings.catalogue import FindingKind
+from directory.findings.store import close_findings, raise_finding, take_finding
 from directory.logins.store import end_all
 from directory.rpc import serve
 from shared import operations as declared
@@ -75,11 +78,54 @@ async def add(tx: CompanyTx, pasted: str | bytes) -> list[str]:
             raise CertificateRefused(f"{MAX_TRUSTED} are trusted at most, and there are {len(known)}: remove old ones")
     except CertificateRefused as refused:
         raise DomainError(ErrorCode.invalid_value, f"certificate: {refused}", field="certificate") from None
+    await _trust(tx, new)
+    log.info("certificates_added", certificates=len(new))
+    return [one.fingerprint for one in new]
+
+
+async def offered(tx: CompanyTx, metadata: str) -> tuple[int, int]:
+    """What the company's federation metadata says now: how many are trusted by it, and how many are told to the company.
+
+    Raises:
+        DomainError: `invalid_value` for what is not the company's metadata, `not_allowed` where it is not looked for.
+    """
+    await lock_company(tx)
+    issuer, _ = await signing_store.sign_on(tx)
+    use = await signing_store.metadata_use(tx)
+    if use == "off":
+        raise DomainError(ErrorCode.not_allowed, "The company does not take certificates from metadata.")
+    try:
+        found = read_certificates(metadata, tx.now, issuer=issuer or None)
+        known = {row["fingerprint"] for row in await signing_store.trusted(tx)}
+        new = [one for one in found if one.fingerprint not in known]
+        await refuse_others(tx, new)
+    except CertificateRefused as refused:
+        raise DomainError(ErrorCode.invalid_value, f"metadata: {refused}", field="metadata") from None
+    if use == "adopt":
+        new = new[: max(0, MAX_TRUSTED - len(known))]
+        await _trust(tx, new)
+        return len(new), 0
+    for one in new:
+        details = {"certificate": base64.b64encode(one.der).decode(), "not_after": one.not_after.isoformat()}
+        await raise_finding(tx, FindingKind.certificate_offered, one.fingerprint, details=details)
+    return 0, len(new)
+
+
+async def _trust(tx: CompanyTx, new: Sequence[Certificate]) -> None:
     for one in new:
         await insert_certificate(tx, one)
         record(tx, EventKind.certificate_added, changes={"fingerprint": {"before": None, "after": one.fingerprint}})
-    log.info("certificates_added", certificates=len(new))
-    return [one.fingerprint for one in new]
+    await close_findings(tx, FindingKind.certificate_offered, *(one.fingerprint for one in new))
+
+
+async def accept(tx: CompanyTx, fingerprint: str) -> list[str]:
+    """Trust what Entra's metadata offered. Raises DomainError `not_found`, and as `add` does."""
+    offer = await take_finding(tx, FindingKind.certificate_offered, fingerprint)
+    if offer is None:
+        raise DomainError(
+            ErrorCode.not_found, f"No certificate {fingerprint[:70]!r} is offered; `findings` has its whole SHA-256."
+        )
+    return await add(tx, str(offer["certificate"]))
 
 
 async def refuse_others(tx: CompanyTx, certificates: Sequence[Certificate]) -> None:

@@ -18,6 +18,8 @@ _TRUSTED = statement(
 
 _OF_OTHERS = statement("registry.certificates_of_others", "select * from registry.certificates_of_others($1, $2)")
 
+_METADATA_USE = statement("companies.metadata_use", "select metadata_use from companies where company_id = $1")
+
 _SIGN_ON = statement("connections.sign_on", "select issuer, sso_enabled from connections where company_id = $1")
 
 
@@ -36,3 +38,8 @@ async def sign_on(tx: CompanyTx) -> tuple[str, bool]:
     row = await tx.fetchrow(_SIGN_ON, tx.company_id)
     assert row is not None  # noqa: S101  every company has a connection
     return row["issuer"], row["sso_enabled"]
+
+
+async def metadata_use(tx: CompanyTx) -> str:
+    use: str = await tx.fetchval(_METADATA_USE, tx.company_id)
+    return use

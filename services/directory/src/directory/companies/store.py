@@ -16,7 +16,7 @@ _CONNECTION = statement(
     "connections.read",
     """
     select c.company, c.name, c.language, n.entity_id, n.tenant_id, n.app_id, n.sso_enabled, n.login_url, n.issuer, n.signed,
-        n.idp_initiated, n.version,
+        n.idp_initiated, n.version, c.metadata_use,
         coalesce(array(
             select row(x.fingerprint, encode(x.der, 'base64'), x.not_after)
             from certificates x where x.company_id = $1 order by x.fingerprint), '{}') as certificates
@@ -30,7 +30,7 @@ _COMPANY = statement(
     "companies.read",
     """
     select c.company, c.name, c.time_zone, c.language, c.follow_entra_managers, c.rehire_ask_after_days, c.brake_people,
-        c.brake_percent, c.erase_after_months, c.journal_days, c.ends_at, c.created_at, c.updated_at,
+        c.brake_percent, c.erase_after_months, c.journal_days, c.metadata_use, c.ends_at, c.created_at, c.updated_at,
         n.tenant_id, n.app_id, n.group_id, n.group_name, n.entity_id, n.sso_enabled, n.login_url, n.issuer, n.signed,
         n.idp_initiated, n.group_check, n.email_domains, n.provisioning_enabled, n.provisioning_strict, n.version
     from companies c
@@ -47,8 +47,8 @@ _INSERT_COMPANY = statement(
     """
     insert into companies
         (company_id, name, time_zone, language, follow_entra_managers, rehire_ask_after_days, brake_people, brake_percent,
-         erase_after_months, journal_days, updated_at, created_at, company)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)
+         erase_after_months, journal_days, metadata_use, updated_at, created_at, company)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)
     """,
 )
 
@@ -57,7 +57,7 @@ _UPDATE_COMPANY = statement(
     """
     update companies
     set name = $2, time_zone = $3, language = $4, follow_entra_managers = $5, rehire_ask_after_days = $6, brake_people = $7,
-        brake_percent = $8, erase_after_months = $9, journal_days = $10, updated_at = $11
+        brake_percent = $8, erase_after_months = $9, journal_days = $10, metadata_use = $11, updated_at = $12
     where company_id = $1
     """,
 )
@@ -158,6 +158,7 @@ async def read_connection(tx: CompanyTx) -> login.Connection:
             login.TrustedCertificate(fingerprint=fingerprint, der_base64="".join(der.split()), not_after=not_after)
             for fingerprint, der, not_after in row["certificates"]
         ],
+        metadata=row["metadata_use"],
         version=row["version"],
     )
 
@@ -200,6 +201,7 @@ def _company_values(manifest: Manifest) -> tuple[object, ...]:
         manifest.brake_percent,
         manifest.erase_after_months,
         manifest.journal_days,
+        manifest.sso.metadata,
     )
 
 

@@ -31,6 +31,7 @@ _SETTINGS: dict[str, Any] = {
     "sso.idp_initiated": str,
     "sso.group_check": str,
     "sso.email_domains": list[str],
+    "sso.metadata": str,
     "provisioning.enabled": bool,
     "provisioning.strict": bool,
     "provisioning.journal_days": int,

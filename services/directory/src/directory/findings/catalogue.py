@@ -57,6 +57,11 @@ class FindingKind(StrEnum):
         "The certificate that sign-on uses ends within 60 days, or has ended: make a new one in Entra, and paste it here before "
         "it is made active there, or right after; subject: its SHA-256. Details: how many days, whether a newer one is trusted",
     )
+    certificate_offered = (
+        "certificate_offered",
+        "Entra publishes a signing certificate for the app that is not trusted here: trust it before it is made active there; "
+        "subject: its SHA-256. Closed when it is trusted",
+    )
     overlap = (
         "overlap",
         "Somebody is active in another company of the same Entra tenant too, as an employee of that one; subject: the employee "

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from directory import metrics
 from directory.access import scope_for_login, scope_for_session, sha256_from_text
+from directory.companies import signing
 from directory.companies.store import read_connection
 from directory.database import Actor, CompanyScope, CompanyTx, Database
 from directory.employees.keys import search_key
@@ -31,6 +32,13 @@ log = EventLog("directory")
 async def get_connection(database: Database, request: login.GetConnection) -> login.Connection:
     async with scope_for_login(database, request.company).transaction() as tx:
         return await read_connection(tx)
+
+
+async def offer_certificates(database: Database, request: login.OfferCertificates) -> login.OfferedCertificates:
+    """Raises DomainError `invalid_value` for what is not the company's metadata."""
+    async with scope_for_login(database, request.company).transaction() as tx:
+        adopted, offered = await signing.offered(tx, request.metadata)
+        return login.OfferedCertificates(adopted=adopted, offered=offered, connection=await read_connection(tx))
 
 
 async def find_companies(database: Database, request: login.FindCompanies) -> login.CompaniesFound:

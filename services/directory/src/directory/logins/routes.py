@@ -14,6 +14,7 @@ from shared.http.service_auth import CallerSecrets
 def routes(database: Database, callers: CallerSecrets) -> list[Route]:
     return [
         serve(declared.GET_CONNECTION, callers, partial(do.get_connection, database)),
+        serve(declared.OFFER_CERTIFICATES, callers, partial(do.offer_certificates, database)),
         serve(declared.FIND_COMPANIES, callers, partial(do.find_companies, database)),
         serve(declared.BEGIN_LOGIN, callers, partial(do.begin_login, database)),
         serve(declared.COMPLETE_LOGIN, callers, partial(do.complete_login, database)),

@@ -1,94 +1,18 @@
-"""Fetching a tenant's keys: from allowed hosts alone, over https, without redirects, bounded in time and size."""
+"""Fetching a tenant's keys, from allowed hosts alone."""
 
-from types import TracebackType
-from typing import Self
-
-import aiohttp
-from opentelemetry.trace import SpanKind
-
-from scim_ingest.oauth.keys import FetchFailed
-from shared.entra_issuer import LOOPBACK, EntraIssuer
-from shared.settings import SettingsError
-from shared.telemetry.tracing import internal_span
-
-MAX_BYTES = 256 * 1024
-TIMEOUT_S = 3.0
+from shared.entra_issuer import EntraIssuer
+from shared.http.fetching import TIMEOUT_S, Fetcher, Hosts
 
 
-def allowed_hosts(setting: str) -> frozenset[tuple[str, str]]:
-    """Scheme and host of each, from `login.microsoftonline.com,http://127.0.0.1`.
+class KeyFetcher(Fetcher):
+    """`is_on`: whether any tenant's assertions may be trusted. Opened once per process (`async with`)."""
 
-    Raises SettingsError for plain http to anywhere but a loopback address, and for what is more than a host.
-    """
-    found = set()
-    for entry in filter(None, (part.strip() for part in setting.split(","))):
-        scheme, separator, host = entry.rpartition("://")
-        scheme = scheme if separator else "https"
-        if (scheme, host in LOOPBACK) not in (("https", False), ("http", True)) or not host.replace(".", "").replace(
-            "-", ""
-        ).isalnum():
-            raise SettingsError(
-                f"FEDERATION_HOSTS is wrong: '{entry}' is no host by itself (http:// is for a loopback address alone)."
-            )
-        found.add((scheme, host.lower()))
-    return frozenset(found)
-
-
-class KeyFetcher:
-    """Opened once per process (`async with`)."""
-
-    def __init__(self, allowed: frozenset[tuple[str, str]], *, timeout_s: float = TIMEOUT_S) -> None:
-        self._allowed = allowed
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s)
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        # No limit on connections: all tenants are behind one host, and those who are slow must not use up the others' share.
-        # The key ring opens one a tenant at most.
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-        )
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._session is not None:
-            await self._session.close()
-
-    @property
-    def is_on(self) -> bool:
-        """Whether any tenant's assertions may be trusted."""
-        return bool(self._allowed)
+    def __init__(self, allowed: Hosts, *, timeout_s: float = TIMEOUT_S) -> None:
+        super().__init__(allowed, accept="application/json", timeout_s=timeout_s)
 
     def allows(self, issuer: EntraIssuer) -> bool:
         return (issuer.scheme, issuer.host) in self._allowed
 
     async def fetch(self, issuer: EntraIssuer) -> bytes:
         """Raises FetchFailed."""
-        assert self._session is not None, "open the fetcher with `async with`"  # noqa: S101
-        if not self.allows(issuer):
-            raise FetchFailed("host_not_allowed")
-        with internal_span("keys fetch", SpanKind.CLIENT, **{"server.address": issuer.host}):
-            try:
-                async with self._session.get(issuer.keys_url, allow_redirects=False) as answer:
-                    if answer.status != 200:
-                        raise FetchFailed(f"status_{answer.status}")
-                    return await _bounded(answer)
-            except TimeoutError:
-                raise FetchFailed("timeout") from None
-            except (aiohttp.ClientError, OSError, ValueError) as error:
-                raise FetchFailed(type(error).__name__) from None
-
-
-async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
-    received = bytearray()
-    async for chunk in answer.content.iter_chunked(16 * 1024):
-        received += chunk
-        if len(received) > MAX_BYTES:
-            raise FetchFailed("too_large")
-    return bytes(received)
+        return await self.get(issuer.keys_url, "keys")

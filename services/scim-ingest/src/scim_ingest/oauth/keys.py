@@ -15,20 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from scim_ingest import metrics
 from scim_ingest.oauth.jwks import Keys, KeysUnreadable, read_keys
 from shared.entra_issuer import EntraIssuer
+from shared.http.fetching import FetchFailed
 from shared.telemetry.logs import EventLog
 
 FRESH_S = 3600.0
 STALE_S = 24 * 3600.0
 PAUSE_S = 30.0
 MAX_TENANTS = 1000
-
-
-class FetchFailed(Exception):
-    """The keys could not be had; `reason` is a word for the log."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class KeyUnknown(Exception):

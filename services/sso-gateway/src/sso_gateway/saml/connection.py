@@ -97,9 +97,20 @@ class Connections:
         fresh = await self._fetch(company)
         return fresh if fresh.keys != known.keys else None
 
-    def remember(self, connection: Connection) -> TrustedConnection:
-        """Take in a connection that came with another answer of directory."""
+    def now(self) -> float:
+        """For `remember`: the moment before directory is asked."""
+        return self._now()
+
+    def other_than(self, known: TrustedConnection) -> TrustedConnection | None:
+        """What is remembered meanwhile, where its keys are not those."""
+        remembered = self._remembered.get(known.connection.company)
+        return remembered if remembered is not None and remembered.keys != known.keys else None
+
+    def remember(self, connection: Connection, *, asked_at: float | None = None) -> TrustedConnection:
+        """Take in a connection that came with another answer of directory; what was taken in since it was asked is newer."""
         remembered = self._remembered.get(connection.company)
+        if remembered is not None and asked_at is not None and remembered.fetched_at > asked_at:
+            return remembered
         unchanged = remembered is not None and remembered.connection == connection
         keys = remembered.keys if remembered is not None and unchanged else _keys(connection)
         refetched_at = remembered.refetched_at if remembered is not None else float("-inf")
@@ -121,13 +132,14 @@ class Connections:
         return await asyncio.shield(task)
 
     async def _ask(self, company: str) -> TrustedConnection:
+        asked_at = self._now()
         try:
             connection = await self._client.get_connection(GetConnection(company=company))
         except DomainError as error:
             if error.code is ErrorCode.not_found:
                 self._remembered.pop(company, None)
             raise
-        return self.remember(connection)
+        return self.remember(connection, asked_at=asked_at)
 
     def _expected(self, connection: Connection) -> Expected:
         return Expected(

@@ -52,7 +52,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     company = request.path_params["company"]
     if not COMPANY.fullmatch(company):
         return gateway.pages.refusal(request, "unknown_company", status=404)
-    secret = cookies.browser_secret(request)
+    secret, asked_at = cookies.browser_secret(request), gateway.connections.now()
     try:
         begun = await gateway.client.begin_login(
             BeginLogin(
@@ -68,7 +68,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
         if error.code is ErrorCode.not_allowed:
             return gateway.pages.refusal(request, "sso_off", status=403)
         raise
-    trusted = gateway.connections.remember(begun.connection)
+    trusted = gateway.connections.remember(begun.connection, asked_at=asked_at)
     context.company.set(company)
     address = redirect_to_idp(
         login_url=trusted.connection.login_url,
@@ -108,7 +108,7 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
         trusted = await gateway.connections.trusted(company)
         with _stage("verify"):
             trusted, verified = await proof.verified_assertion(
-                gateway.connections, trusted, posted.unverified_response, gateway.clock()
+                gateway.connections, gateway.refresh, trusted, posted.unverified_response, gateway.clock()
             )
         flow = "sp_initiated" if verified.in_response_to else "idp_initiated"
         return await _complete(gateway, request, trusted, verified, posted.relay_state)

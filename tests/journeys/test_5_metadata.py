@@ -1,0 +1,211 @@
+"""Journey 5, by itself: what Entra publishes for the app is known here without anybody pasting it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import msgspec
+import pytest
+from prometheus_client import REGISTRY
+
+from directory.cli.environment import owner_database
+from directory.companies import signing
+from directory.companies.certificates import read_certificates
+from directory.database import Actor
+from directory.findings.store import open_findings
+from shared.schemas.people import Finding
+from tests.entra.people import Certificate
+from tests.entra.server import EntraServer
+from tests.support.browser import Browser
+from tests.support.company import Company
+
+
+@pytest.fixture
+async def entra(company: Company) -> AsyncIterator[EntraServer]:
+    """Where the company's people sign in, and its app's metadata stand."""
+    async with EntraServer(company.tenant, public_host="127.0.0.1") as server:
+        yield server
+
+
+async def signs_on_there(company: Company, entra: EntraServer, use: str) -> None:
+    await company.apply(sso__login_url=f"{entra.url}/{company.tenant.tenant_id}/saml2", sso__metadata=use)
+
+
+async def in_company(company: Company, step: Callable[..., Awaitable[object]], *arguments: object) -> object:
+    async with (
+        owner_database(company.stack.operator) as owner,
+        owner.scope_for_name(company.name).transaction(Actor("operator", "test")) as tx,
+    ):
+        return await step(tx, *arguments)
+
+
+async def offers(company: Company) -> list[Finding]:
+    async with company.stack.database.scope_for_name(company.name).transaction() as tx:
+        return [one for one in await open_findings(tx) if one.kind == "certificate_offered"]
+
+
+def sha256_of(company: Company, certificate: Certificate) -> str:
+    return read_certificates(certificate.pem, company.tenant.clock())[0].fingerprint
+
+
+def fetched(result: str) -> float:
+    return REGISTRY.get_sample_value("sso_metadata_fetches_total", {"result": result}) or 0.0
+
+
+async def test_the_first_login_by_a_certificate_nobody_pasted_succeeds_where_the_company_adopts(
+    company: Company, browser: Browser, entra: EntraServer
+) -> None:
+    """S63, S64: Entra first. The unknown signer makes its metadata be fetched, once."""
+    anna = company.hire()
+    await company.cycle()
+    await signs_on_there(company, entra, "adopt")
+    assert (await company.sign_in(browser, anna)).status == 200
+    new = company.tenant.new_certificate(company.app, active=True)
+    before = fetched("adopted")
+    assert (await company.sign_in(browser, anna)).status == 200
+    assert fetched("adopted") - before == 1
+    assert (await company.sign_in(browser, anna)).status == 200
+    shown = await company.stack.show(company.name)
+    assert {one["fingerprint"] for one in shown["sso"]["certificates"]} >= {sha256_of(company, new)}
+    # The manifest of before has the old one alone, and takes nothing away.
+    again = await company.apply(
+        sso__login_url=f"{entra.url}/{company.tenant.tenant_id}/saml2",
+        sso__metadata="adopt",
+        sso__certificates=[company.app.certificates[0].pem],
+    )
+    assert again["changed"] == []
+    assert (await company.sign_in(browser, anna)).status == 200
+
+
+async def test_a_company_that_wants_to_be_asked_is_asked(
+    company: Company, browser: Browser, entra: EntraServer
+) -> None:
+    anna = company.hire()
+    await company.cycle()
+    await signs_on_there(company, entra, "propose")
+    new = company.tenant.new_certificate(company.app, active=True)
+    for _ in range(2):
+        refused = await company.post_response(browser, company.recipe(anna), accept="application/json")
+        assert refused.json["reason"] == "unknown_signer"
+    (offer,) = await offers(company)
+    assert (offer.subject, offer.times) == (sha256_of(company, new), 1), "asked for once, and not with every login"
+    assert await in_company(company, signing.accept, offer.subject) == [offer.subject]
+    assert await offers(company) == []
+    assert (await company.sign_in(browser, anna)).status == 200
+
+
+async def test_a_company_that_wants_none_of_it_is_left_alone(
+    company: Company, browser: Browser, entra: EntraServer
+) -> None:
+    anna = company.hire()
+    await company.cycle()
+    await signs_on_there(company, entra, "off")
+    company.tenant.new_certificate(company.app, active=True)
+    refused = await company.post_response(browser, company.recipe(anna), accept="application/json")
+    assert refused.json["reason"] == "unknown_signer"
+    assert await offers(company) == []
+
+
+async def test_a_staged_certificate_is_told_behind_a_login(
+    company: Company, browser: Browser, entra: EntraServer
+) -> None:
+    """Before it is active: nobody waits for it, and nothing fails."""
+    anna = company.hire()
+    await company.cycle()
+    await signs_on_there(company, entra, "propose")
+    new = company.tenant.new_certificate(company.app)
+    assert (await company.sign_in(browser, anna)).status == 200
+    for _ in range(200):
+        if found := await offers(company):
+            break
+        await asyncio.sleep(0.02)
+    assert [one.subject for one in found] == [sha256_of(company, new)]
+
+
+async def test_another_app_s_certificate_is_adopted_by_nobody(
+    company: Company, neighbour: Company, browser: Browser, entra: EntraServer
+) -> None:
+    """Both are apps of one tenant; what stands in one's metadata must not be the other's."""
+    anna = company.hire()
+    await company.cycle()
+    await signs_on_there(company, entra, "adopt")
+    both = (*company.app.certificates, *neighbour.app.certificates)
+    company.tenant.apps[company.app_id] = msgspec.structs.replace(company.app, certificates=both)
+    before = fetched("refused")
+    forged = company.recipe(anna).signed_with(neighbour.app.certificates[0])
+    refused = await company.post_response(browser, forged, accept="application/json")
+    assert refused.json["reason"] == "unknown_signer"
+    assert fetched("refused") - before == 1
+
+
+async def test_while_entra_cannot_be_reached_what_is_known_stays_in_use(
+    company: Company, browser: Browser, entra: EntraServer
+) -> None:
+    anna = company.hire()
+    await company.cycle()
+    await signs_on_there(company, entra, "adopt")
+    await entra.stop()
+    before = fetched("failed")
+    assert (await company.sign_in(browser, anna)).status == 200
+    company.tenant.new_certificate(company.app, active=True)
+    refused = await company.post_response(browser, company.recipe(anna), accept="application/json")
+    assert refused.json["reason"] == "unknown_signer"
+    assert fetched("failed") > before
+    await entra.start()
+
+
+PER_SECOND = 20
+Step = tuple[float, Callable[[], Awaitable[object]]]
+
+
+async def logins_while(
+    company: Company, http: aiohttp.ClientSession, steps: list[Step], seconds: float
+) -> Counter[int]:
+    """So many a second, each in a browser of its own, while the steps happen at their moments; the last page's status of each."""
+    people = [company.hire() for _ in range(10)]
+    await company.cycle()
+
+    async def login(number: int) -> int:
+        return (await company.sign_in(Browser(http), people[number % len(people)])).status
+
+    async def at(moment: float, step: Callable[[], Awaitable[object]]) -> None:
+        await asyncio.sleep(moment)
+        await step()
+
+    stepping = [asyncio.create_task(at(*step)) for step in steps]
+    logins = []
+    for number in range(int(seconds * PER_SECOND)):
+        logins.append(asyncio.create_task(login(number)))
+        await asyncio.sleep(1 / PER_SECOND)
+    await asyncio.gather(*stepping)
+    return Counter(await asyncio.gather(*logins))
+
+
+@pytest.mark.parametrize("first", ["bitabiz", "entra"])
+async def test_a_whole_rollover_refuses_nobody(
+    company: Company, http: aiohttp.ClientSession, entra: EntraServer, first: str
+) -> None:
+    """S64, our bar: 20 logins a second through all of it, and not one refused, in either order."""
+    old = company.app.certificates[0]
+    await signs_on_there(company, entra, "propose" if first == "bitabiz" else "adopt")
+    made: list[Certificate] = []
+
+    async def make() -> None:
+        made.append(company.tenant.new_certificate(company.app, active=first == "entra"))
+
+    async def paste() -> None:
+        await in_company(company, signing.add, made[0].pem)
+
+    async def activate() -> None:
+        company.tenant.activate_certificate(company.app, made[0].thumbprint)
+
+    async def remove() -> None:
+        await in_company(company, signing.remove, sha256_of(company, old))
+
+    steps: list[Step] = [(0.5, make), (3.0, remove)]
+    if first == "bitabiz":
+        steps += [(1.0, paste), (1.7, activate)]
+    assert await logins_while(company, http, steps, 4.0) == Counter({200: 4 * PER_SECOND})
+    shown = await company.stack.show(company.name)
+    assert [one["fingerprint"] for one in shown["sso"]["certificates"]] == [sha256_of(company, made[0])]
