@@ -77,7 +77,7 @@ BODIES: list[tuple[str, bytes, str]] = [
     ("the envelope twice", rb'{"Operations": [], "operations": [{"op": "remove", "path": "title"}]}', "invalidSyntax"),
     ("5,000 lists deep", patching("title", DEEP), "invalidSyntax"),
     ("5,000 objects deep", patching("title", DEEP_OBJECT), "invalidSyntax"),
-    ("100,000 lists deep", b"[" * 100_000, "invalidSyntax"),
+    ("50,000 lists deep", b"[" * 50_000, "invalidSyntax"),
     ("a path of 100 KB", patching("a." * 50_000, '"x"'), "invalidPath"),
     ("a path of brackets", patching('emails[type eq "' + "[" * 50_000, '"x"'), "invalidPath"),
     ("a value that is too long", patching("title", json.dumps("x" * 100_000)), "invalidValue"),
@@ -120,7 +120,7 @@ CREATES: list[bytes] = [
     json.dumps({**body_of(FULL), "x" * 300_000: 1, "userName": None, "displayName": ""}).encode(),
     json.dumps([body_of(FULL)]).encode(),
     json.dumps(
-        {**body_of(FULL), "emails": [{"type": "work", "value": "x"}] * 20_000, "userName": "", "displayName": None}
+        {**body_of(FULL), "emails": [{"type": "work", "value": "x"}] * 10_000, "userName": "", "displayName": None}
     ).encode(),
     json.dumps({"displayName": "G", "members": [{"value": "\x00"}], "userName": None}).encode(),
 ]
@@ -197,7 +197,7 @@ async def test_a_bad_query_is_refused(entra: Microsoft, kind: str) -> None:
 SEARCHES: list[Json] = [
     {"startIndex": int(NUMBER)}, {"startIndex": -int(NUMBER)}, {"count": int(NUMBER)}, {"count": -int(NUMBER)},
     {"startIndex": 2**63}, {"startIndex": 2**64}, {"count": 2**64}, {"startIndex": 1e300}, {"attributes": ["x" * 300_000]},
-    {"attributes": ["x"] * 90_000}, {"sortBy": "x" * 300_000}, {"cursor": "x" * 300_000}, {"filter": {"a": 1}},
+    {"attributes": ["x"] * 50_000}, {"sortBy": "x" * 300_000}, {"cursor": "x" * 300_000}, {"filter": {"a": 1}},
 ]  # fmt: skip
 
 

@@ -349,7 +349,7 @@ async def test_a_body_that_does_not_come_is_timed_out(service: Service, tricklin
         b"POST /scim/v2/firma/Users HTTP/1.1\r\nHost: x\r\nContent-Type: application/scim+json\r\n"
         b"Authorization: Bearer " + TOKEN.encode() + b"\r\nContent-Length: 10000\r\n\r\n{"
     )
-    answering = asyncio.ensure_future(reader.read())
+    answering = asyncio.ensure_future(reader.readuntil(b"}"))
     while trickling and not answering.done():
         writer.write(b" ")
         await asyncio.sleep(0.02)

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import msgspec
 from opentelemetry.trace import SpanKind
@@ -20,11 +21,13 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from scim_ingest import metrics, recorder
-from scim_ingest.exchange import MEDIA_TYPE, Answer, Writing, activity_id, endpoint, json_body, route
+from scim_ingest.exchange import MEDIA_TYPE, Answer, Writing, activity_id, endpoint, route, understood
+from scim_ingest.large_bodies import LARGE_BYTES
 from scim_ingest.protocol.attributes import ENTERPRISE
 from scim_ingest.protocol.bulk import (
     BULK_REQUEST,
     BULK_RESPONSE,
+    BulkRequest,
     Kind,
     Malformed,
     Operation,
@@ -37,7 +40,8 @@ from scim_ingest.protocol.bulk import (
 )
 from scim_ingest.protocol.bulk_order import Order, Turn
 from scim_ingest.protocol.errors import NotConformant, ScimError, invalid_value
-from scim_ingest.protocol.strict import PATCH_OP, in_message
+from scim_ingest.protocol.json_body import read_json
+from scim_ingest.protocol.strict import PATCH_OP, Deviation, in_message
 from scim_ingest.settings import Settings
 from shared.directory_client import DirectoryClient
 from shared.schemas.employee import CheckCredential, ScimCredential
@@ -76,14 +80,16 @@ class Bulk:
         # First, so that a wrong token is one 401 and a stranger's body is not even read.
         company = await self._directory.check_credential(CheckCredential(credential=credential))
         context.company.set(credential.company)
-        body = await json_body(request, self._settings)
-        if company.strict and (deviation := in_message(body, BULK_REQUEST)) is not None:
+        bulk, deviation = await understood(
+            request, self._settings, partial(_read, most=self._settings.bulk_max_operations, strict=company.strict)
+        )
+        if deviation is not None:
             raise NotConformant(deviation)
-        bulk = read_bulk(body, self._settings.bulk_max_operations)
+        size = len(recorder.current().body) // max(1, len(bulk.operations))
         # Each operation has an entry of its own in the journal, with its own body.
         recorder.current().body = b""
         base = f"{self._settings.public_url.rstrip('/')}/scim/v2/{credential.company}"
-        run = _Run(request, bulk.operations, self._writing, base, self._log)
+        run = _Run(request, bulk.operations, self._writing, base, self._log, large=size > LARGE_BYTES)
         await run.all(bulk.fail_on_errors, lambda: self._clock() >= until)
         answers = run.answers()
         self._log.info(
@@ -118,8 +124,12 @@ class _Run:
         writing: Mapping[Kind, Writing],
         base: str,
         log: EventLog,
+        *,
+        large: bool,
     ) -> None:
+        """`large`: its operations are, so that each is made ready beside the event loop."""
         self._request = request
+        self._large = large
         self._operations = operations
         self._writing = writing
         self._base = base
@@ -202,7 +212,7 @@ class _Run:
 
     async def _do(self, operation: Operation, data: object) -> _Done:
         target = None if operation.target is None else change_target(operation.target, self._id_of)
-        answer = await self._ask(operation, target, change_references(data, self._id_of))
+        answer = await self._ask(operation, target, data)
         done = _Done(
             status=answer.status_code,
             location=answer.headers.get("location") or (self._url(operation.kind, target) if target else None),
@@ -266,7 +276,10 @@ class _Run:
         return f"{self._base}/{kind}/{target}"
 
     async def _ask(self, operation: Operation, target: str | None, data: object) -> Response:
-        request = _single(self._request, operation, target, data)
+        def ready() -> Request:
+            return _single(self._request, operation, target, change_references(data, self._id_of))
+
+        request = await asyncio.to_thread(ready) if self._large else ready()
         try:
             return await self._writing[operation.kind][operation.method](request)
         except Exception as error:
@@ -284,6 +297,12 @@ def _request_of_its_own(position: int) -> Iterator[None]:
         yield
     finally:
         context.request_id.reset(around)
+
+
+def _read(raw: bytes, most: int, *, strict: bool) -> tuple[BulkRequest, Deviation | None]:
+    body = read_json(raw)
+    deviation = in_message(body, BULK_REQUEST) if strict else None
+    return read_bulk(body, most), deviation
 
 
 def _refused(position: int, error: ScimError, location: str | None = None) -> _Done:

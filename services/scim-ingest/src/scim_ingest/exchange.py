@@ -20,7 +20,7 @@ from starlette.routing import Route
 from scim_ingest import metrics, recorder
 from scim_ingest.credential import credential_of
 from scim_ingest.journal import Journal
-from scim_ingest.large_bodies import Places, is_large
+from scim_ingest.large_bodies import LARGE_BYTES, Places, is_large
 from scim_ingest.limits import Limits
 from scim_ingest.metrics import Operation, Result
 from scim_ingest.protocol.errors import NotConformant, ScimError, from_domain, invalid_syntax
@@ -37,6 +37,7 @@ from shared.telemetry.logs import EventLog
 
 MEDIA_TYPE = "application/scim+json"
 _ACCEPTED = frozenset({MEDIA_TYPE, "application/json"})
+_MAX_ACCEPT = 4096
 _MAX_PARAMETERS = 50
 _MEANT = frozenset(
     {"filter", "sortby", "sortorder", "startindex", "count", "cursor", "attributes", "excludedattributes"}
@@ -253,11 +254,13 @@ async def json_body(request: Request, settings: Settings) -> object:
 async def understood(request: Request, settings: Settings, read: Callable[[bytes], ReadT]) -> ReadT:
     """What `read` makes of the body. Raises ScimError: what `read` does, and 408, 413, 415, 429."""
     _check_content_type(request)
-    if not is_large(request):
-        return read(await _raw_body(request, settings))
+    raw = await _raw_body(request, settings)
+    if len(raw) <= LARGE_BYTES:
+        return read(raw)
+    # Taken when all of it has come: how slowly somebody sends is no matter of others.
     places: Places = request.state.places
     async with places.place(request.path_params["company"]):
-        return await asyncio.to_thread(read, await _raw_body(request, settings))
+        return await asyncio.to_thread(read, raw)
 
 
 async def _raw_body(request: Request, settings: Settings) -> bytes:
@@ -284,7 +287,7 @@ def _check_content_type(request: Request) -> None:
 def check_accept(request: Request) -> None:
     """406 only for who says explicitly that JSON will not do. Entra's Accept is of no use (RFC 7644 section 3.8)."""
     accept = request.headers.get("accept", "").lower()
-    if "q=0" not in accept.replace(" ", ""):
+    if len(accept) > _MAX_ACCEPT or "q=0" not in accept.replace(" ", ""):
         return
     weights: dict[str, bool] = {}
     for part in accept.split(","):

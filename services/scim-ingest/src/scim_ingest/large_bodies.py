@@ -1,10 +1,10 @@
-"""Large bodies: read once it is known whose they are, understood beside the event loop, a few at a time of each company.
+"""Large bodies: read once it is known whose they are, understood beside the event loop, one at a time of each company.
 
 A body of a megabyte can take most of a second to understand, and nobody else is to wait for it. What Entra sends about a person
 is far below the bound; a PATCH with thousands of members is above it.
 
     at most LARGE_BYTES  -> read, understood at once
-    more                 -> is the token good? -> a place of the company -> read, understood in a thread
+    more                 -> is the token good? -> read -> a place of the company -> understood in a thread
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from scim_ingest.protocol.errors import ScimError
 
 LARGE_BYTES = 8 * 1024
-AT_ONCE = 2
+AT_ONCE = 1
 """Of one company."""
 PATIENCE_S = 5.0
 
@@ -59,8 +59,8 @@ class Places:
         except TimeoutError:
             raise ScimError(
                 429,
-                f"{self._at_once} bodies of more than {LARGE_BYTES:,} bytes are read at once, and those before this one took too "
-                f"long. Send again, one after the other.",
+                f"Bodies of more than {LARGE_BYTES:,} bytes are read one by one, and those before this one took too long. "
+                f"Send it again.",
                 headers={"Retry-After": "5"},
             ) from None
         try:

@@ -7,7 +7,7 @@ PUT     read_replacement   -> change_employee -> 200 with the user
 DELETE                     -> remove_employee -> 204
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -31,11 +31,12 @@ from scim_ingest.exchange import (
 from scim_ingest.metrics import Result
 from scim_ingest.protocol import strict
 from scim_ingest.protocol.attributes import well_known
+from scim_ingest.protocol.errors import ScimError
 from scim_ingest.protocol.filters import parse_filter
 from scim_ingest.protocol.json_body import read_json
 from scim_ingest.protocol.listing import Listing, from_body, from_query
 from scim_ingest.protocol.patch import Compiled, compile_patch, read_patch
-from scim_ingest.protocol.projection import Projection, read_projection
+from scim_ingest.protocol.projection import EVERYTHING, Projection, read_projection
 from scim_ingest.protocol.resource import (
     Description,
     MandatoryMissing,
@@ -146,10 +147,16 @@ class Users:
         )
 
     async def patch(self, request: Request, credential: ScimCredential) -> Answer:
-        projection = _projection_of(parameters_of(request))
         employee_id: str = request.path_params["id"]
+        refused: list[ScimError] = []
+        projection = EVERYTHING
+        try:
+            projection = _projection_of(parameters_of(request))
+        except ScimError as error:
+            # Nor does what stands in the address keep somebody in (decision D5).
+            refused.append(error)
         compiled, deviation, strictly = await understood(
-            request, self._settings, partial(_patch, employee_id=employee_id)
+            request, self._settings, partial(_patch, employee_id=employee_id, refused=refused)
         )
         for op, dialect in compiled.dialects:
             metrics.PATCH_OPERATIONS.labels(op, dialect).inc()
@@ -262,10 +269,12 @@ def _replacement(raw: bytes, employee_id: str) -> tuple[Replacement, strict.Devi
     return read_replacement(body, employee_id), strict.in_user(body)
 
 
-def _patch(raw: bytes, employee_id: str) -> tuple[Compiled, strict.Deviation | None, EmployeeChanges | None]:
+def _patch(
+    raw: bytes, employee_id: str, refused: Sequence[ScimError]
+) -> tuple[Compiled, strict.Deviation | None, EmployeeChanges | None]:
     """Read tolerantly; what a company in strict mode says to it; and how it reads it, where that is something else."""
     body, operations, unreadable = read_patch(raw)
-    compiled = compile_patch(operations, employee_id, refused=unreadable)
+    compiled = compile_patch(operations, employee_id, refused=[*refused, *unreadable])
     deviation = strict.in_user_patch(body) or strict.in_what_is_left_out(compiled.refused)
     strictly = strict.read_strictly(operations, employee_id) if deviation is None else None
     if isinstance(strictly, strict.Deviation):

@@ -24,6 +24,8 @@ from shared.schemas.group import GroupChanges
 
 MAX_MEMBERS = 50_000
 """Named by one request."""
+MAX_FILTER = 4096
+"""Characters of a path that names members by a filter: 70 of them."""
 _MAX_IGNORED = 20
 _NAME = re.compile(r"[A-Za-z$][A-Za-z0-9_$.:/-]*\Z")
 """A name of ours or not: what is none is no path, and is not ignored as one that we do not keep."""
@@ -121,6 +123,10 @@ def _apply(draft: _Draft, op: str, path: str | None, value: object) -> None:
                 recorder.coerced("urn_keys")
             draft.put(name, member, replace=op == "replace")
     elif "[" in path:
+        if len(path) > MAX_FILTER:
+            raise invalid_path(
+                f"The path is longer than {MAX_FILTER} characters. Name members by a list, or in several operations."
+            )
         _filtered(draft, op, path)
     elif len(path) > MAX_LENGTH or not _NAME.match(path.strip()):
         raise _not_a_path(path)

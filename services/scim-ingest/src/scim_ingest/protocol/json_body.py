@@ -15,8 +15,9 @@ from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value
 from scim_ingest.recorder import coerced
 
 MAX_DEPTH = 16
-MAX_VALUES = 100_000
-"""Of one body, by the marks that begin or divide values; a megabyte of members of a group has half as many. Objects that Python
+MAX_DIGITS = 100
+MAX_VALUES = 60_000
+"""Of one body, by the marks that begin or divide values; a megabyte of members of a group has 52,000. Objects that Python
 makes of values are many times larger than their text."""
 MAX_MEMBERS = 1000
 """Of one object: no message or resource has so many names, and each costs time to understand."""
@@ -50,10 +51,11 @@ def read_json(body: bytes) -> object:
 
 
 class Spoilt:
-    """Stands where something came that is no value; `error` says what."""
+    """Stands where something came that is no value; `error` says what. Of an object, with its members as they came."""
 
-    def __init__(self, error: ScimError) -> None:
+    def __init__(self, error: ScimError, pairs: "list[tuple[str, object]] | None" = None) -> None:
         self.error = error
+        self.pairs = pairs
 
 
 def read_apart(body: bytes) -> object:
@@ -63,18 +65,9 @@ def read_apart(body: bytes) -> object:
     """
     _weigh(body)
     try:
-        return _apart.decode(body.decode("utf-8-sig"))
+        return _apart.decode(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
         raise invalid_syntax("The body is not JSON.") from None
-
-
-def sound(value: object) -> object:
-    """The value, or a `Spoilt` where anything in it is no value."""
-    try:
-        _inspect(value)
-    except ScimError as error:
-        return Spoilt(error)
-    return value
 
 
 def write_json(value: object) -> bytes:
@@ -103,22 +96,31 @@ def _spoilt_object(pairs: list[tuple[str, object]]) -> object:
     try:
         return _object(pairs)
     except ScimError as error:
-        return Spoilt(error)
+        return Spoilt(error, pairs)
 
 
 def _spoilt_constant(name: str) -> object:
     return Spoilt(invalid_value(f"{name} is no JSON number."))
 
 
+def _whole(digits: str) -> int:
+    # Before it is made: the time for that grows with the square of their number.
+    if len(digits) > MAX_DIGITS:
+        raise _too_many_digits()
+    return int(digits)
+
+
 def _spoilt_number(digits: str) -> object:
     try:
-        return int(digits)
-    except ValueError:
-        return Spoilt(_too_many_digits())
+        return _whole(digits)
+    except ScimError as error:
+        return Spoilt(error)
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
-_apart = json.JSONDecoder(object_pairs_hook=_spoilt_object, parse_constant=_spoilt_constant, parse_int=_spoilt_number)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_whole)
+_apart = json.JSONDecoder(
+    object_pairs_hook=_spoilt_object, parse_constant=_spoilt_constant, parse_int=_spoilt_number, strict=False
+)
 
 
 def _inspect(value: object) -> None:
@@ -129,8 +131,6 @@ def _inspect(value: object) -> None:
         for one in level:
             if isinstance(one, str):
                 _check_text(one)
-            elif isinstance(one, Spoilt):
-                raise one.error
             elif isinstance(one, dict):
                 for name, member in one.items():
                     _check_text(name)

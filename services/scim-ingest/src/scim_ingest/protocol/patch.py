@@ -12,10 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from scim_ingest.protocol.attributes import ACTIVE, MANDATORY, split_urn
+from scim_ingest.protocol.attributes import ACTIVE, MANDATORY
+from scim_ingest.protocol.deactivation import last_word, pairs_of
 from scim_ingest.protocol.draft import Draft
 from scim_ingest.protocol.errors import ScimError, invalid_syntax, invalid_value, no_target
-from scim_ingest.protocol.json_body import Spoilt, read_apart, read_json, sound
+from scim_ingest.protocol.json_body import read_apart, read_json
 from scim_ingest.protocol.paths import path_quirks, read_path
 from scim_ingest.protocol.quirks import type_name
 from scim_ingest.recorder import coerced, ignored, left_out
@@ -56,7 +57,9 @@ def compile_patch(
     refused = list(refused)
     if (came := sum(map(_weight, operations))) > MAX_OPERATIONS:
         refused.append(ScimError(413, f"A PATCH may set {MAX_OPERATIONS} attributes; {came} came."))
-        operations = [one for one in map(_about_active, operations) if one is not None][-MAX_OPERATIONS:]
+    if refused:
+        # Not compiled: beyond the bound it would take too long, and what cannot be read means nothing.
+        return _deactivation_alone(operations, refused, [], [])
     draft = Draft(employee_id, replaces_whole=replaces_whole, in_patch=True)
     if not operations:
         coerced("empty_operations")
@@ -80,11 +83,18 @@ def compile_patch(
     refused += _mandatory_but_cleared(draft)
     if not refused:
         return Compiled(EmployeeChanges(**draft.values), draft.ignored, [], dialects)  # type: ignore[arg-type]
-    if draft.values.get(ACTIVE.field) is False:
-        for one in refused:
-            left_out(one.detail)
-        return Compiled(EmployeeChanges(active=False), draft.ignored, refused, dialects)
-    raise refused[0]
+    return _deactivation_alone(operations, refused, draft.ignored, dialects)
+
+
+def _deactivation_alone(
+    operations: Sequence[object], refused: list[ScimError], ignored_: list[str], dialects: list[tuple[str, Dialect]]
+) -> Compiled:
+    """Raises ScimError where the last word of the operations is none."""
+    if last_word(operations) is not False:
+        raise refused[0]
+    for one in refused:
+        left_out(one.detail)
+    return Compiled(EmployeeChanges(active=False), ignored_, refused, dialects)
 
 
 def read_patch(body: bytes) -> tuple[object, list[object], list[ScimError]]:
@@ -96,11 +106,10 @@ def read_patch(body: bytes) -> tuple[object, list[object], list[ScimError]]:
         message = read_json(body)
         return message, operations_of(message), []
     except ScimError as error:
-        message = read_apart(body)
-        try:
-            return message, [sound(one) for one in operations_of(message)], [error]
-        except ScimError:
+        given = [value for name, value in pairs_of(read_apart(body)) or [] if name.lower() == "operations"]
+        if len(given) != 1 or not isinstance(given[0], list):
             raise error from None
+        return {}, given[0], [error]
 
 
 def _weight(operation: object) -> int:
@@ -110,22 +119,6 @@ def _weight(operation: object) -> int:
     members = {key.lower(): value for key, value in operation.items()}
     value = members.get("value")
     return 1 if members.get("path") or not isinstance(value, dict) else max(1, len(value))
-
-
-def _about_active(operation: object) -> object | None:
-    """What of the operation is about `active`; None where nothing is."""
-    if not isinstance(operation, dict):
-        return None
-    members = {key.lower(): value for key, value in operation.items()}
-    path, value = members.get("path"), members.get("value")
-    if isinstance(path, str) and path:
-        return operation if _is_active(path) else None
-    named = {name: one for name, one in value.items() if _is_active(name)} if isinstance(value, dict) else {}
-    return {**members, "value": named} if named else None
-
-
-def _is_active(name: str) -> bool:
-    return split_urn(name)[1].strip().lower() == "active"
 
 
 def operations_of(body: object) -> list[object]:
@@ -142,8 +135,6 @@ def operations_of(body: object) -> list[object]:
 
 def read_operation(operation: object, position: int) -> tuple[str, str | None, object]:
     """Op (as written), path and value of one operation, of the right types."""
-    if isinstance(operation, Spoilt):
-        raise operation.error
     if not isinstance(operation, dict):
         raise invalid_syntax(f"Operation {position} must be an object; {type_name(operation)} came.")
     members = {key.lower(): value for key, value in operation.items()}
