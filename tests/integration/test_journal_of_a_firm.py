@@ -299,6 +299,19 @@ async def test_a_change_that_names_him_beside_somebody_is_found_and_a_look_up_is
         assert {one.id for one in await page(firm, person=person)} == {made}
 
 
+async def test_whose_name_a_refused_change_wanted_to_give_is_not_who_it_is_about(firm: Firm) -> None:
+    """Or his entries would be another's, and each would be shown with the other's."""
+    anna, bo = await firm.create(login="anna@firma.dk"), await firm.create(login="bo@firma.dk")
+    refused = await noted(
+        firm, names=["bo@firma.dk"], method="PATCH", path=f"/Users/{anna.id}", status=409, about=[anna.id]
+    )
+    hers, his = await noted(firm, about=[anna.id]), await noted(firm, about=[bo.id])
+    for person in (bo.id, "bo@firma.dk"):
+        assert {one.id for one in await page(firm, person=person)} == {refused, his}
+    for person in (anna.id, "anna@firma.dk"):
+        assert {one.id for one in await page(firm, person=person)} == {refused, hers}
+
+
 async def test_what_came_too_fast_is_no_refusal_to_look_at(firm: Firm) -> None:
     await noted(firm, status=429)
     refused = await noted(firm, status=400)

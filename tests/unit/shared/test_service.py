@@ -5,7 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import pytest
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
-from shared.http.head import MAX_URL_BYTES, BoundedHead
+from shared.http.head import MAX_PIPELINED, MAX_URL_BYTES, BoundedHead
 from shared.http.service import PortTaken, Service
 from shared.settings import CommonSettings
 from shared.telemetry.logs import JsonFormatter
@@ -248,7 +248,9 @@ async def test_a_head_that_does_not_end_in_time_is_408_and_a_slow_answer_is_not(
         await asyncio.sleep(0.2)
         half[1].write(b"a")
         later[1].write(b"l")
-        for answer in await asyncio.wait_for(asyncio.gather(*answering), 2):
+        said_nothing, *others = await asyncio.wait_for(asyncio.gather(*answering), 2)
+        assert said_nothing == b""
+        for answer in others:
             assert answer.startswith(b"HTTP/1.1 408 ")
         life.go_on.set()
         assert (await slow[0].readuntil(b"finished")).startswith(b"HTTP/1.1 200 ")
@@ -256,3 +258,33 @@ async def test_a_head_that_does_not_end_in_time_is_408_and_a_slow_answer_is_not(
         assert (await slow[0].readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
         for _, writer in connections:
             writer.close()
+
+
+async def test_requests_without_end_on_one_connection_are_cut_off() -> None:
+    """Each that waits costs memory, and one packet could hold ten thousand."""
+    life = Life()
+    async with running(life) as (service, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n" * 5000)
+        answers = b""
+        with suppress(ConnectionResetError):  # what it sent is not read to the end
+            while some := await asyncio.wait_for(reader.read(65_536), 5):
+                answers += some
+        assert answers.count(b"HTTP/1.1 200 ") <= MAX_PIPELINED + 1
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n" * 8)
+        for _ in range(8):
+            await reader.readuntil(b"}")
+        writer.close()
+
+
+async def test_a_connection_on_which_the_rest_of_a_body_never_comes_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedHead, "head_s", 0.3)
+    async with running(Life()) as (service, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n")
+        assert (await reader.readuntil(b"1000 bytes")).startswith(b"HTTP/1.1 413 ")
+        writer.write(b"x")
+        assert await asyncio.wait_for(reader.read(), 2) == b""
+        writer.close()

@@ -133,5 +133,7 @@ def _kept(asked: Asked | None, token: str) -> Asked | None:
         encoded = msgspec.json.encode(asked)
     except (ValueError, UnicodeError):
         return None
-    fits = len(encoded) <= MAX_ASKED_BYTES and b"\\u0000" not in encoded and not (token and token.encode() in encoded)
+    fits = (
+        len(encoded) <= MAX_ASKED_BYTES and b"\\u0000" not in encoded and not redaction.is_ours(encoded.decode(), token)
+    )
     return asked if fits else None

@@ -1,9 +1,10 @@
 """What of a request may be kept, and whom it names. Pure.
 
 A body is kept as it came, but for the values of passwords and other secrets, and for the company's own token wherever it may
-stand. One that cannot be read is kept only where nothing in it looks like a secret.
+stand. One that cannot be read is not kept: nobody knows what is a secret in it, and whom it names.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -22,8 +23,8 @@ MAX_TEXT = 4096
 MAX_MENTIONS = 2000
 
 _WORDS = (
-    r"passw|passphrase|pwd|secret|credential|authori[sz]ation|bearer|cookie|assertion|token|(?:api|private|client)_?key"
-    r"|adgangskode|kodeord|\b(?:jwt|otp|pin)\b"
+    r"passw|pass(?:phrase|code)|pwd|secret|credential|authori[sz]ation|bearer|cookie|assertion|token"
+    r"|(?:api|access|private|client)[-_]?key|adgangskode|kodeord|\b(?:pass|pw|jwt|otp|pin(?:code)?)\b"
 )
 _SECRET = re.compile(_WORDS, re.IGNORECASE)
 _OURS = re.compile(r"idgw[a-z]{0,10}_[A-Za-z0-9_-]{20,}")
@@ -34,12 +35,15 @@ _TOLD = re.compile(
     re.IGNORECASE,
 )
 """A name like that, and what follows it in a filter, a path or a sentence."""
-_EMPLOYEE = re.compile(r"emp_[0-9a-f]{32}\Z")
+_ASSIGNED = re.compile(rf"((?:{_WORDS})[\w.:$-]{{0,60}}\s*[=:]\s*)[^\s&]+", re.IGNORECASE)
+"""The same in any text: only where a value is plainly given."""
+_EMPLOYEE = re.compile(r"emp_[0-9a-f]{32}")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ADDRESS = re.compile(r"[^\s@]{1,255}@[^\s@]{1,255}\Z")
 _BETWEEN_ADDRESSES = re.compile(r"[\s\"'<>,;:\[\](){}=]+")
 _NAMING = ("username", "externalid")
-_SAYING_WHICH = frozenset({"name", "type", "key", "attribute", "attributename", "field"})
+_REFERRING = ("manager", "value", "$ref")
+_SAYING_WHICH = frozenset({"id", "name", "type", "key", "attribute", "attributename", "field"})
 _NO_NAMES = frozenset({"work", "home", "other", "mobile", "true", "false"})
 
 
@@ -50,15 +54,14 @@ def kept_body(raw: bytes, token: str) -> str | None:
     try:
         value = read_json(raw)
     except ScimError:
-        text = raw.decode("utf-8", "replace")
-        return None if _SECRET.search(text[:KEPT_CHARACTERS]) else plain(text, token)
+        return None
     text = raw.decode("utf-8-sig")
     # Escapes can spell anything: what is looked into is what they mean.
-    meant = json.dumps(value, ensure_ascii=False) if "\\u" in text else text
-    shown = without_secrets(value) if _SECRET.search(meant[:KEPT_CHARACTERS]) else value
+    meant = json.dumps(value, ensure_ascii=False, separators=(",", ":")) if "\\u" in text else text
+    shown = without_secrets(value) if _SECRET.search(meant[: 2 * KEPT_CHARACTERS]) else value
     if shown != value:
         text = json.dumps(shown, ensure_ascii=False)
-    elif _is_ours(meant, token):
+    elif is_ours(meant, token):
         text = meant
     return plain(text, token)
 
@@ -75,10 +78,11 @@ def kept_query(raw: bytes, token: str) -> str:
 def _tells(query: str, token: str) -> bool:
     # Decoded twice: whoever encoded it once too often sent the secret all the same.
     decoded = unquote_plus(unquote_plus(query))
-    return bool(_SECRET.search(decoded)) or _is_ours(decoded, token)
+    return bool(_SECRET.search(decoded)) or is_ours(decoded, token)
 
 
-def _is_ours(text: str, token: str) -> bool:
+def is_ours(text: str, token: str) -> bool:
+    """Whether a secret that we issued stands in it; `token`: the one that it came with."""
     return bool(token and token in text) or _OURS.search(text) is not None
 
 
@@ -86,6 +90,8 @@ def without_secrets(value: object) -> object:
     """The same, with the value of each secret attribute replaced; also where a PATCH names it by its path, or another member."""
     if isinstance(value, list):
         return [without_secrets(one) for one in value]
+    if isinstance(value, str):
+        return _ASSIGNED.sub(rf"\1{REDACTED}", value) if len(value) <= MAX_TEXT else value
     if not isinstance(value, dict):
         return value
     said = [
@@ -116,14 +122,50 @@ def without_what_is_told(text: str) -> str:
 
 
 def named_in(raw: bytes) -> tuple[list[str], list[str]]:
-    """Names of whom a body describes, and everybody whom it mentions: ids of ours, and whatever looks like an address."""
+    """Names of whom a body describes, and all that it mentions: ids of ours, references, whatever looks like an address.
+
+    Also where it cannot be read, and wherever in a text they stand: by them an entry is found, and erased.
+    """
+    text = raw.decode("utf-8", "replace")
     try:
         value = read_json(raw)
     except ScimError:
-        pieces = _BETWEEN_ADDRESSES.split(raw.decode("utf-8", "replace"))
-        return [], _first(one for one in pieces if _ADDRESS.match(one))
-    names = _values_of(value, _NAMING) + _compared(value) if isinstance(value, dict) else []
-    return names, _first(text for text in _texts(value) if _EMPLOYEE.match(text) or _ADDRESS.match(text))
+        return [], _first(_standing_in(text))
+    if "\\u" in text:
+        text = json.dumps(value, ensure_ascii=False)
+    names, references = list[str](), list[str]()
+    _collect(value, names, references)
+    compared = _compared(value) if isinstance(value, dict) else []
+    return _first(iter([*names, *compared])), _first(itertools.chain(references, _standing_in(text)))
+
+
+def _standing_in(text: str) -> Iterator[str]:
+    """Ids and addresses in any text."""
+    yield from (match[0] for match in _EMPLOYEE.finditer(text))
+    yield from (one for one in _BETWEEN_ADDRESSES.split(text) if "@" in one and _ADDRESS.match(one))
+
+
+def _collect(value: object, names: list[str], references: list[str], under: str = "") -> None:
+    """Values of names and references, however deep; a PATCH says by its path what its value is."""
+    if isinstance(value, list):
+        for one in value:
+            _collect(one, names, references, under)
+    elif isinstance(value, dict):
+        path = next((one.lower() for name, one in value.items() if name.lower() == "path" and isinstance(one, str)), "")
+        for name, member in value.items():
+            _collect(member, names, references, _meaning(name.lower(), path, under))
+    elif isinstance(value, str) and value and len(names) + len(references) < MAX_MENTIONS:
+        if under.endswith(_NAMING):
+            names.append(value)
+        elif "manager" in under:
+            references.append(value)
+
+
+def _meaning(name: str, path: str, under: str) -> str:
+    """What a member's value is: by the path beside it, by its own name, or by whose part it is."""
+    if name == "value" and path:
+        return path
+    return under if name in _REFERRING[1:] else name
 
 
 def _first(named: Iterator[str]) -> list[str]:
@@ -160,17 +202,6 @@ def _strings_in(text: str) -> list[str]:
 
 def _values_of(body: dict[str, object], names: tuple[str, ...]) -> list[str]:
     return [value for key, value in body.items() if key.lower().endswith(names) and isinstance(value, str)]
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _texts(one)
 
 
 def plain(text: str, token: str) -> str:

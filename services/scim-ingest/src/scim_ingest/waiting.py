@@ -12,7 +12,7 @@ BATCH = 200
 BATCH_BYTES = 1024 * 1024
 MAX_NOTES = 10_000
 MAX_BYTES = 32 * 1024 * 1024
-"""Of bodies."""
+"""Of what they hold, about."""
 MAX_UNPROVEN, MAX_UNPROVEN_EACH = 1000, 50
 """Exchanges whose credential directory has not judged: few, in all and of each, so that strangers cannot fill the memory."""
 
@@ -83,17 +83,24 @@ class Waiting:
             self._unproven.total() >= MAX_UNPROVEN or self._unproven[whose] >= MAX_UNPROVEN_EACH
         ):
             return False
-        return self._many < MAX_NOTES and self._bytes + len(note.recorder.body) <= MAX_BYTES
+        return self._many < MAX_NOTES and self._bytes + weight(note) <= MAX_BYTES
 
     def _count(self, note: Note, sign: int) -> None:
         self._many += sign
-        self._bytes += sign * len(note.recorder.body)
+        self._bytes += sign * weight(note)
         if not note.recorder.proven:
             whose = note.credential.token_sha256
             self._unproven[whose] += sign
             if not self._unproven[whose]:
                 del self._unproven[whose]
         metrics.JOURNAL_WAITING.set(self._many)
+
+
+def weight(note: Note) -> int:
+    """Bytes in memory, about: what an exchange names is kept twice, and compiled beside."""
+    recorder = note.recorder
+    named = len(recorder.about) + len(recorder.names) + len(recorder.mentions)
+    return len(recorder.body) + len(note.query) + 200 * named + 1000
 
 
 def by_credential(notes: Iterable[Note]) -> dict[ScimCredential, list[Note]]:

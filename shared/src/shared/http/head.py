@@ -1,5 +1,5 @@
-"""Request heads have a bound: an address that is too long is 414 in the service's own words, endless headers are 431, and a head
-that does not end in time is 408.
+"""Request heads have a bound: an address that is too long is 414 in the service's own words, endless headers are 431, a head that
+does not end in time is 408, and requests that are sent without waiting for answers are 400 beyond a few.
 
 Of itself uvicorn bounds none of it with httptools: headers would be kept however long they are, an address of 64 KiB, which
 httptools cannot take apart, would be answered in plain text, and a connection that says nothing would stay for ever.
@@ -18,6 +18,8 @@ MAX_URL_BYTES = 32 * 1024
 MAX_HEAD_BYTES = 512 * 1024
 """More than the most that is read at once (256 KiB), for body may come with the head."""
 
+MAX_PIPELINED = 16
+"""Requests of one connection that wait for the answer to the one before. One packet could hold ten thousand."""
 HEAD_S = 20.0
 """From the connection, or from the first bytes of a later head, until the head is there."""
 
@@ -48,12 +50,26 @@ class BoundedHead(HttpToolsProtocol):
                 self.transport.close()
                 return
         super().data_received(data)
-        if self._in_head and self._head_bytes and self._due is None:
+        if self._due is None and (self._head_has_begun() or self._is_answered()):
             self._due = self.loop.call_later(self.head_s, self._too_late)
+
+    def _head_has_begun(self) -> bool:
+        return self._in_head and self._head_bytes > 0
+
+    def _is_answered(self) -> bool:
+        """And yet something came: the rest of a body that nobody reads. uvicorn counts no idle time any more."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= MAX_PIPELINED:
+            # uvicorn answers whatever the parser raises by 400, and closes.
+            raise ConnectionAbortedError("too many requests at once")
+        super().on_message_begin()
 
     def _too_late(self) -> None:
         if not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 408 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            if self._head_has_begun():
+                self.transport.write(b"HTTP/1.1 408 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
             self.transport.close()
 
     def _no_longer_due(self) -> None:

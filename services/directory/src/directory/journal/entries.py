@@ -54,7 +54,9 @@ def people(exchange: Exchange, about: Iterable[uuid.UUID]) -> dict[str, Tie]:
     found: dict[str, Tie] = {employee_text(one): "about" for one in about}
     # A look-up may find somebody and ask for another: only of one who is alone in it the name is surely his.
     alone = len(found) == 1 and len({*map(key_of, exchange.names)}) == 1
-    tie: Tie = "about" if found and (alone or not _only_reads(exchange)) else "name"
+    # And what was refused gave nobody the name that it wanted to give.
+    given = exchange.status < 400 and not _only_reads(exchange)
+    tie: Tie = "about" if found and (given or (alone and _only_reads(exchange))) else "name"
     beside: Tie = "aside" if _only_reads(exchange) else "mention"
     for names, how in ((exchange.names, tie), (exchange.mentions, beside)):
         for name in names:
