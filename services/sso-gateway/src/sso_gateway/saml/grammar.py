@@ -146,7 +146,7 @@ def check_grammar(response: etree._Element) -> None:
     _check(response, RESPONSE)
     ids = [element.get("ID") for element in (response, *response.findall(ASSERTION_SHAPE.tag))]
     if len(set(ids)) < len(ids):
-        raise malformed("every ID once")
+        raise malformed("every ID once", "one ID twice")
 
 
 def _check(element: etree._Element, shape: Shape) -> None:
@@ -156,7 +156,7 @@ def _check(element: etree._Element, shape: Shape) -> None:
     children = list(element)
     if shape.children is None:
         if children:
-            raise malformed(f"text alone in {shape.name}")
+            raise malformed(f"text alone in {shape.name}", str(children[0].tag))
         if element.text and len(element.text) > MAX_VALUE_LENGTH:
             raise malformed(f"at most {MAX_VALUE_LENGTH} characters in {shape.name}", str(len(element.text)))
         return
@@ -181,10 +181,11 @@ def _check_attributes(element: etree._Element, shape: Shape) -> None:
         raise malformed(f"{shape.name} with {' '.join(sorted(shape.required))}", " ".join(sorted(present)))
     if not present.keys() <= shape.allowed:
         raise malformed(f"{shape.name} with known attributes only", " ".join(sorted(present)))
-    if any(len(value) > MAX_VALUE_LENGTH for value in present.values()):
-        raise malformed(f"at most {MAX_VALUE_LENGTH} characters in an attribute of {shape.name}")
+    longest = max(map(len, present.values()), default=0)
+    if longest > MAX_VALUE_LENGTH:
+        raise malformed(f"at most {MAX_VALUE_LENGTH} characters in an attribute of {shape.name}", str(longest))
 
 
 def _check_blank(text: str | None, shape: Shape) -> None:
     if text and text.strip(XML_WHITESPACE):
-        raise malformed(f"elements alone in {shape.name}")
+        raise malformed(f"elements alone in {shape.name}", "text")
