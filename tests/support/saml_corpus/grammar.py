@@ -88,6 +88,8 @@ def _duplicates() -> Iterator[Case]:
         ("AuthnStatement", "nothing more in Assertion"),
     ):
         yield _case(f"two_{name}", attack, respond(repeat=frozenset({name})), wanted)
+    around = respond(edit_assertion=replacing("</Assertion>", "<AttributeStatement/></Assertion>"))
+    yield _case("attribute_statements_around", attack, around, "one AttributeStatement in Assertion")
     yield _case("two_response_issuers", attack, respond(repeat=frozenset({"ResponseIssuer"})), "Status in Response")
     yield _case("two_statuses", attack, respond(repeat=frozenset({"Status"})), "nothing more in Response")
     attack = "several assertions"

@@ -7,8 +7,9 @@ from tests.entra.certificates import new_certificate
 from tests.support.saml_corpus.case import FOLDER
 from tests.support.saml_responses import NOW
 
-NAMES = ("contoso", "next", "fabrikam", "stranger")
-"""Contoso's, its next one, the one of another company's app in the same tenant, and an attacker's."""
+NAMES = ("contoso", "next", "fabrikam", "stranger", "foreign")
+"""Contoso's, its next one, the one of another company's app in the same tenant, an attacker's, and
+the one of foreign identity providers."""
 
 
 def main() -> None:

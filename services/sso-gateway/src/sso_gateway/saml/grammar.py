@@ -1,7 +1,7 @@
 """What a response from Entra may look like: a closed grammar, nothing optional that Entra does not send.
 
     Response   Issuer, Signature?, Status, Assertion?
-    Assertion  Issuer, Signature?, Subject, Conditions, AttributeStatement?, AuthnStatement
+    Assertion  Issuer, Signature?, Subject, Conditions, AttributeStatement?, AuthnStatement, or these two the other way round
     Signature  SignedInfo, SignatureValue, KeyInfo?
 
 There is no slot for foreign content (Extensions, Advice, Object, a second or encrypted assertion), which is where wrapping
@@ -99,6 +99,7 @@ ATTRIBUTE = _node(
     required="Name",
     optional="NameFormat FriendlyName",
 )
+ATTRIBUTE_STATEMENT = _node(ASSERTION, "AttributeStatement", Slot(ATTRIBUTE, 0, MANY))
 AUTHN_STATEMENT = _node(
     ASSERTION,
     "AuthnStatement",
@@ -113,8 +114,10 @@ ASSERTION_SHAPE = _node(
     _optional(SIGNATURE),
     SUBJECT,
     CONDITIONS,
-    _optional(_node(ASSERTION, "AttributeStatement", Slot(ATTRIBUTE, 0, MANY))),
+    # Entra writes its attributes first, others last; the schema leaves it open (Core section 2.3.3). One statement in all.
+    _optional(ATTRIBUTE_STATEMENT),
     AUTHN_STATEMENT,
+    _optional(ATTRIBUTE_STATEMENT),
     required="ID IssueInstant Version",
 )
 STATUS = _node(
@@ -147,6 +150,8 @@ def check_grammar(response: etree._Element) -> None:
     ids = [element.get("ID") for element in (response, *response.findall(ASSERTION_SHAPE.tag))]
     if len(set(ids)) < len(ids):
         raise malformed("every ID once", "one ID twice")
+    if len(response.findall(f"{ASSERTION_SHAPE.tag}/{ATTRIBUTE_STATEMENT.tag}")) > 1:
+        raise malformed("one AttributeStatement in Assertion", "two")
 
 
 def _check(element: etree._Element, shape: Shape) -> None:
