@@ -1,7 +1,7 @@
 """What is signed by the right key and still signs nobody in: for somebody else, by somebody else, too late, or of nobody."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.entra import saml
 from tests.entra.claims import GROUPS, MICROSOFT, OBJECT_ID, TENANT_ID, XMLSOAP
@@ -150,6 +150,16 @@ def _times() -> Iterator[Case]:
     yield _case(reason, "endless_conditions", attack, lifetime, not_on_or_after=NOW + day + 10 * minute)
     yield _case(reason, "endless_confirmation", attack, lifetime, confirmation_not_on_or_after=NOW + 3650 * day)
     yield _case(reason, "empty_validity", attack, lifetime, not_before=NOW, not_on_or_after=NOW)
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+    yield _case(reason, "since_the_first_day", attack, lifetime, not_before=first)
+    yield _case(reason, "until_the_last_day", attack, lifetime, not_on_or_after=last)
+    yield _case(reason, "confirmation_until_the_last_day", attack, lifetime, confirmation_not_on_or_after=last)
+    ends = {"not_on_or_after": last, "confirmation_not_on_or_after": last}
+    yield _case(reason, "everything_until_the_last_day", attack, lifetime, **ends)
+    yield late("over_on_the_first_day", "expired", not_before=first, not_on_or_after=first)
+    yield late("begins_on_the_last_day", "not_yet_valid", not_before=last)
+    yield late("issued_on_the_first_day", "expired", issued_at=first)
+    yield late("issued_on_the_last_day", "not_yet_valid", issued_at=last)
     both = "Conditions with NotBefore and NotOnOrAfter"
     yield _case(reason, "no_beginning", attack, both, not_before=None)
     yield _case(reason, "no_end", attack, both, not_on_or_after=None)

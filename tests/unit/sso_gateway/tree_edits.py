@@ -140,7 +140,17 @@ TAGS = (
 )
 WORDS = (
     *("", " ", "x", EVIL, VICTIM, ANNA, BO, TENANT, GROUP, FLOW, ASSERTION_ID, RESPONSE_ID, BO_ASSERTION),
-    *("victim@contoso.com", "bo@contoso.com", "2026-11-24T08:00:00Z", "2036-11-24T08:00:00.000Z", "2.0", "Æ", "AAAA"),
+    *(
+        "victim@contoso.com",
+        "bo@contoso.com",
+        "2026-11-24T08:00:00Z",
+        "2036-11-24T08:00:00.000Z",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "2.0",
+        "Æ",
+        "AAAA",
+    ),
     *(f"#{EVIL}", f"#{ASSERTION_ID}", f"#{RESPONSE_ID}", f"#{BO_ASSERTION}", "#xpointer(/)"),
     *(
         OBJECT_ID,

@@ -178,9 +178,10 @@ def _check_times(envelope: Envelope, statement: Statement, now: datetime) -> dat
     """The earlier end of the two validity windows, once `now` lies in both."""
     begin, ends = _validity(statement)
     end = min(ends)
-    if now < begin - CLOCK_SKEW:
+    # The clock is moved, not what was sent: there is no minute before the year 1, nor after 9999.
+    if now + CLOCK_SKEW < begin:
         raise SamlRefusal(Reason.not_yet_valid, f"valid at {_shown(now)}", f"valid from {_shown(begin)}")
-    if now >= end + CLOCK_SKEW:
+    if now - CLOCK_SKEW >= end:
         raise SamlRefusal(Reason.expired, f"valid at {_shown(now)}", f"valid until {_shown(end)}")
     if end <= begin or max(ends) - begin > MAX_LIFETIME:
         raise malformed(f"a validity of at most {MAX_LIFETIME}", f"{_shown(begin)} to {_shown(max(ends))}")
