@@ -1,46 +1,83 @@
-"""Responses in files: drop one into `good/`, or into `bad/<reason>/`, and it is a test.
+"""Responses in files: a new folder in tests/data/saml is a new test.
 
-`name.xml` comes to a company that requires a signed assertion, `name.response.xml` and `name.both.xml` to one that requires
-the other modes. All are read at `NOW`, by the company of `tests/support/saml_responses.py`. It trusts `trusted.pem`, whose
-private key is gone.
+The corpus is made by `python -m tests.support.saml_corpus` from the simulator, with keys that nothing else trusts. All is read at
+`NOW` by the company of tests/support/saml_responses.py, unless `case.toml` says otherwise.
 """
 
-import ssl
+import re
+from collections import Counter
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from shared.schemas.login import SignedMode
-from sso_gateway.saml.keys import TrustedKey, trusted_key
+from sso_gateway.saml.errors import MAX_SHOWN, Reason, SamlRefusal
+from tests.support.saml_corpus.__main__ import files
 from tests.support.saml_responses import OBJECT_ID
-from tests.unit.sso_gateway.saml_support import refusal, sign_in
+from tests.unit.sso_gateway.saml_files import ACCEPTED, FOLDER, REFUSED, SamlFile, private_words
 
-CORPUS = Path(__file__).parents[2] / "data" / "saml"
-GOOD = sorted((CORPUS / "good").glob("*.xml"))
-BAD = sorted((CORPUS / "bad").glob("*/*.xml"))
+DOCS = Path(__file__).parents[3] / "docs" / "login.md"
 
 
-def keys() -> list[TrustedKey]:
-    return [trusted_key(ssl.PEM_cert_to_DER_cert((CORPUS / "trusted.pem").read_text()))]
+def refusal(file: SamlFile) -> SamlRefusal:
+    with pytest.raises(SamlRefusal) as caught:
+        file.sign_in()
+    return caught.value
 
 
-def mode(file: Path) -> SignedMode:
-    suffix = file.name.split(".")[-2]
-    found: SignedMode = suffix if suffix in get_args(SignedMode) else "assertion"  # type: ignore[assignment]
-    return found
+@pytest.mark.parametrize("file", ACCEPTED, ids=lambda file: file.name)
+def test_a_response_without_a_defect_signs_its_person_in(file: SamlFile) -> None:
+    assert file.sign_in().object_id == OBJECT_ID
 
 
-@pytest.mark.parametrize("file", GOOD, ids=lambda file: file.stem)
-def test_a_good_response_signs_its_person_in(file: Path) -> None:
-    assert sign_in(file.read_bytes(), mode(file), keys=keys()).object_id == OBJECT_ID
+@pytest.mark.parametrize("file", REFUSED, ids=lambda file: file.name)
+def test_a_response_with_one_defect_is_refused_for_exactly_that(file: SamlFile) -> None:
+    refused = refusal(file)
+    assert refused.reason == file.path.parent.parent.name
+    assert refused.wanted.startswith(file.about.get("wanted", ""))
 
 
-@pytest.mark.parametrize("file", BAD, ids=lambda file: f"{file.parent.name}: {file.stem}")
-def test_a_bad_response_is_refused_for_its_reason(file: Path) -> None:
-    assert refusal(file.read_bytes(), mode(file), keys=keys()).reason == file.parent.name
+@pytest.mark.parametrize("file", REFUSED, ids=lambda file: file.name)
+def test_a_refusal_says_what_was_wanted_and_got_and_nothing_of_the_document(file: SamlFile) -> None:
+    refused = refusal(file)
+    for told in (refused.wanted, refused.got):
+        assert told
+        assert told.isprintable()
+        assert not re.search("[<>]", told)
+    assert len(refused.got) <= MAX_SHOWN
+    leaked = {word for word in private_words(file.document) if word in f"{refused.wanted} {refused.got}"}
+    assert leaked == set()
 
 
-def test_the_corpus_is_there() -> None:
-    assert len(GOOD) >= 14
-    assert len(BAD) >= 30
+@pytest.mark.parametrize("file", REFUSED, ids=lambda file: file.name)
+def test_each_refused_response_has_a_twin_that_differs(file: SamlFile) -> None:
+    assert file.path.with_name("accepted.xml").read_bytes() != file.document
+
+
+def test_what_may_not_be_told_is_found_where_it_is() -> None:
+    """The control of the leak test: it knows the name, the object id and the signature."""
+    [genuine] = [file for file in ACCEPTED if file.name == "accepted/signed_assertion/accepted"]
+    words = private_words(genuine.document)
+    assert {"anna@contoso.com", "Anna Ærø", OBJECT_ID} <= words
+    assert any(len(word) == 344 for word in words)
+
+
+def test_each_reason_that_a_document_can_give_has_its_folder() -> None:
+    cases = Counter(file.path.parent.parent.name for file in REFUSED)
+    assert cases.keys() == {str(reason) for reason in Reason}
+    assert min(cases.values()) >= 3, cases
+
+
+def test_the_files_are_what_the_script_makes() -> None:
+    made = {FOLDER / path: content for path, content in files()}
+    stored = {path: path.read_bytes() for path in made if path.exists()}
+    changed = [str(path) for path, content in made.items() if stored.get(path) != content]
+    assert changed == [], "python -m tests.support.saml_corpus"
+
+
+def test_the_table_of_attacks_says_which_lines_have_cases_and_each_case_belongs_to_one() -> None:
+    """The first column names the attack, as `case.toml` does; the last one says `corpus` where there are cases of it."""
+    table = DOCS.read_text(encoding="utf-8").partition("## Attacks and the rule that stops each")[2]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| ")]
+    assert {attack for attack, _, shown_by in rows if "corpus" in shown_by.split(", ")} == {
+        file.about["attack"] for file in REFUSED if "attack" in file.about
+    }

@@ -293,6 +293,14 @@ def test_other_prefixes_for_the_same_names_are_accepted() -> None:
     assert sign_in(respond(recipe), "response").object_id == OBJECT_ID
 
 
+def test_the_statements_may_stand_in_either_order() -> None:
+    def turned(document: str) -> str:
+        start, end = document.index("<AttributeStatement>"), document.index("<AuthnStatement ")
+        return document[:start] + document[end:].replace("</Assertion>", document[start:end] + "</Assertion>")
+
+    assert sign_in(respond(Recipe(edit=turned))) == sign_in(respond())
+
+
 def test_equal_ids_are_malformed() -> None:
     recipe = Recipe(assertion_id="_same", response_id="_same", signed="none")
     refused = refusal(respond(recipe), "response")

@@ -1,6 +1,7 @@
 """Why a SAML response is refused.
 
-A refusal carries what was wanted and what was got, short and safe to show; never the document, an assertion or a person's name.
+A refusal carries what was wanted and what was got, short and safe to show: an issuer, an audience, an address, an algorithm, an
+instant, the name of an element, a count. Never the document, a claim about a person or a name.
 """
 
 from enum import StrEnum
@@ -30,14 +31,14 @@ class Reason(StrEnum):
 class SamlRefusal(Exception):
     """The response signs nobody in. `wanted` and `got` are for the company's administrator."""
 
-    def __init__(self, reason: Reason, wanted: str, got: str | None = None) -> None:
+    def __init__(self, reason: Reason, wanted: str, got: str | None) -> None:
         self.reason = reason
         self.wanted = wanted
-        self.got = None if got is None else shown(got)
+        self.got = shown(got or "nothing")
         super().__init__(f"{reason}: wanted {wanted}, got {self.got}")
 
 
-def malformed(wanted: str, got: str | None = None) -> SamlRefusal:
+def malformed(wanted: str, got: str | None) -> SamlRefusal:
     return SamlRefusal(Reason.malformed_response, wanted, got)
 
 

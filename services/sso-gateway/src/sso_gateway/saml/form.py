@@ -34,7 +34,7 @@ def read_posted_response(body: bytes) -> PostedResponse:
             max_num_fields=MAX_FIELDS,
         )
     except ValueError:
-        raise malformed(f"an HTML form of at most {MAX_FIELDS} fields") from None
+        raise malformed(f"an HTML form of at most {MAX_FIELDS} fields", "something else") from None
     responses = [value for name, value in fields if name == "SAMLResponse"]
     relay_states = [value for name, value in fields if name == "RelayState"]
     if len(responses) != 1 or len(relay_states) > 1:
@@ -44,5 +44,5 @@ def read_posted_response(body: bytes) -> PostedResponse:
         )
     relay_state = relay_states[0] if relay_states else None
     if relay_state is not None and len(relay_state) > MAX_RELAY_STATE:
-        raise malformed(f"a RelayState of at most {MAX_RELAY_STATE} characters")
+        raise malformed(f"a RelayState of at most {MAX_RELAY_STATE} characters", str(len(relay_state)))
     return PostedResponse(strict_base64(responses[0], "SAMLResponse"), relay_state)

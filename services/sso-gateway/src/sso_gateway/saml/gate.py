@@ -77,7 +77,7 @@ def signed_response(
     assertion = response.find(f"{SAML}Assertion")
     _check_status(response, assertion)
     if assertion is None:
-        raise malformed("an Assertion in a successful Response")
+        raise malformed("an Assertion in a successful Response", "none")
     audiences = [audience.text or "" for audience in assertion.iter(f"{SAML}Audience")]
     try:
         by_response, by_assertion = _verify(response, assertion, trusted, signed)

@@ -1,7 +1,7 @@
 """What a response from Entra may look like: a closed grammar, nothing optional that Entra does not send.
 
     Response   Issuer, Signature?, Status, Assertion?
-    Assertion  Issuer, Signature?, Subject, Conditions, AttributeStatement?, AuthnStatement
+    Assertion  Issuer, Signature?, Subject, Conditions, AttributeStatement?, AuthnStatement, or these two the other way round
     Signature  SignedInfo, SignatureValue, KeyInfo?
 
 There is no slot for foreign content (Extensions, Advice, Object, a second or encrypted assertion), which is where wrapping
@@ -99,6 +99,7 @@ ATTRIBUTE = _node(
     required="Name",
     optional="NameFormat FriendlyName",
 )
+ATTRIBUTE_STATEMENT = _node(ASSERTION, "AttributeStatement", Slot(ATTRIBUTE, 0, MANY))
 AUTHN_STATEMENT = _node(
     ASSERTION,
     "AuthnStatement",
@@ -113,8 +114,10 @@ ASSERTION_SHAPE = _node(
     _optional(SIGNATURE),
     SUBJECT,
     CONDITIONS,
-    _optional(_node(ASSERTION, "AttributeStatement", Slot(ATTRIBUTE, 0, MANY))),
+    # Entra writes its attributes first, others last; the schema leaves it open (Core section 2.3.3). One statement in all.
+    _optional(ATTRIBUTE_STATEMENT),
     AUTHN_STATEMENT,
+    _optional(ATTRIBUTE_STATEMENT),
     required="ID IssueInstant Version",
 )
 STATUS = _node(
@@ -146,7 +149,9 @@ def check_grammar(response: etree._Element) -> None:
     _check(response, RESPONSE)
     ids = [element.get("ID") for element in (response, *response.findall(ASSERTION_SHAPE.tag))]
     if len(set(ids)) < len(ids):
-        raise malformed("every ID once")
+        raise malformed("every ID once", "one ID twice")
+    if len(response.findall(f"{ASSERTION_SHAPE.tag}/{ATTRIBUTE_STATEMENT.tag}")) > 1:
+        raise malformed("one AttributeStatement in Assertion", "two")
 
 
 def _check(element: etree._Element, shape: Shape) -> None:
@@ -156,7 +161,7 @@ def _check(element: etree._Element, shape: Shape) -> None:
     children = list(element)
     if shape.children is None:
         if children:
-            raise malformed(f"text alone in {shape.name}")
+            raise malformed(f"text alone in {shape.name}", str(children[0].tag))
         if element.text and len(element.text) > MAX_VALUE_LENGTH:
             raise malformed(f"at most {MAX_VALUE_LENGTH} characters in {shape.name}", str(len(element.text)))
         return
@@ -181,10 +186,11 @@ def _check_attributes(element: etree._Element, shape: Shape) -> None:
         raise malformed(f"{shape.name} with {' '.join(sorted(shape.required))}", " ".join(sorted(present)))
     if not present.keys() <= shape.allowed:
         raise malformed(f"{shape.name} with known attributes only", " ".join(sorted(present)))
-    if any(len(value) > MAX_VALUE_LENGTH for value in present.values()):
-        raise malformed(f"at most {MAX_VALUE_LENGTH} characters in an attribute of {shape.name}")
+    longest = max(map(len, present.values()), default=0)
+    if longest > MAX_VALUE_LENGTH:
+        raise malformed(f"at most {MAX_VALUE_LENGTH} characters in an attribute of {shape.name}", str(longest))
 
 
 def _check_blank(text: str | None, shape: Shape) -> None:
     if text and text.strip(XML_WHITESPACE):
-        raise malformed(f"elements alone in {shape.name}")
+        raise malformed(f"elements alone in {shape.name}", "text")

@@ -111,9 +111,9 @@ def check(signed: SignedResponse, expected: Expected, now: datetime) -> Verified
         _single(statement, name)
     object_id = _single(statement, CLAIM_OBJECT)
     if object_id is None or not GUID.fullmatch(object_id):
-        raise malformed("an objectidentifier claim that is a GUID", object_id)
+        raise malformed("an objectidentifier claim that is a GUID", "none" if object_id is None else "another value")
     if not statement.session_index or not IDENTIFIER.fullmatch(statement.session_index):
-        raise malformed("an AuthnStatement with SessionIndex")
+        raise malformed("an AuthnStatement with SessionIndex", "none, or of another form")
     return VerifiedAssertion(
         assertion_id=statement.assertion_id,
         response_id=envelope.response_id,
@@ -139,7 +139,9 @@ def _check_versions(envelope: Envelope, statement: Statement) -> None:
         raise malformed("Version 2.0", f"{envelope.version}, {statement.version}")
     for identifier in (envelope.response_id, statement.assertion_id):
         if not IDENTIFIER.fullmatch(identifier):
-            raise malformed("an ID of at most 128 letters, digits, '_', '-', '.'", identifier)
+            raise malformed(
+                "an ID of at most 128 letters, digits, '_', '-', '.'", f"another of {len(identifier)} characters"
+            )
 
 
 def _check_parties(envelope: Envelope, statement: Statement, expected: Expected) -> None:
@@ -151,7 +153,7 @@ def _check_parties(envelope: Envelope, statement: Statement, expected: Expected)
     if tenant is None or tenant.lower() != expected.tenant_id.lower():
         raise SamlRefusal(Reason.wrong_tenant, expected.tenant_id, tenant)
     if not statement.audiences:
-        raise SamlRefusal(Reason.wrong_audience, expected.entity_id)
+        raise SamlRefusal(Reason.wrong_audience, expected.entity_id, None)
     for restriction in statement.audiences:
         if expected.entity_id not in restriction:
             raise SamlRefusal(Reason.wrong_audience, expected.entity_id, ", ".join(restriction))
@@ -176,9 +178,10 @@ def _check_times(envelope: Envelope, statement: Statement, now: datetime) -> dat
     """The earlier end of the two validity windows, once `now` lies in both."""
     begin, ends = _validity(statement)
     end = min(ends)
-    if now < begin - CLOCK_SKEW:
+    # The clock is moved, not what was sent: there is no minute before the year 1, nor after 9999.
+    if now + CLOCK_SKEW < begin:
         raise SamlRefusal(Reason.not_yet_valid, f"valid at {_shown(now)}", f"valid from {_shown(begin)}")
-    if now >= end + CLOCK_SKEW:
+    if now - CLOCK_SKEW >= end:
         raise SamlRefusal(Reason.expired, f"valid at {_shown(now)}", f"valid until {_shown(end)}")
     if end <= begin or max(ends) - begin > MAX_LIFETIME:
         raise malformed(f"a validity of at most {MAX_LIFETIME}", f"{_shown(begin)} to {_shown(max(ends))}")
@@ -195,17 +198,19 @@ def _validity(statement: Statement) -> tuple[datetime, tuple[datetime, datetime]
     begin, end = statement.not_before, statement.not_on_or_after
     confirmation_end = statement.confirmation_not_on_or_after
     if begin is None or end is None:
-        raise malformed("Conditions with NotBefore and NotOnOrAfter")
+        raise malformed("Conditions with NotBefore and NotOnOrAfter", "one of them, or none")
     if confirmation_end is None or statement.confirmation_not_before is not None:
         # Profiles section 4.1.4.2: NotOnOrAfter is required, NotBefore forbidden.
-        raise malformed("SubjectConfirmationData with NotOnOrAfter and without NotBefore")
+        raise malformed("SubjectConfirmationData with NotOnOrAfter and without NotBefore", "another")
     return begin, (end, confirmation_end)
 
 
 def _check_name(statement: Statement) -> None:
     name = statement.name_id
     if not name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
-        raise malformed(f"a NameID of 1 to {MAX_NAME_LENGTH} printable characters")
+        raise malformed(
+            f"a NameID of 1 to {MAX_NAME_LENGTH} printable characters", f"another of {len(name)} characters"
+        )
 
 
 def _single(statement: Statement, name: str) -> str | None:

@@ -97,10 +97,10 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
     try:
         body = await read_body(request, form.MAX_BODY_BYTES)
     except BodyTooLarge:
-        refused = malformed(f"at most {form.MAX_BODY_BYTES} bytes")
+        refused = malformed(f"at most {form.MAX_BODY_BYTES} bytes", "more")
         return _refused(gateway, request, refused.reason, refused, status=413)
     except BodyTooSlow:
-        refused = malformed("the whole form within 15 seconds")
+        refused = malformed("the whole form within 15 seconds", "a part of it")
         return _refused(gateway, request, refused.reason, refused, status=408)
     flow = "sp_initiated"
     try:

@@ -77,7 +77,7 @@ def strict_base64(text: str | None, where: str) -> bytes:
     try:
         return base64.b64decode((text or "").replace("\r", "").replace("\n", ""), validate=True)
     except (binascii.Error, ValueError):
-        raise malformed(f"strict base64 in {where}") from None
+        raise malformed(f"strict base64 in {where}", "other characters") from None
 
 
 def _read_signed_info(signed_info: etree._Element, parent_id: str) -> tuple[hashes.HashAlgorithm, str, bytes]:
@@ -85,8 +85,9 @@ def _read_signed_info(signed_info: etree._Element, parent_id: str) -> tuple[hash
     transforms, digest_method, digest_value = reference
     if canonicalization.get("Algorithm") != EXCLUSIVE_C14N:
         raise malformed(EXCLUSIVE_C14N, canonicalization.get("Algorithm"))
-    if [transform.get("Algorithm") for transform in transforms] != [ENVELOPED, EXCLUSIVE_C14N]:
-        raise malformed("transforms enveloped-signature, then exclusive canonicalization")
+    names = [str(transform.get("Algorithm")) for transform in transforms]
+    if names != [ENVELOPED, EXCLUSIVE_C14N]:
+        raise malformed("transforms enveloped-signature, then exclusive canonicalization", ", ".join(names))
     signature_hash = SIGNATURE_HASHES.get(str(method.get("Algorithm")))
     if signature_hash is None:
         raise SamlRefusal(Reason.weak_algorithm, "RSA with SHA-256 or better", method.get("Algorithm"))
@@ -102,10 +103,10 @@ def _canonical(element: etree._Element) -> bytes:
     try:
         octets = etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
     except etree.C14NError:
-        raise malformed("a document that can be canonicalized") from None
+        raise malformed("a document that can be canonicalized", "another") from None
     if not octets:
         # A failed canonicalization that reads as nothing has a well-known digest (ruby-saml CVE-2025-66568).
-        raise malformed("a document that can be canonicalized")
+        raise malformed("a document that can be canonicalized", "another")
     return octets
 
 
@@ -113,7 +114,7 @@ def _take_out(signature: etree._Element) -> None:
     """The enveloped-signature transform. lxml removes an element together with the text after it, which is signed."""
     parent, before, tail = signature.getparent(), signature.getprevious(), signature.tail
     if parent is None or before is None:
-        raise malformed("a signature behind Issuer")
+        raise malformed("a signature behind Issuer", "one before it")
     parent.remove(signature)
     if tail:
         before.tail = (before.tail or "") + tail
@@ -129,10 +130,10 @@ def _verifies(key: TrustedKey, signature: bytes, signed: bytes, algorithm: hashe
     return True
 
 
-def _claimed_signer(signature: etree._Element) -> str | None:
+def _claimed_signer(signature: etree._Element) -> str:
     certificate = signature.find(f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate")
     if certificate is None:
-        return None
+        return "a signature without certificate"
     try:
         return f"thumbprint {thumbprint(strict_base64(certificate.text, 'X509Certificate'))}"
     except SamlRefusal:

@@ -56,28 +56,28 @@ def parse_canonical(data: bytes) -> etree._Element:
         return etree.fromstring(data, parser)
     except etree.XMLSyntaxError:
         # The parser's own message quotes the document, so it stays here.
-        raise malformed("a well-formed XML document") from None
+        raise malformed("a well-formed XML document", "something else") from None
 
 
 def _check_octets(data: bytes) -> None:
     if len(data) > MAX_BYTES:
         raise malformed(f"at most {MAX_BYTES} bytes", f"{len(data)} bytes")
     if data.startswith(b"\xef\xbb\xbf") or b"\x00" in data:
-        raise malformed("UTF-8 without byte order mark or NUL")
+        raise malformed("UTF-8 without byte order mark or NUL", "one of them")
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        raise malformed("UTF-8") from None
+        raise malformed("UTF-8", "other bytes") from None
     if b"<!" in data:
-        raise malformed("no DTD, comment or CDATA section")
+        raise malformed("no DTD, comment or CDATA section", "one of them")
     declaration = XML_DECLARATION.match(data)
     if data.find(b"<?", declaration.end() if declaration else 0) >= 0:
-        raise malformed("no processing instruction")
+        raise malformed("no processing instruction", "one")
     # In well-formed XML `<` begins a tag and nothing else, so this bounds the elements.
-    if data.count(b"<") > 2 * MAX_ELEMENTS:
-        raise malformed(f"at most {MAX_ELEMENTS} elements")
-    if data.count(b"xmlns") > MAX_NAMESPACE_DECLARATIONS:
-        raise malformed(f"at most {MAX_NAMESPACE_DECLARATIONS} namespace declarations")
+    if (tags := data.count(b"<")) > 2 * MAX_ELEMENTS:
+        raise malformed(f"at most {MAX_ELEMENTS} elements", f"{tags} tags")
+    if (declarations := data.count(b"xmlns")) > MAX_NAMESPACE_DECLARATIONS:
+        raise malformed(f"at most {MAX_NAMESPACE_DECLARATIONS} namespace declarations", str(declarations))
 
 
 def _check_namespaces(root: etree._Element) -> None:
