@@ -83,7 +83,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     log.info("login_started", flow=begun.flow_id)
     response = gateway.pages.protected(RedirectResponse(address, status_code=302))
     cookies.write(response, cookies.LOGIN, secret, gateway.settings.login_ttl_s)
-    if cookies.HINT in request.cookies:
+    if cookies.sent(request, cookies.HINT) is not None:
         cookies.clear(response, cookies.HINT)
     return response
 
