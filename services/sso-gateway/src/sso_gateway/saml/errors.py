@@ -30,15 +30,16 @@ class Reason(StrEnum):
 class SamlRefusal(Exception):
     """The response signs nobody in. `wanted` and `got` are for the company's administrator."""
 
-    def __init__(self, reason: Reason, wanted: str, got: str | None = None) -> None:
+    def __init__(self, reason: Reason, wanted: str, got: str | None = None, *, status: int = 403) -> None:
         self.reason = reason
+        self.status = status
         self.wanted = wanted
         self.got = None if got is None else shown(got)
         super().__init__(f"{reason}: wanted {wanted}, got {self.got}")
 
 
-def malformed(wanted: str, got: str | None = None) -> SamlRefusal:
-    return SamlRefusal(Reason.malformed_response, wanted, got)
+def malformed(wanted: str, got: str | None = None, *, status: int = 403) -> SamlRefusal:
+    return SamlRefusal(Reason.malformed_response, wanted, got, status=status)
 
 
 def shown(value: str) -> str:
