@@ -69,6 +69,8 @@ def running(port_base: int = 27080, **settings: str) -> Iterator[Target]:
             "DEMO": "0",
             "LOG_LEVEL": "WARNING",
             "SCIM_RATE_PER_COMPANY": "0",
+            "LOGIN_RATE_PER_COMPANY": "0",
+            "LOGIN_RATE_PER_ADDRESS": "0",
             **settings,
         }
         process = subprocess.Popen(
@@ -231,18 +233,24 @@ async def login(
     return await _measured(target, name, once, count)
 
 
-async def session(target: Target, http: aiohttp.ClientSession, people: People, count: int) -> Result:
+async def signed_in(target: Target, http: aiohttp.ClientSession, who: Person) -> str:
+    """The Cookie header of a new session."""
     app = target.tenant.app(f"Company {target.company}")
-    document = respond(recipe_for(target.tenant, app, people.all[0], now=datetime.now(UTC)))
+    document = respond(recipe_for(target.tenant, app, who, now=datetime.now(UTC)))
     cookies: dict[str, str] = {}
     form = {"SAMLResponse": b64encode(document).decode()}
     async with http.post(f"{target.sso_url}/saml/{target.company}/acs", data=form, allow_redirects=False) as answer:
         _keep(cookies, answer)
     async with http.get(f"{target.sso_url}/login/finish", headers=_cookie(cookies), allow_redirects=False) as answer:
         _keep(cookies, answer)
+    return _cookie(cookies)["Cookie"]
+
+
+async def session(target: Target, http: aiohttp.ClientSession, people: People, count: int) -> Result:
+    cookie = await signed_in(target, http, people.all[0])
 
     async def once(number: int) -> None:
-        async with http.get(f"{target.sso_url}/session", headers=_cookie(cookies)) as answer:
+        async with http.get(f"{target.sso_url}/session", headers={"Cookie": cookie}) as answer:
             assert answer.status == 200
 
     return await _measured(target, "GET /session", once, count)

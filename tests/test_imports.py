@@ -45,7 +45,7 @@ PURE = [
     "directory/companies/certificates.py",
     "sso_gateway/saml/gate.py",
     "sso_gateway/saml/profile.py",
-    "scim_ingest/rate.py",
+    "shared/rate.py",
     "scim_ingest/notes.py",
     "scim_ingest/recorder.py",
     "scim_ingest/redaction.py",

@@ -183,6 +183,8 @@ def test_what_an_environment_value_says_arrives_as_written() -> None:
 
     assert environment["scim"]["MAX_BODY_BYTES"] == "1048576"
     assert environment["sso"]["LOGIN_TTL_S"] == "900"
+    assert environment["sso"]["LOGIN_RATE_PER_COMPANY"] == "400"
+    assert environment["sso"]["LOGIN_RATE_PER_ADDRESS"] == "62.5"
     assert environment["sso"]["FORWARDED_ALLOW_IPS"] == "10.0.0.0/8,192.0.2.7"
     assert environment["sso"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://collector.monitoring:4318"
 

@@ -153,11 +153,20 @@ def test_no_two_copies_are_given_the_same_ports() -> None:
 
 
 def test_an_empty_suite_is_ready_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    with running(tmp_path / "local", DEMO="0", LOG_LEVEL="WARNING", SCIM_RATE_PER_COMPANY="1") as run:
+    with running(
+        tmp_path / "local",
+        DEMO="0",
+        LOG_LEVEL="WARNING",
+        SCIM_RATE_PER_COMPANY="1",
+        LOGIN_RATE_PER_COMPANY="0.01",
+        LOGIN_RATE_PER_ADDRESS="0.5",
+    ) as run:
         run.wait_until_ready()
         with ThreadPoolExecutor(8) as several:
             asked = several.map(lambda _: get(f"http://127.0.0.1:{run.base + 1}/scim/v2/x/Users", "nobody's"), range(8))
         assert {status for status, _ in asked} == {401, 429}, "the rate is passed through"
+        answers = [get(f"http://127.0.0.1:{run.base}/login/no-such-{number}")[0] for number in (1, 1, 2)]
+        assert answers == [404, 429, 404], "and those of sign-on"
         for offset in (1000, 1001, 1002):
             assert get(f"http://127.0.0.1:{run.base + offset}/readyz") == (200, "ready\n")
         assert "No company yet" in run.output

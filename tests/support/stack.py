@@ -212,7 +212,7 @@ def _scim_settings(directory_url: str, port: int, **more: object) -> ScimSetting
     )
 
 
-def _gateway_settings(directory_url: str, port: int, public_url: str = "") -> GatewaySettings:
+def _gateway_settings(directory_url: str, port: int, public_url: str = "", **more: object) -> GatewaySettings:
     return msgspec.convert(
         {
             "host": "127.0.0.1",
@@ -223,6 +223,7 @@ def _gateway_settings(directory_url: str, port: int, public_url: str = "") -> Ga
             "directory_secret": GATEWAY_SECRET,
             "metadata_hosts": "http://127.0.0.1",
             "public_url": public_url or f"http://127.0.0.1:{port}",
+            **more,
         },
         GatewaySettings,
     )
@@ -238,10 +239,10 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def second_gateway(stack: Stack) -> AsyncIterator[str]:
+async def second_gateway(stack: Stack, **settings: object) -> AsyncIterator[str]:
     """One more sso-gateway over the same directory, as a second pod would be; its address."""
     port = _free_port()
-    gateway = create_gateway(_gateway_settings(stack.directory_url, port, public_url=stack.sso_url))
+    gateway = create_gateway(_gateway_settings(stack.directory_url, port, public_url=stack.sso_url, **settings))
     await gateway.start()
     try:
         yield f"http://127.0.0.1:{port}"

@@ -50,7 +50,7 @@ and is refused then). The test compares every name with the service's own Settin
 {{- end -}}
 {{- range $name, $value := $env }}
 - name: {{ $name }}
-  {{- /* Helm reads numbers as floating point and would print 1048576 as 1.048576e+06. */}}
-  value: {{ if kindIs "float64" $value }}{{ $value | int64 | quote }}{{ else }}{{ $value | toString | quote }}{{ end }}
+  {{- /* Helm reads numbers as floating point and would print 1048576 as 1.048576e+06; 0.5 stays what it is. */}}
+  value: {{ if and (kindIs "float64" $value) (eq $value (floor $value)) }}{{ $value | int64 | quote }}{{ else }}{{ $value | toString | quote }}{{ end }}
 {{- end -}}
 {{- end -}}

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from scim_ingest.large_bodies import LARGE_BYTES, Places
+from scim_ingest.large_bodies import LARGE_BYTES, place
 from scim_ingest.protocol.errors import ScimError
 from scim_ingest.protocol.json_body import MAX_MEMBERS
 from scim_ingest.protocol.paths import MAX_LENGTH, path_quirks, read_path
 from scim_ingest.protocol.versions import wanted_versions
+from shared.http.places import Places
 from tests.unit.scim_ingest.conftest import ANNA
 from tests.unit.scim_ingest.directory_double import DirectoryDouble
 from tests.unit.scim_ingest.test_users_http import assert_refused, create
@@ -59,20 +60,20 @@ async def test_so_many_at_once_of_a_company_and_no_more() -> None:
     places, ended = Places(at_once=2, patience_s=0.05), asyncio.Event()
 
     async def holds(company: str) -> None:
-        async with places.place(company):
+        async with place(places, company):
             await ended.wait()
 
     holding = [asyncio.create_task(holds("firma")) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(ScimError) as refused:
-        async with places.place("firma"):
+        async with place(places, "firma"):
             pass
     assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "5")
-    async with places.place("other"):
+    async with place(places, "other"):
         pass
     ended.set()
     await asyncio.gather(*holding)
-    async with places.place("firma"):
+    async with place(places, "firma"):
         pass
     assert len(places) == 0
 

@@ -15,7 +15,7 @@ from scim_ingest.discovery import Discovery
 from scim_ingest.exchange import Endpoint, fault, http_error, refuse
 from scim_ingest.groups import Groups
 from scim_ingest.journal import Journal
-from scim_ingest.large_bodies import Places
+from scim_ingest.large_bodies import places
 from scim_ingest.limits import Limits
 from scim_ingest.oauth.endpoint import TokenEndpoint
 from scim_ingest.oauth.fetching import KeyFetcher
@@ -76,7 +76,7 @@ def create_service(
     service.app = _TidyPath(
         service.app,
         limits=Limits(settings.scim_rate_per_company),
-        places=Places(),
+        places=places(),
         journal=journal,
         directory=client,
     )

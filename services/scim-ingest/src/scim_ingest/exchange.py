@@ -17,10 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from scim_ingest import metrics, recorder
+from scim_ingest import large_bodies, metrics, recorder
 from scim_ingest.credential import credential_of
 from scim_ingest.journal import Journal
-from scim_ingest.large_bodies import LARGE_BYTES, Places, is_large
+from scim_ingest.large_bodies import LARGE_BYTES
 from scim_ingest.limits import Limits
 from scim_ingest.metrics import Operation, Result
 from scim_ingest.protocol.errors import NotConformant, ScimError, from_domain, invalid_syntax
@@ -31,6 +31,7 @@ from scim_ingest.settings import Settings
 from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
+from shared.http.places import Places
 from shared.schemas.employee import CheckCredential, ScimCredential
 from shared.telemetry import context
 from shared.telemetry.logs import EventLog
@@ -94,7 +95,7 @@ def endpoint(operation: Operation, handler: Handler, log: EventLog) -> Endpoint:
             await limits.admit(credential)
             noted.proven = limits.knows(credential)
             try:
-                if is_large(request) and not noted.proven and operation != "bulk":
+                if large_bodies.is_large(request) and not noted.proven and operation != "bulk":
                     # A stranger's is not even read. `/Bulk` asks in any case.
                     directory: DirectoryClient = request.state.directory
                     await directory.check_credential(CheckCredential(credential=credential))
@@ -259,7 +260,7 @@ async def understood(request: Request, settings: Settings, read: Callable[[bytes
         return read(raw)
     # Taken when all of it has come: how slowly somebody sends is no matter of others.
     places: Places = request.state.places
-    async with places.place(request.path_params["company"]):
+    async with large_bodies.place(places, request.path_params["company"]):
         return await asyncio.to_thread(read, raw)
 
 

@@ -12,9 +12,13 @@ from collections.abc import Awaitable, Callable
 
 from scim_ingest import metrics
 from scim_ingest.protocol.errors import too_many_requests
-from scim_ingest.rate import NOTHING, Admitted, Refused, Spent, spend
+from shared.rate import NOTHING, Admitted, Rate, Refused, Spent, spend
 from shared.schemas.employee import ScimCredential
+from shared.telemetry.metrics import RATE_LIMITED
 
+BURST_S = 0.25
+QUEUE_S = 2.0
+"""How long a request may wait for its turn; far below the 60 seconds after which Entra gives up."""
 MAX_STRANGERS = 5000
 """Tokens that directory has not accepted (yet). The longest silent one is forgotten first, and then begins anew."""
 MAX_KNOWN = 20_000
@@ -34,6 +38,7 @@ class Limits:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._per_s = per_s
+        self._rate = Rate(per_s, BURST_S, QUEUE_S)
         self._clock = clock
         self._sleep = sleep
         self._companies: _Table = OrderedDict()
@@ -50,7 +55,7 @@ class Limits:
                 metrics.RATE_QUEUE.observe(turn.wait_s)
                 await self._sleep(turn.wait_s)
             return
-        metrics.RATE_LIMITED.labels("scim", "company" if self.knows(credential) else "token").inc()
+        RATE_LIMITED.labels("scim", "company" if self.knows(credential) else "token").inc()
         raise too_many_requests(turn.came, turn.within_s, self._per_s, turn.retry_after_s)
 
     def accepted(self, credential: ScimCredential) -> None:
@@ -88,7 +93,7 @@ class Limits:
             table, key = self._strangers, credential.token_sha256
         for one in (self._companies, self._strangers):
             _forget_even(one, now)
-        table[key], turn = spend(table.get(key, NOTHING), self._per_s, now)
+        table[key], turn = spend(table.get(key, NOTHING), self._rate, now)
         table.move_to_end(key)
         if len(self._strangers) > MAX_STRANGERS:
             self._strangers.popitem(last=False)

@@ -83,11 +83,6 @@ RATE_QUEUE = Histogram(
     "Requests that waited for their turn because their company sent faster than its rate, by how long",
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
 )
-RATE_LIMITED = Counter(
-    "identity_rate_limited_total",
-    "Requests answered 429; scope: a company, or a token of which it is not known whose it is",
-    ["surface", "scope"],
-)
 TOKEN_REQUESTS = Counter(
     "scim_token_requests_total",
     "Requests for an access token, by what proves the client (secret, assertion) and result: issued, or the OAuth error",

@@ -13,7 +13,9 @@ from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.http.fetching import Fetcher, allowed_hosts
 from shared.http.service import Service
+from shared.telemetry.metrics import RATE_LIMITED
 from sso_gateway.gateway import Gateway, log
+from sso_gateway.limits import Limits, TooManyRequests
 from sso_gateway.pages import routes as page_routes
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml import routes as saml_routes
@@ -38,11 +40,17 @@ def create_service(
         connections=connections,
         refresh=refresh,
         pages=pages,
+        limits=Limits(
+            per_company=settings.login_rate_per_company,
+            per_address=settings.login_rate_per_address if settings.knows_addresses else 0,
+        ),
         clock=clock,
     )
 
     @asynccontextmanager
     async def resources() -> AsyncIterator[None]:
+        if not settings.knows_addresses:
+            log.warning("client_addresses_unknown", setting="FORWARDED_ALLOW_IPS")
         async with client, fetcher:
             yield
             await refresh.close()
@@ -58,7 +66,11 @@ def create_service(
         ready=ready,
         fault_answer=pages.fault,
         forwarded_allow_ips=settings.forwarded_allow_ips,
-        exception_handlers={DomainError: _domain_error(pages), HTTPException: _http_error(pages)},
+        exception_handlers={
+            DomainError: _domain_error(pages),
+            TooManyRequests: _too_many(pages),
+            HTTPException: _http_error(pages),
+        },
     )
 
 
@@ -80,6 +92,18 @@ def _domain_error(pages: Pages) -> ErrorHandler:
             return response
         log.warning("directory_refused", code=code.value)
         return pages.refusal(request, "invalid_request", status=400)
+
+    return answer
+
+
+def _too_many(pages: Pages) -> ErrorHandler:
+    async def answer(request: Request, error: Exception) -> Response:
+        assert isinstance(error, TooManyRequests)  # noqa: S101
+        RATE_LIMITED.labels(error.surface, error.scope).inc()
+        log.info("login_limited", surface=error.surface, scope=error.scope)
+        response = pages.refusal(request, "too_many_requests", status=429)
+        response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
 
     return answer
 

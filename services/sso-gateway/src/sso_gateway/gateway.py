@@ -9,6 +9,7 @@ from starlette.responses import Response
 from shared.clock import Clock
 from shared.directory_client import DirectoryClient
 from shared.telemetry.logs import EventLog
+from sso_gateway.limits import Limits
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
@@ -24,6 +25,7 @@ class Gateway:
     connections: Connections
     refresh: MetadataRefresh
     pages: Pages
+    limits: Limits
     clock: Clock
 
 

@@ -28,6 +28,7 @@ LOGIN_REASONS = frozenset(Reason) | FROM_DIRECTORY | {"unknown_company"}
 
 PAGE_REASONS = LOGIN_REASONS | {
     "unavailable",
+    "too_many_requests",
     "not_found",
     "not_signed_in",
     "wrong_origin",

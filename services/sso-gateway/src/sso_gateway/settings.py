@@ -1,6 +1,12 @@
 """Environment of sso-gateway."""
 
+from typing import Annotated
+
+import msgspec
+
 from shared.settings import CommonSettings
+
+PerSecond = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
 
 
 class Settings(CommonSettings, frozen=True, kw_only=True):
@@ -22,4 +28,16 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     """Hosts from which a company's federation metadata may be fetched, separated by commas; over https alone. Empty: nothing is
     fetched. `http://127.0.0.1` is for a simulated Entra on this machine."""
     forwarded_allow_ips: str = ""
-    """Addresses of the ingress whose X-Forwarded-For and -Proto are believed; empty believes nobody."""
+    """Addresses of the ingress whose X-Forwarded-For and -Proto are believed; empty believes nobody. `*` would believe whatever a
+    browser writes there itself."""
+    login_rate_per_company: PerSecond = 200
+    """Logins of one company that may be started on one pod a second, and as many answered; ten seconds' worth at once, beyond
+    that 429. Where its people have signed in from lately has a rate of its own beside everybody else's. 0: no limit."""
+    login_rate_per_address: PerSecond = 50
+    """The same from one client address (IPv6: one /64). Counts only where the client's address is known: behind https it is by
+    `FORWARDED_ALLOW_IPS`. 0: no limit."""
+
+    @property
+    def knows_addresses(self) -> bool:
+        """Whether a request's address is the client's. Somebody else ends TLS; unless he is believed, all come from him."""
+        return bool(self.forwarded_allow_ips) or not self.public_url.startswith("https://")

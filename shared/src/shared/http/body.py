@@ -17,6 +17,12 @@ class BodyTooSlow(Exception):
     """The body had not come in time, or the sender went away."""
 
 
+def announces_at_most(request: Request, size: int) -> bool:
+    """Whether it says so; what announces no length, or none that is a number, may have any."""
+    announced = request.headers.get("content-length", "")
+    return announced.isascii() and announced.isdigit() and len(announced) < 10 and int(announced) <= size
+
+
 async def read_body(request: Request, limit: int, *, timeout_s: float = 15.0) -> bytes:
     """The whole body, at most `limit` bytes.
 

@@ -47,6 +47,12 @@ DB_CONNECTIONS_MAX = Gauge("db_client_connection_max", "Connections the pool may
 DB_CONNECTION_WAIT = Histogram(
     "db_client_connection_wait_time_seconds", "Waiting for a connection of the pool", buckets=_SECONDS
 )
+RATE_LIMITED = Counter(
+    "identity_rate_limited_total",
+    "Requests answered 429; surface: scim, login (its start), acs; scope: company, address, or a token of which it is not known "
+    "whose it is",
+    ["surface", "scope"],
+)
 BUILD_INFO = Gauge("identity_build_info", "Always 1; what is running", ["service", "version", "python_version"])
 EVENT_LOOP_LAG = Histogram(
     "identity_event_loop_lag_seconds",
@@ -99,6 +105,7 @@ def exposition() -> tuple[bytes, str]:
 
 __all__ = [
     "BUILD_INFO",
+    "RATE_LIMITED",
     "Counter",
     "Gauge",
     "Histogram",

@@ -11,7 +11,7 @@ def preferred(accept_language: str) -> Language:
     """The language with the highest weight among ours; the first of equals. English where neither is asked for."""
     best: Language = DEFAULT
     best_weight = 0.0
-    for part in accept_language.split(",")[:20]:
+    for part in accept_language[:1000].split(","):
         tag, _, parameters = part.strip().partition(";")
         language = _NEAREST.get(tag.strip().lower().partition("-")[0])
         weight = _weight(parameters)

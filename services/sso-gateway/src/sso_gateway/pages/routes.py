@@ -44,10 +44,12 @@ async def ask_for_email(gateway: Gateway, request: Request) -> Response:
     email = request.query_params.get("email")
     if email is None:
         return gateway.pages.page(request, "login.html", return_to=goal, email="", problem=None)
+    gateway.limits.admit_address("login", request)
     return await _send_on(gateway, request, email, goal, from_form=False)
 
 
 async def receive_email(gateway: Gateway, request: Request) -> Response:
+    gateway.limits.admit_address("login", request)
     try:
         body = await read_body(request, MAX_FORM_BYTES)
         fields = parse_qs(body.decode("utf-8"), max_num_fields=10)

@@ -71,6 +71,10 @@ class Connections:
     def __len__(self) -> int:
         return len(self._remembered)
 
+    def __contains__(self, company: object) -> bool:
+        """Directory has confirmed it; however long ago."""
+        return company in self._remembered
+
     async def trusted(self, company: str) -> TrustedConnection:
         """Raises DomainError: not_found, unavailable."""
         remembered = self._remembered.get(company)

@@ -31,15 +31,16 @@ class Reason(StrEnum):
 class SamlRefusal(Exception):
     """The response signs nobody in. `wanted` and `got` are for the company's administrator."""
 
-    def __init__(self, reason: Reason, wanted: str, got: str | None) -> None:
+    def __init__(self, reason: Reason, wanted: str, got: str | None, *, status: int = 403) -> None:
         self.reason = reason
+        self.status = status
         self.wanted = wanted
         self.got = shown(got or "nothing")
         super().__init__(f"{reason}: wanted {wanted}, got {self.got}")
 
 
-def malformed(wanted: str, got: str | None) -> SamlRefusal:
-    return SamlRefusal(Reason.malformed_response, wanted, got)
+def malformed(wanted: str, got: str | None, *, status: int = 403) -> SamlRefusal:
+    return SamlRefusal(Reason.malformed_response, wanted, got, status=status)
 
 
 def shown(value: str) -> str:

@@ -3,11 +3,14 @@
 from urllib.parse import parse_qsl
 
 import msgspec
+from starlette.requests import Request
 
+from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from sso_gateway.saml.errors import malformed
 from sso_gateway.saml.signature import strict_base64
 
 MAX_BODY_BYTES = 256 * 1024
+BODY_S = 15.0
 MAX_FIELDS = 10
 MAX_RELAY_STATE = 1024
 """The standard says 80 bytes; an administrator's own Relay State for the tile may be longer."""
@@ -19,8 +22,21 @@ class PostedResponse(msgspec.Struct, frozen=True):
     relay_state: str | None
 
 
-def is_form(content_type: str) -> bool:
-    return content_type.partition(";")[0].strip().lower() == CONTENT_TYPE
+def check_content_type(request: Request) -> None:
+    """Raises SamlRefusal: malformed_response."""
+    content_type = request.headers.get("content-type", "")
+    if content_type.partition(";")[0].strip().lower() != CONTENT_TYPE:
+        raise malformed(CONTENT_TYPE, content_type, status=415)
+
+
+async def read_form(request: Request) -> bytes:
+    """Raises SamlRefusal: malformed_response."""
+    try:
+        return await read_body(request, MAX_BODY_BYTES, timeout_s=BODY_S)
+    except BodyTooLarge:
+        raise malformed(f"at most {MAX_BODY_BYTES} bytes", "more", status=413) from None
+    except BodyTooSlow:
+        raise malformed(f"the whole form within {BODY_S:.0f} seconds", "a part of it", status=408) from None
 
 
 def read_posted_response(body: bytes) -> PostedResponse:

@@ -17,7 +17,6 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from shared.errors import DomainError, ErrorCode
-from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from shared.ids import CompanyId
 from shared.schemas.login import BeginLogin, LoginAttempt, OpenSession
 from shared.telemetry import context
@@ -29,7 +28,7 @@ from sso_gateway.reasons import LOGIN_REASONS
 from sso_gateway.return_path import return_path
 from sso_gateway.saml import form, proof
 from sso_gateway.saml.connection import COMPANY, TrustedConnection
-from sso_gateway.saml.errors import SamlRefusal, malformed
+from sso_gateway.saml.errors import SamlRefusal
 from sso_gateway.saml.metadata import service_provider_metadata
 from sso_gateway.saml.profile import VerifiedAssertion
 from sso_gateway.saml.request import redirect_to_idp
@@ -50,8 +49,10 @@ def routes(gateway: Gateway) -> list[Route]:
 
 async def start_login(gateway: Gateway, request: Request) -> Response:
     company = request.path_params["company"]
+    gateway.limits.admit_address("login", request)
     if not COMPANY.fullmatch(company):
         return gateway.pages.refusal(request, "unknown_company", status=404)
+    gateway.limits.admit_company("login", company, request, exists=company in gateway.connections)
     secret, asked_at = cookies.browser_secret(request), gateway.connections.now()
     try:
         begun = await gateway.client.begin_login(
@@ -83,42 +84,44 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     log.info("login_started", flow=begun.flow_id)
     response = gateway.pages.protected(RedirectResponse(address, status_code=302))
     cookies.write(response, cookies.LOGIN, secret, gateway.settings.login_ttl_s)
-    if cookies.HINT in request.cookies:
+    if cookies.sent(request, cookies.HINT) is not None:
         cookies.clear(response, cookies.HINT)
     return response
 
 
 async def receive_response(gateway: Gateway, request: Request) -> Response:
     """Reads no cookie: the browser sends none with a cross-site POST."""
-    company = request.path_params["company"]
-    if not form.is_form(request.headers.get("content-type", "")):
-        refused = malformed(form.CONTENT_TYPE, request.headers.get("content-type"))
-        return _refused(gateway, request, refused.reason, refused, status=415)
-    try:
-        body = await read_body(request, form.MAX_BODY_BYTES)
-    except BodyTooLarge:
-        refused = malformed(f"at most {form.MAX_BODY_BYTES} bytes", "more")
-        return _refused(gateway, request, refused.reason, refused, status=413)
-    except BodyTooSlow:
-        refused = malformed("the whole form within 15 seconds", "a part of it")
-        return _refused(gateway, request, refused.reason, refused, status=408)
+    gateway.limits.admit_address("acs", request)
     flow = "sp_initiated"
     try:
-        posted = form.read_posted_response(body)
-        trusted = await gateway.connections.trusted(company)
-        with _stage("verify"):
-            trusted, verified = await proof.verified_assertion(
-                gateway.connections, gateway.refresh, trusted, posted.unverified_response, gateway.clock()
-            )
+        form.check_content_type(request)
+        # Before the form is read: a company that does not exist has no allowance.
+        await gateway.connections.trusted(request.path_params["company"])
+        trusted, verified, relay_state = await _verified(gateway, request)
         flow = "sp_initiated" if verified.in_response_to else "idp_initiated"
-        return await _complete(gateway, request, trusted, verified, posted.relay_state)
+        return await _complete(gateway, request, trusted, verified, relay_state)
     except SamlRefusal as refused:
-        return _refused(gateway, request, refused.reason, refused)
+        return _refused(gateway, request, refused.reason, refused, status=refused.status)
     except DomainError as error:
         if error.code is ErrorCode.not_found:
             return _refused(gateway, request, "unknown_company")
         metrics.LOGINS.labels("server_error", flow, "web").inc()
         raise
+
+
+async def _verified(gateway: Gateway, request: Request) -> tuple[TrustedConnection, VerifiedAssertion, str | None]:
+    """With the RelayState. What cannot be a form of Entra's spends nothing of the company's allowance."""
+    company = request.path_params["company"]
+    body = await form.read_form(request)
+    gateway.limits.admit_company("acs", company, request, exists=True)
+    posted = form.read_posted_response(body)
+    # Asked again: a body may take its time, and whoever was trusted when it began may be no longer.
+    trusted = await gateway.connections.trusted(company)
+    with _stage("verify"):
+        trusted, verified = await proof.verified_assertion(
+            gateway.connections, gateway.refresh, trusted, posted.unverified_response, gateway.clock()
+        )
+    return trusted, verified, posted.relay_state
 
 
 async def _complete(
@@ -135,6 +138,7 @@ async def _complete(
     if not outcome.accepted:
         return _refused(gateway, request, outcome.reason or "other", flow=flow)
     log.info("login_accepted", flow=flow, employee=outcome.employee_id, linked=outcome.linked)
+    gateway.limits.signed_in(connection.company, request)
     # 303, not 302: the browser must not repeat the POST (RFC 9110 section 15.4.4).
     response = gateway.pages.protected(RedirectResponse("/login/finish", status_code=303))
     cookies.write(response, cookies.TICKET, ticket, cookies.TICKET_TTL_S)
