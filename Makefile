@@ -1,7 +1,7 @@
 # Identity gateway. `make help` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench chart lock clean bootstrap
+.PHONY: help run test check fuzz bench chart lock clean bootstrap
 
 PYTEST_WORKERS ?= 2
 BIN := .venv/bin
@@ -21,6 +21,9 @@ check: bootstrap ## format, lint, types, generated pages up to date
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/docs.py --check
+
+fuzz: bootstrap ## search the gate for holes with atheris; FUZZ_SECONDS=60
+	@scripts/fuzz.sh
 
 bench: bootstrap ## the benchmarks: a table, and JSON in benchmarks/results
 	@$(BIN)/python -m benchmarks
