@@ -1,7 +1,7 @@
 """The sso-gateway service: its routes, its one client, and its answers to what nobody expected."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -19,6 +19,7 @@ from sso_gateway.pages import routes as page_routes
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml import routes as saml_routes
 from sso_gateway.saml.connection import Connections
+from sso_gateway.saml.large import LargeForms
 from sso_gateway.sessions import routes as session_routes
 from sso_gateway.settings import Settings
 
@@ -38,6 +39,7 @@ def create_service(
             per_company=settings.login_rate_per_company,
             per_address=settings.login_rate_per_address if settings.knows_addresses else 0,
         ),
+        large=LargeForms(),
         clock=clock,
     )
 
@@ -45,8 +47,9 @@ def create_service(
     async def resources() -> AsyncIterator[None]:
         if not settings.knows_addresses:
             log.warning("client_addresses_unknown", setting="FORWARDED_ALLOW_IPS")
-        async with client:
-            yield
+        with closing(gateway.large):
+            async with client:
+                yield
 
     async def ready() -> str | None:
         return None if await client.is_ready() else "directory cannot be reached"

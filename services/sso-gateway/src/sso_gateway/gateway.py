@@ -12,6 +12,7 @@ from shared.telemetry.logs import EventLog
 from sso_gateway.limits import Limits
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml.connection import Connections
+from sso_gateway.saml.large import LargeForms
 from sso_gateway.settings import Settings
 
 log = EventLog("sso-gateway")
@@ -24,6 +25,7 @@ class Gateway:
     connections: Connections
     pages: Pages
     limits: Limits
+    large: LargeForms
     clock: Clock
 
 

@@ -6,11 +6,12 @@ from sso_gateway import metrics
 from sso_gateway.saml.connection import Connections, TrustedConnection
 from sso_gateway.saml.errors import Reason, SamlRefusal
 from sso_gateway.saml.gate import SignedResponse, signed_response
+from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.profile import VerifiedAssertion, check
 
 
 async def verified_assertion(
-    connections: Connections, trusted: TrustedConnection, unverified_response: bytes, now: datetime
+    connections: Connections, trusted: TrustedConnection, unverified_response: bytes, now: datetime, large: LargeForms
 ) -> tuple[TrustedConnection, VerifiedAssertion]:
     """The assertion, and the connection that it was verified against.
 
@@ -20,7 +21,7 @@ async def verified_assertion(
         SamlRefusal: whatever gate and profile refuse.
     """
     try:
-        signed = _signed(trusted, unverified_response)
+        signed = await _signed(large, trusted, unverified_response)
     except SamlRefusal as refused:
         if refused.reason is not Reason.unknown_signer:
             raise
@@ -28,11 +29,19 @@ async def verified_assertion(
         if fresh is None:
             metrics.VERIFICATIONS.labels("unknown", "other").inc()
             raise
-        trusted, signed = fresh, _signed(fresh, unverified_response)
+        trusted, signed = fresh, await _signed(large, fresh, unverified_response)
     slot = "current" if signed.signer == trusted.keys[0] else "next"
     metrics.VERIFICATIONS.labels(slot, signed.algorithm).inc()
-    return trusted, check(signed, trusted.expected, now)
+    return trusted, await large.understood(unverified_response, check, signed, trusted.expected, now)
 
 
-def _signed(trusted: TrustedConnection, unverified_response: bytes) -> SignedResponse:
-    return signed_response(unverified_response, trusted.keys, trusted.connection.signed, trusted.expected.entity_id)
+async def _signed(large: LargeForms, trusted: TrustedConnection, unverified_response: bytes) -> SignedResponse:
+    company = trusted.connection
+    return await large.understood(
+        unverified_response,
+        signed_response,
+        unverified_response,
+        trusted.keys,
+        company.signed,
+        trusted.expected.entity_id,
+    )

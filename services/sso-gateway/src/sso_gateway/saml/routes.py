@@ -95,7 +95,7 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
     flow = "sp_initiated"
     try:
         form.check_content_type(request)
-        # Before the form is read: a company that does not exist has no allowance.
+        # Before the form is read: nobody reads large ones for a company that does not exist.
         trusted = await gateway.connections.trusted(request.path_params["company"])
         trusted, verified, relay_state = await _verified(gateway, request, trusted)
         flow = "sp_initiated" if verified.in_response_to else "idp_initiated"
@@ -113,13 +113,15 @@ async def _verified(
     gateway: Gateway, request: Request, trusted: TrustedConnection
 ) -> tuple[TrustedConnection, VerifiedAssertion, str | None]:
     """With the RelayState. What cannot be a form of Entra's spends nothing of the company's allowance."""
-    body = await form.read_form(request)
-    gateway.limits.admit_company("acs", trusted.connection.company, request, exists=True)
-    posted = form.read_posted_response(body)
-    with _stage("verify"):
-        trusted, verified = await proof.verified_assertion(
-            gateway.connections, trusted, posted.unverified_response, gateway.clock()
-        )
+    company, large = trusted.connection.company, gateway.large
+    async with large.place(company, request):
+        body = await form.read_form(request)
+        gateway.limits.admit_company("acs", company, request, exists=True)
+        posted = await large.understood(body, form.read_posted_response, body)
+        with _stage("verify"):
+            trusted, verified = await proof.verified_assertion(
+                gateway.connections, trusted, posted.unverified_response, gateway.clock(), large
+            )
     return trusted, verified, posted.relay_state
 
 
