@@ -7,6 +7,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.clock import Clock, system_clock
 from shared.directory_client import DirectoryClient
@@ -54,7 +55,7 @@ def create_service(
     async def ready() -> str | None:
         return None if await client.is_ready() else "directory cannot be reached"
 
-    return Service(
+    service = Service(
         "sso-gateway",
         settings,
         routes=[*page_routes.routes(gateway), *session_routes.routes(gateway), *saml_routes.routes(gateway)],
@@ -68,6 +69,19 @@ def create_service(
             HTTPException: _http_error(pages),
         },
     )
+    service.app = _without_final_slash(service.app)
+    return service
+
+
+def _without_final_slash(app: ASGIApp) -> ASGIApp:
+    """Administrators paste addresses by hand. Overlooked and not redirected, for a redirect would have to name a host."""
+
+    async def tidy(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        await app(scope, receive, send)
+
+    return tidy
 
 
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]

@@ -33,8 +33,14 @@ Handler = Callable[[Gateway, Request], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+MAX_PARAMETERS = 100
+"""In an address; nobody needs ten."""
+
+
 def bind(gateway: Gateway, handler: Handler) -> Endpoint:
     async def endpoint(request: Request) -> Response:
+        if request.scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+            return gateway.pages.refusal(request, "invalid_request", status=400)
         return await handler(gateway, request)
 
     return endpoint
