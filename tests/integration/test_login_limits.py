@@ -161,6 +161,17 @@ async def test_what_many_addresses_together_can_do_to_a_company_and_what_not(
         assert (await Visitor(http, edge, neighbour, "203.0.113.1").sign_in(bo)).status == 200
 
 
+async def test_a_response_that_came_too_soon_is_not_used_up(
+    company: Company, anna: Person, http: aiohttp.ClientSession
+) -> None:
+    """Whoever loads the page again sends it once more."""
+    form = {"SAMLResponse": b64encode(respond(company.recipe(anna))).decode()}
+    async with second_gateway(company.stack, **BEHIND, login_rate_per_address=ONE) as edge:
+        early = Visitor(http, edge, company, OFFICE)
+        assert [(await early.answer(one)).status for one in (GARBAGE, form)] == [403, 429]
+    assert (await Visitor(http, company.stack.sso_url, company, OFFICE).answer(form)).status == 303
+
+
 async def test_who_is_not_behind_a_proxy_we_believe_cannot_choose_an_address(
     company: Company, http: aiohttp.ClientSession
 ) -> None:
