@@ -52,7 +52,9 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     gateway.limits.admit_address("login", request)
     if not COMPANY.fullmatch(company):
         return gateway.pages.refusal(request, "unknown_company", status=404)
-    gateway.limits.admit_company("login", company, request, exists=company in gateway.connections)
+    if exists := company in gateway.connections:
+        context.company.set(company)
+    gateway.limits.admit_company("login", company, request, exists=exists)
     secret = cookies.browser_secret(request)
     try:
         begun = await gateway.client.begin_login(
