@@ -4,6 +4,7 @@ The test stands in the ingress' place: it says in X-Forwarded-For where a reques
 """
 
 import asyncio
+import json
 import logging
 import re
 from base64 import b64encode
@@ -61,6 +62,17 @@ class Visitor:
             return page
         await self.get("/login/finish")
         return await self.get("/session", accept="application/json")
+
+
+class Noting(logging.Handler):
+    """Lines as they are written, with what the request carries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[dict[str, Any]] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(json.loads(JsonFormatter("sso-gateway").format(record)))
 
 
 def limited() -> dict[tuple[str, str], float]:
@@ -134,7 +146,11 @@ async def test_forms_that_cannot_be_entra_s_spend_nothing_of_the_company_s(
 
 
 async def test_what_many_addresses_together_can_do_to_a_company_and_what_not(
-    company: Company, neighbour: Company, anna: Person, http: aiohttp.ClientSession
+    company: Company,
+    neighbour: Company,
+    anna: Person,
+    http: aiohttp.ClientSession,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """They can keep out who comes from a new place; not who is signed in, nor where people sign in, nor anybody else."""
     bo = neighbour.hire("bo")
@@ -146,10 +162,19 @@ async def test_what_many_addresses_together_can_do_to_a_company_and_what_not(
         def many(number: int) -> Visitor:
             return Visitor(http, edge, company, f"198.51.{number}.1")
 
+        caplog.set_level(logging.INFO, logger="sso-gateway")
+        noting = Noting()
+        logging.getLogger("sso-gateway").addHandler(noting)
         before = limited()
         assert await at_once(60, lambda number: many(number).start()) == {302: 1, 429: 59}
         assert await at_once(60, lambda number: many(number).answer(GARBAGE)) == {429: 60}
         assert limited()["acs", "company"] - before.get(("acs", "company"), 0) == 60
+        logging.getLogger("sso-gateway").removeHandler(noting)
+        told = [line for line in noting.lines if line["event"] == "login_limited"]
+        assert Counter((line["surface"], line["scope"], line["company"]) for line in told) == {
+            ("login", "company", company.name): 59,
+            ("acs", "company", company.name): 60,
+        }
 
         new_place = Visitor(http, edge, company, "203.0.113.1")
         assert (await new_place.start()).status == 429
@@ -159,6 +184,17 @@ async def test_what_many_addresses_together_can_do_to_a_company_and_what_not(
         assert (await office.start()).status == 302
         assert (await Visitor(http, edge, company, OFFICE).sign_in(anna)).status == 200
         assert (await Visitor(http, edge, neighbour, "203.0.113.1").sign_in(bo)).status == 200
+
+
+async def test_a_response_that_came_too_soon_is_not_used_up(
+    company: Company, anna: Person, http: aiohttp.ClientSession
+) -> None:
+    """Whoever loads the page again sends it once more."""
+    form = {"SAMLResponse": b64encode(respond(company.recipe(anna))).decode()}
+    async with second_gateway(company.stack, **BEHIND, login_rate_per_address=ONE) as edge:
+        early = Visitor(http, edge, company, OFFICE)
+        assert [(await early.answer(one)).status for one in (GARBAGE, form)] == [403, 429]
+    assert (await Visitor(http, company.stack.sso_url, company, OFFICE).answer(form)).status == 303
 
 
 async def test_who_is_not_behind_a_proxy_we_believe_cannot_choose_an_address(

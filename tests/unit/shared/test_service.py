@@ -119,6 +119,12 @@ async def test_an_address_without_end_is_414_and_the_connection_goes_on() -> Non
             assert longest.status == 200
 
 
+async def test_a_final_slash_sends_nobody_to_the_host_that_the_request_names() -> None:
+    async with running(Life()) as (_, http):
+        answer = await http.get("/breaks/", headers={"Host": "evil.example"}, allow_redirects=False)
+        assert (answer.status, "Location" in answer.headers) == (404, False)
+
+
 async def test_readiness_says_why_not() -> None:
     life = Life()
     async with running(life) as (service, http):

@@ -2,14 +2,17 @@
 
 import random
 
+import aiohttp
 import msgspec
 import pytest
 from starlette.requests import Request
 
+from sso_gateway.app import create_service
 from sso_gateway.limits import MAX_ADDRESSES, MAX_COMPANIES, MAX_FAMILIAR, MAX_INVENTED, Limits, TooManyRequests
 from sso_gateway.network import network_of
 from sso_gateway.settings import Settings
 from tests.unit.sso_gateway.conftest import settings
+from tests.unit.sso_gateway.fake_directory import FakeDirectory
 
 DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(Settings)}
 
@@ -166,6 +169,24 @@ def test_behind_https_addresses_count_only_where_the_ingress_is_believed() -> No
     assert settings().knows_addresses
     assert not settings(public_url="https://login.example").knows_addresses
     assert settings(public_url="https://login.example", forwarded_allow_ips="10.0.0.0/8").knows_addresses
+
+
+async def test_whoever_cannot_tell_addresses_apart_says_so_and_limits_by_company_alone(
+    caplog: pytest.LogCaptureFixture, http: aiohttp.ClientSession
+) -> None:
+    """Behind an ingress that is not believed everybody comes from one address; that must lock nobody out."""
+    rates = {"login_rate_per_address": 0.01, "login_rate_per_company": 0.3}
+    service = create_service(settings(public_url="https://login.example", **rates), client=FakeDirectory())
+    await service.start()
+    try:
+        url = f"http://127.0.0.1:{service.port}/login/contoso"
+        statuses = [(await http.get(url, allow_redirects=False)).status for _ in range(3)]
+        first_of_company = [(await http.get(url, allow_redirects=False)).status for _ in range(9)]
+    finally:
+        await service.stop()
+    assert statuses == [302, 302, 302]
+    assert 429 in first_of_company
+    assert "client_addresses_unknown" in caplog.messages
 
 
 # What nobody may ever meet.

@@ -1,12 +1,13 @@
 """The sso-gateway service: its routes, its one client, and its answers to what nobody expected."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.clock import Clock, system_clock
 from shared.directory_client import DirectoryClient
@@ -20,6 +21,7 @@ from sso_gateway.pages import routes as page_routes
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml import routes as saml_routes
 from sso_gateway.saml.connection import Connections
+from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.sessions import routes as session_routes
 from sso_gateway.settings import Settings
@@ -44,6 +46,7 @@ def create_service(
             per_company=settings.login_rate_per_company,
             per_address=settings.login_rate_per_address if settings.knows_addresses else 0,
         ),
+        large=LargeForms(),
         clock=clock,
     )
 
@@ -51,14 +54,15 @@ def create_service(
     async def resources() -> AsyncIterator[None]:
         if not settings.knows_addresses:
             log.warning("client_addresses_unknown", setting="FORWARDED_ALLOW_IPS")
-        async with client, fetcher:
-            yield
-            await refresh.close()
+        with closing(gateway.large):
+            async with client, fetcher:
+                yield
+                await refresh.close()
 
     async def ready() -> str | None:
         return None if await client.is_ready() else "directory cannot be reached"
 
-    return Service(
+    service = Service(
         "sso-gateway",
         settings,
         routes=[*page_routes.routes(gateway), *session_routes.routes(gateway), *saml_routes.routes(gateway)],
@@ -72,6 +76,19 @@ def create_service(
             HTTPException: _http_error(pages),
         },
     )
+    service.app = _without_final_slash(service.app)
+    return service
+
+
+def _without_final_slash(app: ASGIApp) -> ASGIApp:
+    """Administrators paste addresses by hand. Overlooked and not redirected, for a redirect would have to name a host."""
+
+    async def tidy(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        await app(scope, receive, send)
+
+    return tidy
 
 
 ErrorHandler = Callable[[Request, Exception], Awaitable[Response]]

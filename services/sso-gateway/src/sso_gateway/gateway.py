@@ -12,6 +12,7 @@ from shared.telemetry.logs import EventLog
 from sso_gateway.limits import Limits
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml.connection import Connections
+from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.settings import Settings
 
@@ -26,6 +27,7 @@ class Gateway:
     refresh: MetadataRefresh
     pages: Pages
     limits: Limits
+    large: LargeForms
     clock: Clock
 
 
@@ -33,8 +35,14 @@ Handler = Callable[[Gateway, Request], Awaitable[Response]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
+MAX_PARAMETERS = 100
+"""In an address; nobody needs ten."""
+
+
 def bind(gateway: Gateway, handler: Handler) -> Endpoint:
     async def endpoint(request: Request) -> Response:
+        if request.scope["query_string"].count(b"&") >= MAX_PARAMETERS:
+            return gateway.pages.refusal(request, "invalid_request", status=400)
         return await handler(gateway, request)
 
     return endpoint

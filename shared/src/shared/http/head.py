@@ -24,6 +24,11 @@ HEAD_S = 20.0
 """From the connection, or from the first bytes of a later head, until the head is there."""
 
 _REFUSED = "head_refused"
+_PROTECTED = (
+    b"Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    b"Referrer-Policy: no-referrer\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n"
+)
+"""What no service has seen is answered here, and a browser may be who reads it."""
 
 ErrorHandler = Callable[..., Awaitable[Response]]
 
@@ -46,8 +51,7 @@ class BoundedHead(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self.transport.write(b"HTTP/1.1 431 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                self.transport.close()
+                self._end(b"431 Request Header Fields Too Large")
                 return
         super().data_received(data)
         if self._due is None and (self._head_has_begun() or self._is_answered()):
@@ -69,8 +73,22 @@ class BoundedHead(HttpToolsProtocol):
     def _too_late(self) -> None:
         if not self.transport.is_closing():
             if self._head_has_begun():
-                self.transport.write(b"HTTP/1.1 408 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            self.transport.close()
+                self._end(b"408 Request Timeout")
+            else:
+                self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP; uvicorn's own answer, with the headers of ours."""
+        self._end(b"400 Bad Request", msg.encode("ascii", "replace"))
+
+    def _end(self, status: bytes, text: bytes = b"") -> None:
+        head = b"HTTP/1.1 %b\r\n%bContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % (
+            status,
+            _PROTECTED,
+            len(text),
+        )
+        self.transport.write(head + text)
+        self.transport.close()
 
     def _no_longer_due(self) -> None:
         if self._due is not None:

@@ -70,10 +70,10 @@ class Service:
             return fault_answer(context.request_id.get())
 
         handlers = exception_handlers or {}
-        main = refusing_oversized_heads(
-            Starlette(routes=list(routes), exception_handlers={**handlers, Exception: fault}),
-            handlers.get(HTTPException),
-        )
+        starlette = Starlette(routes=list(routes), exception_handlers={**handlers, Exception: fault})
+        # It would send a browser to wherever its Host header points.
+        starlette.router.redirect_slashes = False
+        main = refusing_oversized_heads(starlette, handlers.get(HTTPException))
         self.app: ASGIApp = RequestMiddleware(
             main, service=name, log=self.log, fault_answer=fault_answer, trust_caller=trust_caller, routes=list(routes)
         )

@@ -7,6 +7,7 @@ from sso_gateway import metrics
 from sso_gateway.saml.connection import Connections, TrustedConnection
 from sso_gateway.saml.errors import Reason, SamlRefusal
 from sso_gateway.saml.gate import SignedResponse, signed_response
+from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.saml.profile import VerifiedAssertion, check
 
@@ -14,6 +15,7 @@ from sso_gateway.saml.profile import VerifiedAssertion, check
 async def verified_assertion(
     connections: Connections,
     refresh: MetadataRefresh,
+    large: LargeForms,
     trusted: TrustedConnection,
     unverified_response: bytes,
     now: datetime,
@@ -26,11 +28,11 @@ async def verified_assertion(
         SamlRefusal: whatever gate and profile refuse.
     """
     try:
-        signed = _signed(trusted, unverified_response)
+        signed = await _signed(large, trusted, unverified_response)
     except SamlRefusal as refused:
         if refused.reason is not Reason.unknown_signer:
             raise
-        found = await _second_look(connections, refresh, trusted, unverified_response)
+        found = await _second_look(connections, refresh, large, trusted, unverified_response)
         if found is None:
             metrics.VERIFICATIONS.labels("unknown", "other").inc()
             raise
@@ -39,11 +41,15 @@ async def verified_assertion(
         refresh.behind(trusted)
     slot = "current" if signed.signer == trusted.keys[0] else "next"
     metrics.VERIFICATIONS.labels(slot, signed.algorithm).inc()
-    return trusted, check(signed, trusted.expected, now)
+    return trusted, await large.understood(unverified_response, check, signed, trusted.expected, now)
 
 
 async def _second_look(
-    connections: Connections, refresh: MetadataRefresh, trusted: TrustedConnection, unverified_response: bytes
+    connections: Connections,
+    refresh: MetadataRefresh,
+    large: LargeForms,
+    trusted: TrustedConnection,
+    unverified_response: bytes,
 ) -> tuple[TrustedConnection, SignedResponse] | None:
     """None where nobody knows the signer. Raises SamlRefusal: what else is wrong."""
     for look in (connections.refetched, refresh.for_unknown_signer):
@@ -51,7 +57,7 @@ async def _second_look(
         if fresh is None:
             continue
         try:
-            return fresh, _signed(fresh, unverified_response)
+            return fresh, await _signed(large, fresh, unverified_response)
         except SamlRefusal as refused:
             if refused.reason is not Reason.unknown_signer:
                 raise
@@ -59,5 +65,13 @@ async def _second_look(
     return None
 
 
-def _signed(trusted: TrustedConnection, unverified_response: bytes) -> SignedResponse:
-    return signed_response(unverified_response, trusted.keys, trusted.connection.signed, trusted.expected.entity_id)
+async def _signed(large: LargeForms, trusted: TrustedConnection, unverified_response: bytes) -> SignedResponse:
+    company = trusted.connection
+    return await large.understood(
+        unverified_response,
+        signed_response,
+        unverified_response,
+        trusted.keys,
+        company.signed,
+        trusted.expected.entity_id,
+    )

@@ -52,7 +52,9 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     gateway.limits.admit_address("login", request)
     if not COMPANY.fullmatch(company):
         return gateway.pages.refusal(request, "unknown_company", status=404)
-    gateway.limits.admit_company("login", company, request, exists=company in gateway.connections)
+    if exists := company in gateway.connections:
+        context.company.set(company)
+    gateway.limits.admit_company("login", company, request, exists=exists)
     secret, asked_at = cookies.browser_secret(request), gateway.connections.now()
     try:
         begun = await gateway.client.begin_login(
@@ -95,7 +97,7 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
     flow = "sp_initiated"
     try:
         form.check_content_type(request)
-        # Before the form is read: a company that does not exist has no allowance.
+        # Before the form is read: nobody reads large ones for a company that does not exist.
         await gateway.connections.trusted(request.path_params["company"])
         trusted, verified, relay_state = await _verified(gateway, request)
         flow = "sp_initiated" if verified.in_response_to else "idp_initiated"
@@ -111,16 +113,22 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
 
 async def _verified(gateway: Gateway, request: Request) -> tuple[TrustedConnection, VerifiedAssertion, str | None]:
     """With the RelayState. What cannot be a form of Entra's spends nothing of the company's allowance."""
-    company = request.path_params["company"]
-    body = await form.read_form(request)
-    gateway.limits.admit_company("acs", company, request, exists=True)
-    posted = form.read_posted_response(body)
-    # Asked again: a body may take its time, and whoever was trusted when it began may be no longer.
-    trusted = await gateway.connections.trusted(company)
-    with _stage("verify"):
-        trusted, verified = await proof.verified_assertion(
-            gateway.connections, gateway.refresh, trusted, posted.unverified_response, gateway.clock()
-        )
+    company, large = request.path_params["company"], gateway.large
+    async with large.place(company, request):
+        body = await form.read_form(request)
+        gateway.limits.admit_company("acs", company, request, exists=True)
+        posted = await large.understood(body, form.read_posted_response, body)
+        # Asked again: a body may take its time, and whoever was trusted when it began may be no longer.
+        trusted = await gateway.connections.trusted(company)
+        with _stage("verify"):
+            trusted, verified = await proof.verified_assertion(
+                gateway.connections,
+                gateway.refresh,
+                large,
+                trusted,
+                posted.unverified_response,
+                gateway.clock(),
+            )
     return trusted, verified, posted.relay_state
 
 
