@@ -15,6 +15,7 @@ from shared.http.service import Service
 from sso_gateway.gateway import Gateway, log
 from sso_gateway.pages import routes as page_routes
 from sso_gateway.pages.render import Pages
+from sso_gateway.saml import logout_routes
 from sso_gateway.saml import routes as saml_routes
 from sso_gateway.saml.connection import Connections
 from sso_gateway.sessions import routes as session_routes
@@ -46,7 +47,12 @@ def create_service(
     return Service(
         "sso-gateway",
         settings,
-        routes=[*page_routes.routes(gateway), *session_routes.routes(gateway), *saml_routes.routes(gateway)],
+        routes=[
+            *page_routes.routes(gateway),
+            *session_routes.routes(gateway),
+            *saml_routes.routes(gateway),
+            *logout_routes.routes(gateway),
+        ],
         resources=resources,
         ready=ready,
         fault_answer=pages.fault,
