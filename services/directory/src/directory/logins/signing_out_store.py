@@ -36,7 +36,7 @@ _OWNER_BY_NAME_ID = statement(
         where company_id = $1 and name_id = $2 and ($3::text is null or coalesce(name_id_format, $3) = $3)
             and expires_at > $5
     ) as known
-    order by known_at desc
+    order by known_at desc, employee_id desc
     limit 1
     """,
 )
@@ -56,7 +56,7 @@ _END_BY_INDEX = statement(
     """
     with tickets as (
         delete from login_tickets
-        where company_id = $1 and employee_id = any($2::uuid[]) and session_index = any($3::text[])
+        where company_id = $1 and employee_id = any($2::uuid[]) and session_index = any($3::text[]) and expires_at > $4
     ), ended as (
         delete from sessions
         where company_id = $1 and employee_id = any($2::uuid[]) and session_index = any($3::text[]) and expires_at > $4
@@ -75,7 +75,7 @@ _END_BY_NAME_ID = statement(
     with tickets as (
         delete from login_tickets
         where company_id = $1 and employee_id = $2 and name_id = $3
-            and ($4::text is null or coalesce(name_id_format, $4) = $4)
+            and ($4::text is null or coalesce(name_id_format, $4) = $4) and expires_at > $6
     ), ended as (
         delete from sessions
         where company_id = $1 and employee_id = $2 and name_id = $3
