@@ -28,6 +28,7 @@ from shared.errors import ErrorCode
 from shared.http.openapi import openapi_document
 from shared.http.problem import STATUS
 from sso_gateway.pages.texts import TEXTS
+from sso_gateway.reasons import LOGOUT_REASONS
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from scripts.conformance import conformance_page
@@ -142,6 +143,11 @@ def errors_page() -> str:
     parts.extend(
         f"| `{reason}` | {text.title} | {text.remedy} |\n" for reason, text in sorted(TEXTS["en"].refusals.items())
     )
+    parts.append(
+        "\n## Refusals of a logout\n\nOf a logout message that comes by redirect. Page and JSON answer say the same of all: "
+        f"{TEXTS['en'].logout_refused.title}.\n\n"
+    )
+    parts.append(", ".join(f"`{reason}`" for reason in sorted(LOGOUT_REASONS)) + ".\n")
     return "".join(parts)
 
 

@@ -163,7 +163,7 @@ async def test_the_second_person_in_one_browser_is_told_and_nothing_mixes(page: 
 async def test_signing_out_and_in_again_by_e_mail(page: Page, world: World) -> None:
     await page.goto(world.sign_on_url)
     await choose(page, world.anna)
-    await page.get_by_role("button", name="Sign out").click()
+    await page.get_by_role("button", name="Sign out", exact=True).click()
     await page.wait_for_load_state()
     assert (await page.request.get(f"{world.company.stack.sso_url}/session")).status == 401
 
@@ -173,6 +173,45 @@ async def test_signing_out_and_in_again_by_e_mail(page: Page, world: World) -> N
     await page.wait_for_url("http://localhost:*/**")
     await choose(page, world.anna)
     assert "Anna Ærø" in await page.inner_text("main")
+
+
+async def test_whoever_signs_out_at_microsoft_is_out_here_though_the_frame_brings_no_cookie(
+    page: Page, context: BrowserContext, world: World
+) -> None:
+    await page.goto(world.sign_on_url)
+    await choose(page, world.anna)
+    told: list[str] = []
+    microsoft = await context.new_page()
+    microsoft.on("console", lambda message: told.append(message.text))
+    await microsoft.goto(f"{world.server.url}/myapps?person={world.anna.object_id}")
+    async with microsoft.expect_response(lambda answer: "SAMLRequest=" in answer.url) as framed:
+        await microsoft.get_by_role("button", name="Sign out everywhere").click()
+    answer = await framed.value
+    assert answer.status == 200
+    assert "cookie" not in await answer.request.all_headers()
+    assert "signed out" in await microsoft.frame_locator("iframe").locator("p").inner_text(), (
+        "the browser shows the frame"
+    )
+    assert not [line for line in told if "Content Security Policy" in line]
+
+    assert (await page.request.get(f"{world.company.stack.sso_url}/session")).status == 401
+    await page.reload()
+    assert "You are not signed in" in await page.inner_text("main")
+
+
+async def test_signing_out_at_microsoft_too_goes_there_and_comes_back(page: Page, world: World) -> None:
+    await page.goto(world.sign_on_url)
+    await choose(page, world.anna)
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    assert world.server.simulator.sessions
+    await page.get_by_role("button", name="Sign out at Microsoft too").click()
+    await page.locator("[data-field=signed_out]").wait_for()
+    assert "You are signed out here and at Microsoft." in await page.inner_text("main")
+    assert page.url == f"{world.company.stack.sso_url}/?signed_out=idp"
+    assert world.server.simulator.sessions == [], "Entra has signed that sign-in out"
+    assert not [line for line in told if "Content Security Policy" in line]
+    assert (await page.request.get(f"{world.company.stack.sso_url}/session")).status == 401
 
 
 async def test_a_dane_reads_danish(chromium: Browser, world: World) -> None:

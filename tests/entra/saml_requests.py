@@ -200,13 +200,22 @@ def logout_response(issuer: str, destination: str, in_response_to: str, response
     )
 
 
-def logout_request(issuer: str, name_id: str, session_index: str | None, request_id: str, now: datetime) -> str:
-    """The broadcast: NameID without Format and, as observed, a pairwise value rather than the configured one."""
+def logout_request(
+    issuer: str,
+    name_id: str,
+    session_index: str | None,
+    request_id: str,
+    now: datetime,
+    *,
+    name_id_format: str | None = None,
+) -> str:
+    """The broadcast: NameID without Format and, as observed, often a pairwise value rather than the configured one."""
     head = attributes_text(("ID", request_id), ("Version", "2.0"), ("IssueInstant", timestamp(now)))
     index = "" if session_index is None else f"<samlp:SessionIndex>{text(session_index)}</samlp:SessionIndex>"
     return (
         f'<samlp:LogoutRequest{head} xmlns:samlp="{PROTOCOL_NS}">{issuer_element(issuer)}'
-        f'<NameID xmlns="{ASSERTION_NS}">{text(name_id)}</NameID>{index}</samlp:LogoutRequest>'
+        f'<NameID{attributes_text(("Format", name_id_format))} xmlns="{ASSERTION_NS}">{text(name_id)}</NameID>{index}'
+        "</samlp:LogoutRequest>"
     )
 
 

@@ -23,6 +23,7 @@ from directory.findings.catalogue import FindingKind
 from directory.findings.store import raise_finding
 from directory.imports.operations import import_file
 from directory.logins import operations as logins
+from directory.logins.signing_out import end_idp_session
 from directory.retention.erasure import erase_due
 from shared.errors import DomainError, ErrorCode
 from shared.schemas import approvers as approval
@@ -208,6 +209,14 @@ async def sign_out(scene: Scene) -> object:
     return await logins.end_session(scene.database, login.EndSession(session=session))
 
 
+async def sign_out_at_microsoft(scene: Scene) -> object:
+    """Anna's session and her ticket came of the same sign-in."""
+    request = login.EndIdpSession(
+        company=scene.firm.name, session_indexes=["_anna"], name_id="anna", until=NOON, signer_fingerprint=SIGNER
+    )
+    return await end_idp_session(scene.database, request)
+
+
 async def grant(scene: Scene) -> object:
     request = approval.ChangeRole(session=scene.admin, person=scene.anna.id, role="approver", departments=["Salg"])
     return await grants.grant(scene.database, request)
@@ -377,6 +386,9 @@ async def active(scene: Scene) -> None:
     scene.group_id = (await scene.groups.create("Alle", anna, carl)).id
     await insert_session(scene, uuid_of(anna), OLD_SESSION)
     await insert_ticket(scene, uuid_of(anna))
+    for table in ("sessions", "login_tickets"):
+        known_as = f"update {table} set session_index = '_anna' where employee_id = $1"  # noqa: S608
+        await scene.reader.execute(known_as, uuid_of(anna))
     await scene.reader.execute("update employees set roles = '{approver}' where employee_id = $1", uuid_of(anna))
 
 
@@ -495,7 +507,7 @@ MEETINGS: dict[Furnish, list[Act]] = {
     active: [
         create, create_boss, create_with_her_mail, create_without_active, change, replace, rename, relink,
         add_boss_by_hand, say_when_she_leaves, suspend, remove, remove_manager, report_to_her, edit, block, end, release, sign_in,
-        sign_in_as_somebody_else, open_session, sign_out, grant, revoke, make_admin,
+        sign_in_as_somebody_else, open_session, sign_out, sign_out_at_microsoft, grant, revoke, make_admin,
         only_direct, leave_group, fill_group, note_mapping, bring, close_company,
     ],
     flagged: [

@@ -13,10 +13,11 @@ from uuid import uuid4
 
 import msgspec
 
-from tests.entra.people import EnterpriseApp, Person
+from tests.entra.certificates import private_key, signing_certificate
+from tests.entra.people import Certificate, EnterpriseApp, Person
 from tests.entra.provisioning import ProvisioningEngine
 from tests.entra.saml import ResponseRecipe, recipe_for, respond
-from tests.entra.saml_requests import decode_redirect, parse_request
+from tests.entra.saml_requests import decode_redirect, logout_request, parse_request, signed_redirect
 from tests.entra.scim_client import ScimAnswer, ScimClient
 from tests.entra.tenant import Tenant
 from tests.support.browser import Browser, Page
@@ -138,6 +139,30 @@ class Company:
         request_id, relay_state = await self.start_login(browser, return_to=return_to)
         response = self.recipe(person, in_response_to=request_id, **changes)
         return await browser.follow(await self.post_response(browser, response, relay_state=relay_state))
+
+    # Signing out
+
+    @property
+    def logout_url(self) -> str:
+        return f"{self.stack.sso_url}/saml/{self.name}/logout"
+
+    def broadcast(
+        self,
+        index: str | None,
+        name_id: str = "a1B2-pairwise",
+        *,
+        name_id_format: str | None = None,
+        issuer: str = "",
+        issued_at: datetime | None = None,
+        signed_with: Certificate | None = None,
+    ) -> str:
+        """The address that Entra puts into a hidden frame when somebody signs out there."""
+        now = issued_at or datetime.now(UTC)
+        document = logout_request(
+            issuer or self.tenant.issuer, name_id, index, f"_{uuid4()}", now, name_id_format=name_id_format
+        )
+        key = private_key(signed_with or signing_certificate(self.app.certificates, now))
+        return signed_redirect(self.app.logout_url, "SAMLRequest", document, key)
 
     async def session(self, browser: Browser) -> Page:
         return await browser.get(f"{self.stack.sso_url}/session", accept="application/json")

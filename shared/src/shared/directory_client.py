@@ -27,6 +27,7 @@ from shared.operations import (
     DECIDE_REHIRE,
     EDIT_EMPLOYEE,
     END_EMPLOYMENT,
+    END_IDP_SESSION,
     END_SESSION,
     EXPLAIN_APPROVERS,
     FIND_COMPANIES,
@@ -238,6 +239,9 @@ class DirectoryClient:
 
     async def end_session(self, request: login.EndSession) -> login.EndedSession:
         return await self._call(END_SESSION, request)
+
+    async def end_idp_session(self, request: login.EndIdpSession) -> login.EndedIdpSession:
+        return await self._call(END_IDP_SESSION, request)
 
     # Setup admin: called by sso-gateway with the admin's session.
 

@@ -265,6 +265,14 @@ END_SESSION = Operation(
     caller="sso-gateway",
     summary="End one session",
 )
+END_IDP_SESSION = Operation(
+    "/logins/end_idp_session",
+    login.EndIdpSession,
+    login.EndedIdpSession,
+    caller="sso-gateway",
+    summary="Somebody signed out at the identity provider: end the sessions that came of it",
+    refusals=(ErrorCode.not_found, ErrorCode.unavailable),
+)
 
 _SETUP_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)
 _PERSON_REFUSALS = (*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.unavailable)

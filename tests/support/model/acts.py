@@ -53,6 +53,10 @@ class Acts(Draw):
 
     def session(self) -> list[Command]:
         number = self.one(-1, -1, 0, 1)
+        if self.likely(20):
+            return [
+                do.SignOutAtMicrosoft(self.company(), self.one(0, 1, 1, 2, None), self.likely(50), self.one(*PEOPLE))
+            ]
         return [self.one(do.ReadSession, do.ReadSession, do.EndSession)(self.company(), number)]
 
     def create_group(self) -> list[Command]:

@@ -19,6 +19,7 @@ from directory.employees.people import find, view
 from directory.employees.releasing import release_attribute
 from directory.imports.operations import import_file
 from directory.logins import operations as logins
+from directory.logins.signing_out import end_idp_session
 from shared.schemas import approvers as approval
 from shared.schemas import employee as entra
 from shared.schemas import login, people
@@ -382,6 +383,7 @@ class SignIn(BySystem):
             tenant_id=str(self._connection(both).tenant_id),
             object_id=str(asked.object_id),
             name_id=asked.name_id,
+            session_index=asked.assertion,
             email_claim=self.email_claim,
             groups=self.groups,
             groups_overage=self.overage,
@@ -448,6 +450,37 @@ class EndSession(BySystem):
 
     def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
         return login_rules.end_session(both.model, turn, _one(both.sessions, self.session))
+
+
+@dataclass
+class SignOutAtMicrosoft(BySystem):
+    ago: int | None
+    """How many sign-ins ago the one was that is over (0: it is still to come); None: Entra names none, or one of elsewhere."""
+    names_none: bool
+    who: int
+    """By whose login name Entra calls him."""
+
+    def _asked(self, both: Both) -> tuple[str | None, str]:
+        person = both.person(self.who)
+        name_id = (person.login_name if person else None) or "nobody"
+        if self.ago is None:
+            return (None if self.names_none else f"elsewhere {both.model.sign_ins}"), name_id
+        return f"assertion {both.model.sign_ins - self.ago}", name_id
+
+    async def really(self, world: World, both: Both) -> object:
+        assertion, name_id = self._asked(both)
+        request = login.EndIdpSession(
+            company=both.firm.name,
+            session_indexes=[] if assertion is None else [assertion],
+            name_id=name_id,
+            until=world.clock(),
+            signer_fingerprint=both.model.live.signer,
+        )
+        ended = await end_idp_session(world.database, request)
+        return ended.sessions if ended.accepted else None
+
+    def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
+        return login_rules.sign_out_at_microsoft(both.model, turn, both.model.live.signer, *self._asked(both))
 
 
 @dataclass

@@ -128,6 +128,8 @@ class Company:
     history: list[Event] = field(default_factory=list)
     sessions: dict[str, Session] = field(default_factory=dict)
     tickets: dict[str, tuple[UUID, datetime]] = field(default_factory=dict)
+    known_as: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Session or ticket -> the assertion that it came of, and its NameID."""
     sign_ins: int = 0
     traces: list[tuple[str, UUID | None]] = field(default_factory=list)
     """What became of those sign-ins whose people are not erased."""

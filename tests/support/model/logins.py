@@ -39,6 +39,7 @@ def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Perso
             after = replace(person, entra_object_id=attempt.object_id, awaits_link_since=None)
             person = company.change(turn, "employee.linked", person, after)
         company.tickets[attempt.ticket] = (person.employee_id, turn.now + attempt.ticket_ttl)
+        company.known_as[attempt.ticket] = (attempt.assertion, attempt.name_id)
     return reason, person, link and reason == "accepted"
 
 
@@ -100,6 +101,7 @@ def open_session(
         del company.sessions[current[1]]
     del company.tickets[ticket]
     company.sessions[session] = Session(owner, turn.now, turn.now + ttl)
+    company.known_as[session] = company.known_as[ticket]
     company.tell(replace(turn, actor=("person", person.text)), "session.opened", person, {})
     return "opened"
 
@@ -111,6 +113,31 @@ def end_session(company: Company, turn: Turn, session: str) -> bool:
     person = company.by_id(held.employee_id)
     company.tell(replace(turn, actor=("person", person.text)), "session.ended", person, {})
     return True
+
+
+def sign_out_at_microsoft(company: Company, turn: Turn, signer: str, assertion: str | None, name_id: str) -> int | None:
+    """How many sessions end; None where the signer is not trusted. By the assertion, or by the name where that is new here."""
+    if signer != company.live.signer:
+        return None
+    is_new = assertion is None or assertion not in company.assertions
+    if assertion is not None:
+        company.assertions.setdefault(assertion, turn.now + timedelta(minutes=15))
+    live = [
+        (name, one.employee_id, one.signed_in_at) for name, one in company.sessions.items() if one.expires_at > turn.now
+    ]
+    live += [(name, owner, over) for name, (owner, over) in company.tickets.items() if over > turn.now]
+    meant = [one for one in live if assertion is not None and company.known_as[one[0]][0] == assertion]
+    if not meant and is_new:
+        named = [one for one in live if company.known_as[one[0]][1] == name_id]
+        _, last, _ = max(named, key=lambda one: (one[2], one[1]), default=("", None, None))
+        meant = [one for one in named if one[1] == last]
+    ended = 0
+    for name, owner, _ in meant:
+        company.tickets.pop(name, None)
+        if company.sessions.pop(name, None):
+            ended += 1
+            company.tell(replace(turn, actor=("entra", signer)), "session.signed_out", company.by_id(owner), {})
+    return ended
 
 
 def signed_in(company: Company, turn: Turn, session: str) -> tuple[Person, list[str]]:

@@ -28,6 +28,14 @@ class Stories(Acts):
         current = (self.company(), self.one(-1, 0, 1)) if self.likely(30) else None
         return [begun, *self.step_or_none(30), do.Open(company, -1, current), *self.session()]
 
+    def signed_out_at_microsoft(self) -> list[Command]:
+        """Somebody signs in, here and there perhaps, and signs out at Microsoft, which may tell so twice."""
+        company, person = self.company(), self.one(*PEOPLE)
+        once: list[Command] = [do.SignIn(company, person, None, False, *self.claim()), do.Open(company, -1, None)]
+        told = do.SignOutAtMicrosoft(company, self.one(1, 1, 2, None), self.likely(50), person)
+        again = [told] if self.likely(40) else []
+        return [*once, *(once if self.likely(60) else []), told, *self.step_or_none(30), *again]
+
     def coming_back(self) -> list[Command]:
         """Suspended, away for a while, said to be back; and what HR says to that."""
         company, person, login = self.company(), self.one(*PEOPLE), self.one(*LOGINS)
@@ -192,8 +200,9 @@ class Stories(Acts):
             [self.create, self.change, self.remove, self.find, self.note_mapping, self.of_person, self.decide, self.release,
              self.bring, self.passing, self.sign_in, self.session, self.coming_back, self.create_group, self.change_group,
              self.remove_group, self.find_groups, self.of_the_company_s_group, self.many_leave, self.adopted_meanwhile,
-             self.sweep, self.long_gone, self.gone_and_back, self.end_of_a_month, self.end_of_a_company, self.move],
-            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 6, 2, 2, 7, 2, 2, 2, 4],
+             self.sweep, self.long_gone, self.gone_and_back, self.end_of_a_month, self.end_of_a_company, self.move,
+             self.signed_out_at_microsoft],
+            [16, 22, 4, 3, 2, 20, 6, 2, 8, 2, 7, 3, 5, 4, 8, 1, 2, 3, 6, 2, 2, 7, 2, 2, 2, 4, 3],
         )[0]  # fmt: skip
         return draw()
 

@@ -376,6 +376,7 @@ async def founded(
             expires_at,
         )
         both.model.sessions[both.admin] = Session(person.employee_id, clock(), expires_at)
+        both.model.known_as[both.admin] = ("", "admin")
         world.companies.append(both)
     return world
 

@@ -205,6 +205,17 @@ async def test_signing_out_tells_every_app_of_every_session(browser: Browser) ->
     assert message.findtext("p:SessionIndex", namespaces=NS) == index.get("SessionIndex")
 
 
+async def test_the_control_page_signs_somebody_out_everywhere(browser: Browser) -> None:
+    await browser.open(browser.saml(authn()), person=ANDERS)
+    shown = await browser.open(f"/?app={browser.server.tenant.app(CONTOSO).app_id}")
+    [button] = re.findall(
+        rf'<form method="post" action="(/myapps/sign-out)"><button name="person" value="{ANDERS}"', shown.text
+    )
+    page = await browser.open(button, person=ANDERS)
+    assert page.text.count("<iframe") == 1
+    assert browser.server.simulator.sessions == []
+
+
 def verify_redirect(browser: Browser, url: str) -> None:
     signed, _, signature = urlsplit(url).query.partition("&Signature=")
     pem = browser.server.tenant.app(CONTOSO).certificates[0].pem

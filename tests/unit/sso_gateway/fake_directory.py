@@ -17,11 +17,14 @@ from shared.schemas.login import (
     CompaniesFound,
     CompanyChoice,
     Connection,
+    EndedIdpSession,
     EndedSession,
+    EndIdpSession,
     EndSession,
     FindCompanies,
     GetConnection,
     IdpInitiated,
+    IdpSession,
     LoginAttempt,
     LoginOutcome,
     OpenedSession,
@@ -81,6 +84,8 @@ class Memory:
     sessions: set[str] = field(default_factory=set)
     refuse_login: str | None = None
     refuse_session: str | None = None
+    logouts: list[EndIdpSession] = field(default_factory=list)
+    refuse_logout: str | None = None
     fail: ErrorCode | None = None
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -167,4 +172,23 @@ class FakeDirectory(DirectoryClient):
         self._called("end_session")
         ended = request.session.session_sha256 in self.memory.sessions
         self.memory.sessions.discard(request.session.session_sha256)
-        return EndedSession(ended=ended)
+        if not (ended and request.at_idp):
+            return EndedSession(ended=ended)
+        attempt = self.memory.attempts[-1]
+        idp_session = IdpSession(
+            connection=self._connection("contoso"),
+            name_id=attempt.name_id,
+            name_id_format=attempt.name_id_format,
+            session_index=attempt.session_index,
+        )
+        return EndedSession(ended=True, idp_session=idp_session)
+
+    async def end_idp_session(self, request: EndIdpSession) -> EndedIdpSession:
+        """All sessions are those of the one person it knows."""
+        self._called("end_idp_session")
+        if self.memory.refuse_logout:
+            return EndedIdpSession(accepted=False, reason=self.memory.refuse_logout)
+        self.memory.logouts.append(request)
+        ended = len(self.memory.sessions)
+        self.memory.sessions.clear()
+        return EndedIdpSession(accepted=True, sessions=ended, found_by="session_index" if ended else "nothing")

@@ -44,7 +44,7 @@ ANSWERS = [
     ("GET", "/saml/contoso/metadata", None, 200),
     ("GET", "/saml/fabrikam/metadata", None, 404),
     ("GET", "/saml/contoso/logout?SAMLResponse=x", None, 303),
-    ("GET", "/saml/contoso/logout?SAMLRequest=x", None, 200),
+    ("GET", "/saml/contoso/logout?SAMLRequest=x", None, 403),
     ("GET", "/session", None, 401),
     ("GET", "/auth", None, 401),
     ("POST", "/logout", {}, 303),
@@ -101,7 +101,7 @@ async def test_every_answer_has_the_headers_and_names_no_host_of_the_request(
 
 def test_the_table_has_every_route_of_the_service() -> None:
     """A new route fails here until its answers stand above."""
-    source = "\n".join(path.read_text() for path in Path(sso_gateway.__file__).parent.rglob("routes.py"))
+    source = "\n".join(path.read_text() for path in Path(sso_gateway.__file__).parent.rglob("*routes.py"))
     routes = set(re.findall(r'Route\("([^"]+)"', source))
     assert len(routes) >= 12
     for route in routes:

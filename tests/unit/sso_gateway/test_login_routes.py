@@ -294,16 +294,3 @@ async def test_metadata_names_this_company_s_addresses(gateway: Gateway) -> None
     assert ACS in page.text
     unknown = await gateway.get("/saml/fabrikam/metadata", accept="application/json")
     assert (unknown.status, unknown.json["reason"]) == (404, "unknown_company")
-
-
-async def test_entra_s_logout_answer_ends_on_the_front_page(gateway: Gateway) -> None:
-    page = await gateway.get("/saml/contoso/logout?SAMLResponse=x")
-    assert (page.status, urlsplit(page.location).path) == (303, "/")
-
-
-async def test_a_logout_that_entra_begins_is_not_believed_unverified(gateway: Gateway) -> None:
-    await gateway.post_response(respond(Recipe(in_response_to=None)))
-    await gateway.get("/login/finish")
-    page = await gateway.get("/saml/contoso/logout?SAMLRequest=x&SigAlg=y&Signature=z")
-    assert page.status == 200
-    assert (await gateway.get("/session")).status == 200

@@ -8,7 +8,7 @@ import pytest
 
 from sso_gateway.pages.language import preferred
 from sso_gateway.pages.texts import TEXTS
-from sso_gateway.reasons import LOGIN_REASONS, PAGE_REASONS
+from sso_gateway.reasons import LOGIN_REASONS, LOGOUT_REASONS, PAGE_REASONS
 from tests.support.saml_responses import Recipe, respond
 from tests.unit.sso_gateway.conftest import PUBLIC_URL, Gateway, settings
 
@@ -22,6 +22,7 @@ CONTRACT = {
 
 def test_the_reasons_are_those_of_the_contract() -> None:
     assert LOGIN_REASONS == CONTRACT
+    assert {"malformed_logout"} == LOGOUT_REASONS - CONTRACT
 
 
 def test_every_reason_has_its_texts_in_both_languages() -> None:

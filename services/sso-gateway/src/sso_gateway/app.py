@@ -19,6 +19,7 @@ from sso_gateway.gateway import Gateway, log
 from sso_gateway.limits import Limits, TooManyRequests
 from sso_gateway.pages import routes as page_routes
 from sso_gateway.pages.render import Pages
+from sso_gateway.saml import logout_routes
 from sso_gateway.saml import routes as saml_routes
 from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.large import LargeForms
@@ -65,7 +66,12 @@ def create_service(
     service = Service(
         "sso-gateway",
         settings,
-        routes=[*page_routes.routes(gateway), *session_routes.routes(gateway), *saml_routes.routes(gateway)],
+        routes=[
+            *page_routes.routes(gateway),
+            *session_routes.routes(gateway),
+            *saml_routes.routes(gateway),
+            *logout_routes.routes(gateway),
+        ],
         resources=resources,
         ready=ready,
         fault_answer=pages.fault,

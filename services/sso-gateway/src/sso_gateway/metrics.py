@@ -18,6 +18,15 @@ DURATION = Histogram(
 AUTHN_REQUESTS = Counter("sso_authn_requests_total", "Logins started by us", ["binding"])
 REPLAYS = Counter("sso_saml_replays_total", "Assertions presented a second time")
 SESSIONS_ENDED = Counter("sso_sessions_revoked_total", "Sessions that ended here before their time", ["cause"])
+LOGOUT_REQUESTS = Counter(
+    "sso_logout_requests_total", "Logouts that Entra began: ok, server_error, or the reason of the refusal", ["outcome"]
+)
+LOGOUTS_AT_IDP = Counter("sso_logouts_at_idp_total", "Logouts that went on from here to Entra", ["binding"])
+LOGOUT_RESPONSES = Counter(
+    "sso_logout_responses_total",
+    "Entra's answers to those: ok (signed out there too), or why that is not known",
+    ["outcome"],
+)
 VERIFICATIONS = Counter(
     "sso_signature_verifications_total",
     "Signatures checked; key_slot: current (the company's first certificate), next (another of them), unknown",

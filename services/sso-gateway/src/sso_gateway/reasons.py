@@ -26,16 +26,37 @@ FROM_DIRECTORY = frozenset(
 LOGIN_REASONS = frozenset(Reason) | FROM_DIRECTORY | {"unknown_company"}
 """Reasons for refusing a login; the label values of `sso_saml_rejections_total`, with `other`."""
 
-PAGE_REASONS = LOGIN_REASONS | {
-    "unavailable",
-    "too_many_requests",
-    "not_found",
-    "not_signed_in",
-    "wrong_origin",
-    "invalid_request",
-    "internal",
-    "other",
-}
+LOGOUT_REASONS = frozenset(
+    {
+        "unknown_company",
+        "malformed_logout",
+        "not_signed",
+        "weak_algorithm",
+        "unknown_signer",
+        "wrong_issuer",
+        "wrong_destination",
+        "expired",
+        "not_yet_valid",
+        "idp_refused",
+    }
+)
+"""Reasons for not believing a logout message; the label values of `sso_logout_requests_total` and `sso_logout_responses_total`,
+with `ok`, `server_error` and `other`."""
+
+PAGE_REASONS = (
+    LOGIN_REASONS
+    | LOGOUT_REASONS
+    | {
+        "unavailable",
+        "too_many_requests",
+        "not_found",
+        "not_signed_in",
+        "wrong_origin",
+        "invalid_request",
+        "internal",
+        "other",
+    }
+)
 """Whatever else a page can say."""
 
 

@@ -174,10 +174,45 @@ class SignedIn(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     expires_at: datetime
 
 
-class EndSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class EndSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     session: SessionCredential
+    at_idp: bool = False
+    """Whoever ends it wants to sign out at the identity provider too, and must know what that knows the session by."""
 
 
-class EndedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class IdpSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the identity provider knows a session by."""
+
+    connection: Connection
+    name_id: str
+    name_id_format: str | None
+    session_index: str | None
+
+
+class EndedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     ended: bool
     """False: there was none (any more)."""
+    idp_session: IdpSession | None = None
+    """Where it was asked for and there was a session."""
+
+
+class EndIdpSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the gateway proved about a logout that Entra began; nothing unproven is in it."""
+
+    company: str
+    session_indexes: list[str]
+    name_id: str
+    name_id_format: str | None = None
+    """None: not said, or said to be unspecified."""
+    until: datetime
+    """A session that was opened later is not meant (the request's IssueInstant and the clock difference allowed)."""
+    signer_fingerprint: str
+
+
+class EndedIdpSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Accepted, however few sessions there were; or refused, with a reason of the interfaces' list."""
+
+    accepted: bool
+    reason: str | None = None
+    sessions: int = 0
+    found_by: Literal["session_index", "name_id", "nothing"] = "nothing"

@@ -110,6 +110,10 @@ class EventKind(StrEnum):
     employee_linked = "employee.linked", "The first login tied the Entra object id to the employee"
     session_opened = "session.opened", "Somebody signed in"
     session_ended = "session.ended", "A session was ended by its owner"
+    session_signed_out = (
+        "session.signed_out",
+        "A session ended because its owner signed out at Microsoft; the certificate that proved it is the actor",
+    )
     group_created = "group.created", "Entra provisioned a group"
     group_changed = "group.changed", "A group got another name or another id in Entra"
     group_members_changed = (

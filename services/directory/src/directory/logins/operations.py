@@ -9,6 +9,8 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
+
 from directory import metrics
 from directory.access import scope_for_login, scope_for_session, sha256_from_text
 from directory.companies import signing
@@ -248,17 +250,28 @@ async def read_session(database: Database, request: login.ReadSession) -> login.
 
 
 async def end_session(database: Database, request: login.EndSession) -> login.EndedSession:
+    idp_session = None
     try:
         async with scope_for_session(database, request.session).transaction() as tx:
-            owner = await store.end_session(tx, sha256_from_text(request.session.session_sha256))
-            if owner is not None:
-                tx.actor = Actor("person", employee_text(owner))
-                record(tx, EventKind.session_ended, employee_id=owner)
+            ended = await store.end_session(tx, sha256_from_text(request.session.session_sha256))
+            if ended is not None:
+                tx.actor = Actor("person", employee_text(ended["employee_id"]))
+                record(tx, EventKind.session_ended, employee_id=ended["employee_id"])
+                idp_session = await _idp_session(tx, ended) if request.at_idp else None
     except DomainError as error:
         if error.code not in {ErrorCode.not_found, ErrorCode.unauthorized}:
             raise
-        owner = None
-    return login.EndedSession(ended=owner is not None)
+        ended = None
+    return login.EndedSession(ended=ended is not None, idp_session=idp_session)
+
+
+async def _idp_session(tx: CompanyTx, ended: asyncpg.Record) -> login.IdpSession:
+    return login.IdpSession(
+        connection=await read_connection(tx),
+        name_id=ended["name_id"],
+        name_id_format=ended["name_id_format"],
+        session_index=ended["session_index"],
+    )
 
 
 def _text(employee_id: EmployeeId | None) -> str | None:

@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from directory.database import Database
 from directory.logins import operations as do
+from directory.logins.signing_out import end_idp_session
 from directory.rpc import serve
 from shared import operations as declared
 from shared.http.service_auth import CallerSecrets
@@ -21,4 +22,5 @@ def routes(database: Database, callers: CallerSecrets) -> list[Route]:
         serve(declared.OPEN_SESSION, callers, partial(do.open_session, database)),
         serve(declared.READ_SESSION, callers, partial(do.read_session, database)),
         serve(declared.END_SESSION, callers, partial(do.end_session, database)),
+        serve(declared.END_IDP_SESSION, callers, partial(end_idp_session, database)),
     ]

@@ -146,7 +146,11 @@ _SESSION_OWNER = statement(
 
 _END_SESSION = statement(
     "sessions.end",
-    "delete from sessions where company_id = $1 and session_sha256 = $2 returning employee_id",
+    """
+    delete from sessions
+    where company_id = $1 and session_sha256 = $2
+    returning employee_id, name_id, name_id_format, session_index
+    """,
 )
 
 _END_SESSIONS = statement(
@@ -335,10 +339,9 @@ async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | No
     return EmployeeId(owner) if owner is not None else None
 
 
-async def end_session(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:
-    """Whose session was ended; None if there was none."""
-    owner = await tx.fetchval(_END_SESSION, tx.company_id, session_sha256)
-    return EmployeeId(owner) if owner is not None else None
+async def end_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record | None:
+    """Whose session was ended, and what the identity provider knew it by; None if there was none."""
+    return await tx.fetchrow(_END_SESSION, tx.company_id, session_sha256)
 
 
 async def end_sessions(tx: CompanyTx, employee_id: EmployeeId) -> int:

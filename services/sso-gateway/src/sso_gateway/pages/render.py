@@ -1,6 +1,7 @@
 """Pages and refusals as responses, each with the headers that keep it in its place."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import msgspec
@@ -11,13 +12,15 @@ from starlette.responses import HTMLResponse, Response
 from shared.telemetry import context
 from shared.telemetry.tracing import current_trace_id
 from sso_gateway.pages.language import Language, preferred
-from sso_gateway.pages.texts import TEXTS
+from sso_gateway.pages.texts import TEXTS, RefusalText
 from sso_gateway.reasons import known
 
 HERE = Path(__file__).parent
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(?=[/?]|\Z)")
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -52,12 +55,30 @@ class Pages:
         response.headers["Vary"] = "Accept-Language, Accept"
         return self.protected(response)
 
+    def framed(self, request: Request, template: str, *, by: str) -> Response:
+        """A page that loads nothing, and that the site of the address `by` may show in a frame."""
+        response = self.page(request, template)
+        origin = ORIGIN.match(by)
+        ancestors = origin[0] if origin else "'none'"
+        response.headers["Content-Security-Policy"] = (
+            f"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
+        )
+        del response.headers["X-Frame-Options"]  # it knows no other site than ours
+        return response
+
     def refusal(
-        self, request: Request, reason: str, *, status: int, wanted: str | None = None, got: str | None = None
+        self,
+        request: Request,
+        reason: str,
+        *,
+        status: int,
+        wanted: str | None = None,
+        got: str | None = None,
+        of_logout: bool = False,
     ) -> Response:
         """The page that says why not; the same as JSON for whoever accepts JSON and no HTML."""
         if wants_json(request):
-            return self.refusal_json(request, reason, status=status, wanted=wanted, got=got)
+            return self.refusal_json(request, reason, status=status, wanted=wanted, got=got, of_logout=of_logout)
         reason = known(reason)
         return self.page(
             request,
@@ -65,16 +86,24 @@ class Pages:
             status=status,
             reason=reason,
             trace_id=_trace_id(),
-            text=TEXTS[_language(request)].refusals[reason],
+            text=_refusal_text(request, reason, of_logout),
             wanted=wanted,
             got=got,
+            of_logout=of_logout,
         )
 
     def refusal_json(
-        self, request: Request, reason: str, *, status: int, wanted: str | None = None, got: str | None = None
+        self,
+        request: Request,
+        reason: str,
+        *,
+        status: int,
+        wanted: str | None = None,
+        got: str | None = None,
+        of_logout: bool = False,
     ) -> Response:
         reason = known(reason)
-        text = TEXTS[_language(request)].refusals[reason]
+        text = _refusal_text(request, reason, of_logout)
         return self.json(Refusal(reason, _trace_id(), text.title, text.remedy, wanted, got), status=status)
 
     def fault(self, request_id: str) -> Response:
@@ -88,6 +117,7 @@ class Pages:
             text=text,
             wanted=None,
             got=None,
+            of_logout=False,
         )
         return self.protected(HTMLResponse(html, status_code=500))
 
@@ -115,6 +145,11 @@ def wants_json(request: Request) -> bool:
 
 def _language(request: Request) -> Language:
     return preferred(request.headers.get("accept-language", ""))
+
+
+def _refusal_text(request: Request, reason: str, of_logout: bool) -> RefusalText:
+    texts = TEXTS[_language(request)]
+    return texts.logout_refused if of_logout else texts.refusals[reason]
 
 
 def _trace_id() -> str:

@@ -23,6 +23,8 @@ from sso_gateway.sessions.current import signed_in
 MAX_FORM_BYTES = 8 * 1024
 MAX_EMAIL_LENGTH = 254
 STATIC_MAX_AGE_S = 86_400 * 30
+SIGNED_OUT = {"idp": "signed_out_at_idp", "here": "signed_out_here"}
+"""What the front page says after a logout that Entra has answered, or should have; by `?signed_out=`."""
 
 
 def routes(gateway: Gateway) -> list[Route]:
@@ -36,7 +38,8 @@ def routes(gateway: Gateway) -> list[Route]:
 
 
 async def front_page(gateway: Gateway, request: Request) -> Response:
-    return gateway.pages.page(request, "front.html", person=await signed_in(gateway.client, request))
+    told = SIGNED_OUT.get(request.query_params.get("signed_out", ""))
+    return gateway.pages.page(request, "front.html", person=await signed_in(gateway.client, request), told=told)
 
 
 async def ask_for_email(gateway: Gateway, request: Request) -> Response:
@@ -73,7 +76,7 @@ async def _send_on(gateway: Gateway, request: Request, email: str, goal: str, *,
         response = gateway.pages.page(request, "choose.html", targets=targets)
     elif from_form:
         # Not a redirect: Chromium holds the whole chain after a form to form-action, and it ends at Microsoft.
-        response = gateway.pages.page(request, "continue.html", target=targets[0][1])
+        response = gateway.pages.page(request, "continue.html", target=targets[0][1], lead="sending_lead")
     else:
         response = gateway.pages.protected(RedirectResponse(targets[0][1], status_code=303))
     cookies.write_hint(response, email)

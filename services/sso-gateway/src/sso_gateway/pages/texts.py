@@ -21,6 +21,8 @@ class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: dict[str, str]
     refusals: dict[str, RefusalText]
     """By reason."""
+    logout_refused: RefusalText
+    """In place of it where a logout is refused, whatever the reason."""
 
 
 def _read(language: str) -> Texts:

@@ -1,8 +1,10 @@
-"""What a response from Entra may look like: a closed grammar, nothing optional that Entra does not send.
+"""What a message from Entra may look like: a closed grammar, nothing optional that Entra does not send.
 
-    Response   Issuer, Signature?, Status, Assertion?
-    Assertion  Issuer, Signature?, Subject, Conditions, AttributeStatement?, AuthnStatement, or these two the other way round
-    Signature  SignedInfo, SignatureValue, KeyInfo?
+    Response        Issuer, Signature?, Status, Assertion?
+    Assertion       Issuer, Signature?, Subject, Conditions, AttributeStatement?, AuthnStatement (these two in either order)
+    Signature       SignedInfo, SignatureValue, KeyInfo?
+    LogoutRequest   Issuer, NameID, SessionIndex*      these two by redirect, signed beside the document
+    LogoutResponse  Issuer, Status
 
 There is no slot for foreign content (Extensions, Advice, Object, a second or encrypted assertion), which is where wrapping
 attacks hide the signed original. Order and number of children count; text stands in leaves only. Checked on the received tree.
@@ -18,6 +20,7 @@ from sso_gateway.saml.xml import ASSERTION, PROTOCOL, XMLDSIG
 XML_WHITESPACE = " \t\r\n"
 MAX_VALUE_LENGTH = 16 * 1024
 MANY = 4000
+MAX_SESSION_INDEXES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,11 @@ SIGNED_INFO = _node(
 KEY_INFO = _node(XMLDSIG, "KeyInfo", _node(XMLDSIG, "X509Data", Slot(_leaf(XMLDSIG, "X509Certificate"), 1, 4)))
 SIGNATURE = _node(XMLDSIG, "Signature", SIGNED_INFO, _leaf(XMLDSIG, "SignatureValue"), _optional(KEY_INFO))
 
+NAME_ID = _leaf(ASSERTION, "NameID", optional="Format NameQualifier SPNameQualifier SPProvidedID")
 SUBJECT = _node(
     ASSERTION,
     "Subject",
-    _leaf(ASSERTION, "NameID", optional="Format NameQualifier SPNameQualifier SPProvidedID"),
+    NAME_ID,
     _node(
         ASSERTION,
         "SubjectConfirmation",
@@ -137,6 +141,24 @@ RESPONSE = _node(
     optional="Destination InResponseTo Consent",
 )
 
+LOGOUT_REQUEST = _node(
+    PROTOCOL,
+    "LogoutRequest",
+    _leaf(ASSERTION, "Issuer"),
+    NAME_ID,
+    Slot(_leaf(PROTOCOL, "SessionIndex"), 0, MAX_SESSION_INDEXES),
+    required="ID IssueInstant Version",
+    optional="Destination Consent NotOnOrAfter Reason",
+)
+LOGOUT_RESPONSE = _node(
+    PROTOCOL,
+    "LogoutResponse",
+    _leaf(ASSERTION, "Issuer"),
+    STATUS,
+    required="ID IssueInstant Version",
+    optional="Destination InResponseTo Consent",
+)
+
 
 def check_grammar(response: etree._Element) -> None:
     """Refuse whatever is not exactly a Response of this shape.
@@ -144,14 +166,19 @@ def check_grammar(response: etree._Element) -> None:
     Raises:
         SamlRefusal: malformed_response.
     """
-    if response.tag != RESPONSE.tag:
-        raise malformed("Response", str(response.tag))
-    _check(response, RESPONSE)
+    check_shape(response, RESPONSE)
     ids = [element.get("ID") for element in (response, *response.findall(ASSERTION_SHAPE.tag))]
     if len(set(ids)) < len(ids):
         raise malformed("every ID once", "one ID twice")
     if len(response.findall(f"{ASSERTION_SHAPE.tag}/{ATTRIBUTE_STATEMENT.tag}")) > 1:
         raise malformed("one AttributeStatement in Assertion", "two")
+
+
+def check_shape(message: etree._Element, shape: Shape) -> None:
+    """Raises SamlRefusal: malformed_response."""
+    if message.tag != shape.tag:
+        raise malformed(shape.name, str(message.tag))
+    _check(message, shape)
 
 
 def _check(element: etree._Element, shape: Shape) -> None:

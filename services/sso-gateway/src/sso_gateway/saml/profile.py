@@ -106,7 +106,7 @@ def check(signed: SignedResponse, expected: Expected, now: datetime) -> Verified
     _check_parties(envelope, statement, expected)
     _check_request(envelope, statement)
     end = _check_times(envelope, statement, now)
-    _check_name(statement)
+    check_name(statement.name_id)
     for name in SINGLE_VALUED:
         _single(statement, name)
     object_id = _single(statement, CLAIM_OBJECT)
@@ -205,8 +205,8 @@ def _validity(statement: Statement) -> tuple[datetime, tuple[datetime, datetime]
     return begin, (end, confirmation_end)
 
 
-def _check_name(statement: Statement) -> None:
-    name = statement.name_id
+def check_name(name: str) -> None:
+    """Raises SamlRefusal: malformed_response."""
     if not name.strip() or len(name) > MAX_NAME_LENGTH or not name.isprintable():
         raise malformed(
             f"a NameID of 1 to {MAX_NAME_LENGTH} printable characters", f"another of {len(name)} characters"

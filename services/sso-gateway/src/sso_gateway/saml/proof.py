@@ -1,7 +1,10 @@
-"""From a posted response to a verified assertion of one company, with a second look at the company's certificates: in directory,
-and then in Entra's own metadata of the app."""
+"""From what a browser brings to what one company's Entra app has signed, with a second look at the company's certificates: in
+directory, and for a response then in Entra's own metadata of the app."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from sso_gateway import metrics
 from sso_gateway.saml.connection import Connections, TrustedConnection
@@ -10,6 +13,11 @@ from sso_gateway.saml.gate import SignedResponse, signed_response
 from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.saml.profile import VerifiedAssertion, check
+from sso_gateway.saml.redirect import SignedMessage, UnverifiedRedirect, signed_message
+
+SignedT = TypeVar("SignedT", SignedResponse, SignedMessage)
+Look = Callable[[TrustedConnection], Awaitable[TrustedConnection | None]]
+Prove = Callable[[TrustedConnection], Awaitable[SignedT]]
 
 
 async def verified_assertion(
@@ -27,37 +35,52 @@ async def verified_assertion(
     Raises:
         SamlRefusal: whatever gate and profile refuse.
     """
+    remembered, prove = trusted, partial(_signed_response, large, unverified_response)
+    trusted, signed = await _proven((connections.refetched, refresh.for_unknown_signer), trusted, prove)
+    if trusted is remembered:
+        refresh.behind(trusted)
+    return trusted, await large.understood(unverified_response, check, signed, trusted.expected, now)
+
+
+async def proven_message(
+    connections: Connections, trusted: TrustedConnection, unverified: UnverifiedRedirect
+) -> tuple[TrustedConnection, SignedMessage]:
+    """The same for a message that came by redirect; whoever is signed out has signed in before, by a certificate that is known.
+
+    Raises:
+        SamlRefusal: whatever `signed_message` refuses.
+    """
+    return await _proven((connections.refetched,), trusted, partial(_signed_message, unverified))
+
+
+async def _proven(
+    looks: tuple[Look, ...], trusted: TrustedConnection, prove: Prove[SignedT]
+) -> tuple[TrustedConnection, SignedT]:
     try:
-        signed = await _signed(large, trusted, unverified_response)
+        signed = await prove(trusted)
     except SamlRefusal as refused:
         if refused.reason is not Reason.unknown_signer:
             raise
-        found = await _second_look(connections, refresh, large, trusted, unverified_response)
+        found = await _second_look(looks, trusted, prove)
         if found is None:
             metrics.VERIFICATIONS.labels("unknown", "other").inc()
             raise
         trusted, signed = found
-    else:
-        refresh.behind(trusted)
     slot = "current" if signed.signer == trusted.keys[0] else "next"
     metrics.VERIFICATIONS.labels(slot, signed.algorithm).inc()
-    return trusted, await large.understood(unverified_response, check, signed, trusted.expected, now)
+    return trusted, signed
 
 
 async def _second_look(
-    connections: Connections,
-    refresh: MetadataRefresh,
-    large: LargeForms,
-    trusted: TrustedConnection,
-    unverified_response: bytes,
-) -> tuple[TrustedConnection, SignedResponse] | None:
+    looks: tuple[Look, ...], trusted: TrustedConnection, prove: Prove[SignedT]
+) -> tuple[TrustedConnection, SignedT] | None:
     """None where nobody knows the signer. Raises SamlRefusal: what else is wrong."""
-    for look in (connections.refetched, refresh.for_unknown_signer):
+    for look in looks:
         fresh = await look(trusted)
         if fresh is None:
             continue
         try:
-            return fresh, await _signed(large, fresh, unverified_response)
+            return fresh, await prove(fresh)
         except SamlRefusal as refused:
             if refused.reason is not Reason.unknown_signer:
                 raise
@@ -65,7 +88,7 @@ async def _second_look(
     return None
 
 
-async def _signed(large: LargeForms, trusted: TrustedConnection, unverified_response: bytes) -> SignedResponse:
+async def _signed_response(large: LargeForms, unverified_response: bytes, trusted: TrustedConnection) -> SignedResponse:
     company = trusted.connection
     return await large.understood(
         unverified_response,
@@ -75,3 +98,7 @@ async def _signed(large: LargeForms, trusted: TrustedConnection, unverified_resp
         company.signed,
         trusted.expected.entity_id,
     )
+
+
+async def _signed_message(unverified: UnverifiedRedirect, trusted: TrustedConnection) -> SignedMessage:
+    return signed_message(unverified, trusted.keys)

@@ -1,8 +1,11 @@
-"""The AuthnRequest with which we send a browser to Entra, by HTTP-Redirect.
+"""The AuthnRequest and the LogoutRequest with which we send a browser to Entra, by HTTP-Redirect.
 
 What is left out is as deliberate as what is there (Microsoft, "Single sign-on SAML protocol"): NameIDPolicy would override the
 administrator's choice of NameID, RequestedAuthnContext fails for people with passkeys (AADSTS75011), and a Subject is refused.
 The person is named by the `login_hint` parameter beside the request. Unsigned: signing would switch the Microsoft 365 tile off.
+
+A LogoutRequest goes to the same address. Entra ignores what its NameID says, but insists on one in SAML's own namespace
+(AADSTS7500530), and asks for no signature (Microsoft, "Single Sign-Out SAML Protocol").
 """
 
 import base64
@@ -38,7 +41,34 @@ def redirect_to_idp(
     parameters = {"SAMLRequest": deflated(request.to_string()), "RelayState": relay_state}
     if login_hint:
         parameters["login_hint"] = login_hint
-    return f"{login_url}{'&' if '?' in login_url else '?'}{urlencode(parameters)}"
+    return _with_query(login_url, parameters)
+
+
+def logout_at_idp(
+    *,
+    login_url: str,
+    entity_id: str,
+    request_id: str,
+    name_id: str,
+    name_id_format: str | None,
+    session_index: str | None,
+    issued_at: datetime,
+) -> str:
+    """The address at Entra that signs the person out there. It answers to our logout address; nothing needs a RelayState."""
+    request = samlp.LogoutRequest(
+        id=request_id,
+        version="2.0",
+        issue_instant=issued_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        destination=login_url,
+        issuer=saml.Issuer(text=entity_id),
+        name_id=saml.NameID(text=name_id, format=name_id_format),
+        session_index=[samlp.SessionIndex(text=session_index)] if session_index else [],
+    )
+    return _with_query(login_url, {"SAMLRequest": deflated(request.to_string())})
+
+
+def _with_query(address: str, parameters: dict[str, str]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(parameters)}"
 
 
 def deflated(document: bytes) -> str:

@@ -1,10 +1,9 @@
-"""The login, from our redirect to the session cookie, and what Entra reads of us.
+"""The login, from our redirect to the session cookie, and what Entra reads of us. The logout is in `logout_routes.py`.
 
 GET  /login/{company}           start_login        a flow in directory, the browser's secret, 302 to Entra
 POST /saml/{company}/acs        receive_response   gate, profile, directory's decision; a ticket in a cookie, 303
 GET  /login/finish              finish_login       ticket and browser's secret for a session, 303
 GET  /saml/{company}/metadata   show_metadata
-GET  /saml/{company}/logout     single_logout
 """
 
 import time
@@ -43,7 +42,6 @@ def routes(gateway: Gateway) -> list[Route]:
         Route("/login/{company}", bind(gateway, start_login), methods=["GET"]),
         Route("/saml/{company}/acs", bind(gateway, receive_response), methods=["POST"]),
         Route("/saml/{company}/metadata", bind(gateway, show_metadata), methods=["GET"]),
-        Route("/saml/{company}/logout", bind(gateway, single_logout), methods=["GET"]),
     ]
 
 
@@ -223,14 +221,6 @@ async def show_metadata(gateway: Gateway, request: Request) -> Response:
         entity_id=trusted.expected.entity_id, acs_url=trusted.expected.acs_url, logout_url=trusted.logout_url
     )
     return gateway.pages.protected(Response(document, media_type="application/samlmetadata+xml"))
-
-
-async def single_logout(gateway: Gateway, request: Request) -> Response:
-    """Entra's answer to our logout ends here; a logout that Entra begins is not acted upon, for it is not verified."""
-    await gateway.connections.trusted(request.path_params["company"])
-    if "SAMLRequest" in request.query_params:
-        return gateway.pages.page(request, "logout_unsupported.html", status=200)
-    return gateway.pages.protected(RedirectResponse("/", status_code=303))
 
 
 def _refused(

@@ -67,9 +67,9 @@ def proven_octets(element: etree._Element, signature: etree._Element, keys: Sequ
     if DIGESTS[digest_name](octets).digest() != digest_value:
         raise SamlRefusal(Reason.bad_signature, "the document as it was signed", "a document changed after signing")
     for key in keys:
-        if _verifies(key, signature_octets, signed_info_octets, signature_hash):
+        if verifies(key, signature_octets, signed_info_octets, signature_hash):
             return ProvenOctets(octets, key, f"rsa-{signature_hash.name}")
-    raise SamlRefusal(Reason.unknown_signer, _thumbprints(keys), claimed)
+    raise SamlRefusal(Reason.unknown_signer, thumbprints(keys), claimed)
 
 
 def strict_base64(text: str | None, where: str) -> bytes:
@@ -120,7 +120,8 @@ def _take_out(signature: etree._Element) -> None:
         before.tail = (before.tail or "") + tail
 
 
-def _verifies(key: TrustedKey, signature: bytes, signed: bytes, algorithm: hashes.HashAlgorithm) -> bool:
+def verifies(key: TrustedKey, signature: bytes, signed: bytes, algorithm: hashes.HashAlgorithm) -> bool:
+    """Whether `key` made this signature (RSA, PKCS #1 v1.5) over `signed`."""
     if len(signature) != (key.public_key.key_size + 7) // 8:
         return False
     try:
@@ -140,5 +141,6 @@ def _claimed_signer(signature: etree._Element) -> str:
         return "an unreadable certificate"
 
 
-def _thumbprints(keys: Sequence[TrustedKey]) -> str:
+def thumbprints(keys: Sequence[TrustedKey]) -> str:
+    """What a refusal says was wanted of a signer."""
     return "thumbprint " + (" or ".join(key.thumbprint for key in keys) or "of a certificate, but none is stored")

@@ -2,25 +2,35 @@
 
 GET  /session   who is signed in, as JSON, or 401
 GET  /auth      the same for an ingress' forward-auth, as headers
-POST /logout    ends the session in this browser
+POST /logout    ends the session in this browser; with at=idp it goes on to Microsoft, and signs the person out there too
 """
 
+import secrets
 from urllib.parse import parse_qs, quote
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
-from shared.schemas.login import EndSession, SignedIn
+from shared.schemas.login import EndSession, IdpSession, SignedIn
+from shared.telemetry import context
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
 from sso_gateway.pages.render import wants_json
 from sso_gateway.return_path import return_path
+from sso_gateway.saml.request import logout_at_idp
 from sso_gateway.sessions import cookies
 from sso_gateway.sessions.current import session_credential, signed_in
 
 MAX_FORM_BYTES = 8 * 1024
+
+
+class GoOn(msgspec.Struct, frozen=True):
+    """What a JSON client gets that signs out at Microsoft too."""
+
+    go_on_to: str
 
 
 def routes(gateway: Gateway) -> list[Route]:
@@ -66,16 +76,47 @@ async def sign_out(gateway: Gateway, request: Request) -> Response:
         fields = parse_qs((await read_body(request, MAX_FORM_BYTES)).decode("utf-8"), max_num_fields=10)
     except (BodyTooLarge, BodyTooSlow, ValueError):
         return gateway.pages.refusal(request, "invalid_request", status=400)
-    credential = session_credential(request)
-    if credential is not None:
-        ended = await gateway.client.end_session(EndSession(session=credential))
-        if ended.ended:
-            metrics.SESSIONS_ENDED.labels("logout").inc()
-            log.info("session_ended", cause="logout")
+    idp_session = await _end_session(gateway, request, at_idp=fields.get("at") == ["idp"])
     goal = return_path(fields.get("return_to", [""])[0])
-    response: Response = Response(status_code=204) if wants_json(request) else RedirectResponse(goal, status_code=303)
+    response: Response
+    if idp_session is not None:
+        response = _go_on_to_idp(gateway, request, idp_session)
+    else:
+        response = Response(status_code=204) if wants_json(request) else RedirectResponse(goal, status_code=303)
     cookies.clear(response, cookies.SESSION)
     return gateway.pages.protected(response)
+
+
+async def _end_session(gateway: Gateway, request: Request, *, at_idp: bool) -> IdpSession | None:
+    """What Entra knows the session by, where somebody wants to sign out there too and there was one."""
+    credential = session_credential(request)
+    if credential is None:
+        return None
+    ended = await gateway.client.end_session(EndSession(session=credential, at_idp=at_idp))
+    if ended.ended:
+        metrics.SESSIONS_ENDED.labels("logout").inc()
+        log.info("session_ended", cause="logout")
+    return ended.idp_session
+
+
+def _go_on_to_idp(gateway: Gateway, request: Request, idp_session: IdpSession) -> Response:
+    trusted = gateway.connections.remember(idp_session.connection)
+    context.company.set(trusted.connection.company)
+    address = logout_at_idp(
+        login_url=trusted.connection.login_url,
+        entity_id=trusted.expected.entity_id,
+        request_id=f"_{secrets.token_hex(16)}",
+        name_id=idp_session.name_id,
+        name_id_format=idp_session.name_id_format,
+        session_index=idp_session.session_index,
+        issued_at=gateway.clock(),
+    )
+    metrics.LOGOUTS_AT_IDP.labels("http_redirect").inc()
+    log.info("logout_sent_on")
+    if wants_json(request):
+        return gateway.pages.json(GoOn(address))
+    # Not a redirect: the browser holds the whole chain after a form to form-action (docs/login.md).
+    return gateway.pages.page(request, "continue.html", target=address, lead="signing_out_lead")
 
 
 def _from_our_own_pages(request: Request, public_url: str) -> bool:
