@@ -107,7 +107,7 @@ class Prepare(ByOwner):
 
     async def really(self, world: World, both: Both) -> object:
         connection, settings = both.connection(self.tenant, self.domains), both.model.settings
-        der, since, until = b"certificate", world.clock(), world.clock() + timedelta(days=1)
+        der, since, until = b"certificate", world.clock(), world.clock() + timedelta(days=3650)
         sso = Sso(
             enabled=True, login_url="https://login.example", issuer="https://sts.example", signed="assertion",
             certificates=(Certificate(connection.signer, der, "CN=x", since, until),), idp_initiated="true",
