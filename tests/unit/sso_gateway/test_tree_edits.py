@@ -148,7 +148,7 @@ def test_the_search_finds_that_the_digest_is_not_compared(monkeypatch: pytest.Mo
 
 
 def test_the_search_finds_that_any_key_may_sign(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signature, "_verifies", lambda *_: True)
+    monkeypatch.setattr(signature, "verifies", lambda *_: True)
     found = _found(lambda edits: signs_in_another(edited(issued("anna", "assertion"), edits), "assertion", "assertion"))
     assert found
 
