@@ -1,7 +1,7 @@
 """What of a request may be kept, and whom it names. Pure.
 
 A body is kept as it came, but for the values of passwords and other secrets, and for the company's own token wherever it may
-stand. One that cannot be read is not kept: nobody knows what is a secret in it, and whom it names.
+stand. One that cannot be read is not kept: nobody knows what is a secret in it.
 """
 
 import itertools

@@ -86,11 +86,11 @@ def view(found: Mapping[str, Any]) -> JournalEntry:
         about=[employee_text(one) for one in found["about"]],
         replayable=found["replayable"],
         **{name: told[name] for name in LISTS},
-        **{name: found[name] for name in _SAME},
+        **{name: found[name] for name in SAME},
     )
 
 
-_SAME = (
+SAME = (
     "method",
     "path",
     "query",
@@ -102,3 +102,4 @@ _SAME = (
     "detail",
     "took_ms",
 )
+"""What is called the same in an exchange, in its row and in an entry; in the order in which the store writes them."""

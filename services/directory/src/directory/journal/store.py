@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from directory.database import CompanyTx, statement
-from directory.journal.entries import Row
+from directory.journal.entries import SAME, Row
 from shared.ids import EmployeeId, ExchangeId, earliest_uuid7, employee_text
 
 # An exchange that is given twice, because the answer was lost, is written once.
@@ -184,7 +184,7 @@ async def insert(tx: CompanyTx, rows: Sequence[Row]) -> int:
     told = [(one.exchange_id, one.exchange, one) for one in rows]
     columns: list[list[object]] = [
         [key for key, _, _ in told],
-        *([getattr(exchange, name) for _, exchange, _ in told] for name in _FIRST),
+        *([getattr(exchange, name) for _, exchange, _ in told] for name in SAME),
         [one.refused for one in rows],
         [exchange.body for _, exchange, _ in told],
         [exchange.body_bytes for _, exchange, _ in told],
@@ -197,20 +197,6 @@ async def insert(tx: CompanyTx, rows: Sequence[Row]) -> int:
     columns += [list(column) for column in zip(*named, strict=True)] or [[], [], []]
     written: int = await tx.fetchval(_INSERT, tx.company_id, tx.company.credential, *columns)
     return written
-
-
-_FIRST = (
-    "method",
-    "path",
-    "query",
-    "activity_id",
-    "request_id",
-    "status",
-    "result",
-    "scim_type",
-    "detail",
-    "took_ms",
-)
 
 
 async def page(
