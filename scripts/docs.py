@@ -144,8 +144,8 @@ def errors_page() -> str:
         f"| `{reason}` | {text.title} | {text.remedy} |\n" for reason, text in sorted(TEXTS["en"].refusals.items())
     )
     parts.append(
-        "\n## Refusals of a logout\n\nOf a logout message that comes by redirect. Page and JSON answer say the same of all: "
-        f"{TEXTS['en'].logout_refused.title}.\n\n"
+        "\n## Refusals of a logout\n\nOf a logout message that comes by redirect. Page and JSON answer say the same of all "
+        f"that a login may be refused for, too: {TEXTS['en'].logout_refused.title}.\n\n"
     )
     parts.append(", ".join(f"`{reason}`" for reason in sorted(LOGOUT_REASONS)) + ".\n")
     return "".join(parts)

@@ -107,7 +107,8 @@ async def test_what_is_not_believed_ends_nothing_and_says_why(gateway: Gateway, 
     page = await broadcast(gateway, FORGED[reason], accept="application/json")
 
     assert (page.status, page.json["reason"]) == (403, reason)
-    assert page.json["title"] == TEXTS["en"].logout_refused.title
+    text = TEXTS["en"].refusals[reason] if reason == "malformed_logout" else TEXTS["en"].logout_refused
+    assert (page.json["title"], page.json["remedy"]) == (text.title, text.remedy)
     assert gateway.memory.calls["end_idp_session"] == 0
     assert (await gateway.get("/session")).status == 200
     assert await counted(gateway, metric) == before + 1

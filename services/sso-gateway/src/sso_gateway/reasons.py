@@ -42,6 +42,7 @@ LOGOUT_REASONS = frozenset(
 )
 """Reasons for not believing a logout message; the label values of `sso_logout_requests_total` and `sso_logout_responses_total`,
 with `ok`, `server_error` and `other`."""
+LOGOUT_ONLY = LOGOUT_REASONS - LOGIN_REASONS
 
 PAGE_REASONS = (
     LOGIN_REASONS

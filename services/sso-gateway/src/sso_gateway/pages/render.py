@@ -13,7 +13,7 @@ from shared.telemetry import context
 from shared.telemetry.tracing import current_trace_id
 from sso_gateway.pages.language import Language, preferred
 from sso_gateway.pages.texts import TEXTS, RefusalText
-from sso_gateway.reasons import known
+from sso_gateway.reasons import LOGOUT_ONLY, known
 
 HERE = Path(__file__).parent
 CONTENT_SECURITY_POLICY = (
@@ -149,7 +149,8 @@ def _language(request: Request) -> Language:
 
 def _refusal_text(request: Request, reason: str, of_logout: bool) -> RefusalText:
     texts = TEXTS[_language(request)]
-    return texts.logout_refused if of_logout else texts.refusals[reason]
+    # A reason that only a logout has speaks of one by itself.
+    return texts.logout_refused if of_logout and reason not in LOGOUT_ONLY else texts.refusals[reason]
 
 
 def _trace_id() -> str:

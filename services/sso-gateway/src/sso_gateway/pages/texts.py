@@ -22,7 +22,7 @@ class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusals: dict[str, RefusalText]
     """By reason."""
     logout_refused: RefusalText
-    """In place of it where a logout is refused, whatever the reason."""
+    """In place of it where a logout is refused for a reason that a login may be refused for, too."""
 
 
 def _read(language: str) -> Texts:
