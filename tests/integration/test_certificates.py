@@ -117,6 +117,26 @@ async def test_another_company_s_certificate_is_the_wrong_app_s(firm: Firm, othe
     assert await added(firm, theirs) == [fingerprint(theirs)], "nobody's any more"
 
 
+async def test_what_leaked_is_never_trusted_again_and_what_was_removed_not_by_itself(firm: Firm) -> None:
+    """Entra's metadata goes on naming both."""
+    leaked, retired, ours = pasted(), pasted(), pasted()
+    await added(firm, leaked + retired + ours)
+    await firm.as_owner("update companies set metadata_use = 'adopt'")
+    async with firm.operator() as tx:
+        await signing.remove(tx, fingerprint(leaked), compromised=True)
+        await signing.remove(tx, fingerprint(retired))
+    async with firm.operator() as tx:
+        assert await signing.offered(tx, leaked + retired + ours) == (0, 0)
+    with pytest.raises(DomainError, match="was removed as compromised and is never trusted again") as refused:
+        await added(firm, leaked)
+    assert refused.value.code is ErrorCode.invalid_value
+    assert await states(firm) == {fingerprint(ours): "staged"}
+    assert await added(firm, retired) == [fingerprint(retired)], "somebody said so"
+    async with firm.operator() as tx:
+        await signing.remove(tx, fingerprint(retired))
+        assert await signing.offered(tx, retired) == (0, 0)
+
+
 async def test_no_more_than_a_handful_is_trusted(firm: Firm) -> None:
     await firm.as_owner(
         "insert into certificates (company_id, fingerprint, der, subject, not_before, not_after, added_at) "

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import aiohttp
 import msgspec
@@ -14,6 +15,7 @@ from directory.companies import signing
 from directory.companies.certificates import read_certificates
 from directory.database import Actor
 from directory.findings.store import open_findings
+from shared.errors import DomainError
 from shared.schemas.people import Finding
 from tests.entra.people import Certificate
 from tests.entra.server import EntraServer
@@ -76,6 +78,21 @@ async def test_the_first_login_by_a_certificate_nobody_pasted_succeeds_where_the
     )
     assert again["changed"] == []
     assert (await company.sign_in(browser, anna)).status == 200
+
+
+async def test_a_leaked_certificate_does_not_come_back_by_the_metadata_or_an_old_manifest(
+    company: Company, browser: Browser, entra: EntraServer
+) -> None:
+    """Whoever has the key signs with it, which is an unknown signer, and Entra names the certificate still."""
+    anna = company.hire()
+    await company.cycle()
+    await signs_on_there(company, entra, "adopt")
+    leaked = company.app.certificates[0]
+    await in_company(company, partial(signing.remove, compromised=True), sha256_of(company, leaked))
+    refused = await company.post_response(browser, company.recipe(anna), accept="application/json")
+    assert refused.json["reason"] == "unknown_signer"
+    with pytest.raises(DomainError, match="never trusted again"):
+        await company.apply(sso__certificates=[leaked.pem])
 
 
 async def test_a_company_that_wants_to_be_asked_is_asked(

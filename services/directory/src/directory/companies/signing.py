@@ -2,7 +2,8 @@
 
     added    -> trusted at once, and `staged` until it signs          BitaBIZ first: pasted before it is active in Entra
     signs    -> `in_use`; the one before it is `retiring`              Entra first: pasted as soon as the new one has signed
-    removed  -> refused from the next login on; as compromised, with all sessions of the company
+    removed  -> refused from the next login on, and not taken from Entra's metadata again;
+                as compromised, all sessions of the company end, and it is never trusted again
 
 A Setup admin and an operator do the same. Source: S60 to S64; Entra, "Manage certificates for federated single sign-on".
 """
@@ -97,7 +98,9 @@ async def offered(tx: CompanyTx, metadata: str) -> tuple[int, int]:
     try:
         found = read_certificates(metadata, tx.now, issuer=issuer or None)
         known = {row["fingerprint"] for row in await signing_store.trusted(tx)}
-        new = [one for one in found if one.fingerprint not in known]
+        # Entra goes on naming what was removed here until it is deleted there.
+        settled = known | await signing_store.removed(tx)
+        new = [one for one in found if one.fingerprint not in settled]
         await refuse_others(tx, new)
     except CertificateRefused as refused:
         raise DomainError(ErrorCode.invalid_value, f"metadata: {refused}", field="metadata") from None
@@ -160,6 +163,7 @@ async def remove(tx: CompanyTx, fingerprint: str, *, compromised: bool = False) 
     await delete_certificate(tx, meant[0])
     changes: dict[str, dict[str, object]] = {"fingerprint": {"before": meant[0], "after": None}}
     if compromised:
+        await signing_store.note_compromised(tx, meant[0])
         changes["compromised"] = {"before": None, "after": True}
     record(tx, EventKind.certificate_removed, changes=changes)
     ended = await end_all(tx) if compromised else 0

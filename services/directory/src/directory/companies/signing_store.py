@@ -22,6 +22,15 @@ _METADATA_USE = statement("companies.metadata_use", "select metadata_use from co
 
 _SIGN_ON = statement("connections.sign_on", "select issuer, sso_enabled from connections where company_id = $1")
 
+_REMOVED = statement(
+    "companies.removed_certificates", "select removed_certificates from companies where company_id = $1"
+)
+
+_COMPROMISED = statement(
+    "companies.note_compromised",
+    "update companies set compromised_certificates = array_append(compromised_certificates, $2) where company_id = $1",
+)
+
 
 async def trusted(tx: CompanyTx) -> list[asyncpg.Record]:
     """The one that is valid longest first."""
@@ -43,3 +52,12 @@ async def sign_on(tx: CompanyTx) -> tuple[str, bool]:
 async def metadata_use(tx: CompanyTx) -> str:
     use: str = await tx.fetchval(_METADATA_USE, tx.company_id)
     return use
+
+
+async def removed(tx: CompanyTx) -> set[str]:
+    """Compromised ones too."""
+    return set(await tx.fetchval(_REMOVED, tx.company_id))
+
+
+async def note_compromised(tx: CompanyTx, fingerprint: str) -> None:
+    await tx.execute(_COMPROMISED, tx.company_id, fingerprint)

@@ -9,6 +9,7 @@ import asyncpg
 from directory.companies.certificates import Certificate
 from directory.companies.manifest import Manifest
 from directory.database import CompanyTx, statement
+from shared.errors import DomainError, ErrorCode
 from shared.ids import TokenId
 from shared.schemas import login
 
@@ -96,13 +97,26 @@ _CERTIFICATES = statement(
 _INSERT_CERTIFICATE = statement(
     "certificates.insert",
     """
+    with may as (
+        update companies set removed_certificates = array_remove(removed_certificates, $2)
+        where company_id = $1 and not $2 = any(compromised_certificates)
+        returning company_id
+    )
     insert into certificates (company_id, fingerprint, der, subject, not_before, not_after, added_at)
-    values ($1, $2, $3, $4, $5, $6, $7)
+    select company_id, $2, $3, $4, $5, $6, $7 from may
+    returning fingerprint
     """,
 )
 
 _DELETE_CERTIFICATE = statement(
-    "certificates.delete", "delete from certificates where company_id = $1 and fingerprint = $2"
+    "certificates.delete",
+    """
+    with remembered as (
+        update companies set removed_certificates = array_append(array_remove(removed_certificates, $2), $2)
+        where company_id = $1
+    )
+    delete from certificates where company_id = $1 and fingerprint = $2
+    """,
 )
 
 _TOKENS = statement(
@@ -229,7 +243,8 @@ async def read_certificates(tx: CompanyTx) -> list[asyncpg.Record]:
 
 
 async def insert_certificate(tx: CompanyTx, certificate: Certificate) -> None:
-    await tx.execute(
+    """Raises DomainError `invalid_value` where it was removed because its key had leaked, whoever brings it."""
+    inserted = await tx.fetchval(
         _INSERT_CERTIFICATE,
         tx.company_id,
         certificate.fingerprint,
@@ -239,9 +254,17 @@ async def insert_certificate(tx: CompanyTx, certificate: Certificate) -> None:
         certificate.not_after,
         tx.now,
     )
+    if inserted is None:
+        raise DomainError(
+            ErrorCode.invalid_value,
+            f"certificate: {certificate.fingerprint[:16]}… was removed as compromised and is never trusted again. "
+            "Make a new one in Entra, and take this one out of the manifest.",
+            field="certificate",
+        )
 
 
 async def delete_certificate(tx: CompanyTx, fingerprint: str) -> None:
+    """It comes back only when somebody says so, not by Entra's metadata."""
     await tx.execute(_DELETE_CERTIFICATE, tx.company_id, fingerprint)
 
 
