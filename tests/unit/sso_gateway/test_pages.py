@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from shared.attempts import attempt_from_text, attempt_of_flow
 from sso_gateway.pages.language import preferred
 from sso_gateway.pages.texts import TEXTS
 from sso_gateway.reasons import LOGIN_REASONS, LOGOUT_REASONS, PAGE_REASONS
@@ -82,6 +83,26 @@ async def test_a_refusal_as_json_has_the_contract_s_fields(gateway: Gateway) -> 
     assert re.fullmatch("[0-9a-f]{32}", page.json["trace_id"])
     assert page.json["title"] == TEXTS["en"].refusals["wrong_audience"].title
     assert page.json["remedy"] == TEXTS["en"].refusals["wrong_audience"].remedy
+
+
+async def test_a_refusal_has_an_id_that_can_be_read_aloud(gateway: Gateway) -> None:
+    page = await gateway.post_response(respond(Recipe(in_response_to=None)) + b" x")
+    spoken = re.search('data-field="attempt_id">([^<]+)<', page.text)
+    assert spoken
+    assert attempt_from_text(spoken[1]) == spoken[1]
+    assert TEXTS["en"].words["attempt_id"] in unescape(page.text)
+
+
+async def test_a_login_keeps_its_id_from_the_beginning_to_the_refusal(gateway: Gateway) -> None:
+    started = await gateway.get("/login/contoso")
+    flow_id = parse_qs(urlsplit(started.location).query)["RelayState"][0]
+    for response in (respond(Recipe(in_response_to=flow_id, audiences=(("other",),))), b"x"):
+        page = await gateway.post_response(response, relay_state=flow_id, accept="application/json")
+        assert page.json["attempt_id"] == attempt_of_flow(flow_id)
+
+
+async def test_what_is_no_login_has_no_such_id(gateway: Gateway) -> None:
+    assert "attempt_id" not in (await gateway.get("/nowhere")).text
 
 
 async def test_what_a_response_states_is_shown_escaped(gateway: Gateway) -> None:

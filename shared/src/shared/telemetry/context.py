@@ -7,3 +7,6 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 company: ContextVar[str] = ContextVar("company", default="")
 """Name of the company the request belongs to, once that is proven."""
+
+attempt: ContextVar[str] = ContextVar("attempt", default="")
+"""The speakable id of the login attempt that the request is a part of (`shared.attempts`)."""

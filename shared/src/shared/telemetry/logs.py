@@ -95,6 +95,8 @@ def _context_fields() -> dict[str, object]:
         found["trace_id"] = trace_id
     if company := context.company.get():
         found["company"] = company
+    if attempt := context.attempt.get():
+        found["attempt"] = attempt
     return found
 
 

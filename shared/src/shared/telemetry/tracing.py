@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler, T
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from shared import VERSION
+from shared.telemetry import context
 
 
 class _Tracing:
@@ -138,6 +139,13 @@ def internal_span(name: str, kind: SpanKind = SpanKind.INTERNAL, **attributes: s
 
 def current_span() -> Span:
     return trace.get_current_span()
+
+
+def name_attempt(attempt_id: str) -> None:
+    """From here on, logs, the request's span and a refusal name the login attempt."""
+    context.attempt.set(attempt_id)
+    if (span := current_span()).is_recording():
+        span.set_attribute("identity.attempt.id", attempt_id)
 
 
 def current_trace_id() -> str:

@@ -1,8 +1,9 @@
 """Danish or English, by what the browser asks for (RFC 9110 section 12.5.4)."""
 
-from typing import Final, Literal
+from typing import Final
 
-Language = Literal["da", "en"]
+from shared.words import Language as Language
+
 DEFAULT: Final[Language] = "en"
 _NEAREST: Final[dict[str, Language]] = {"da": "da", "en": "en"}
 

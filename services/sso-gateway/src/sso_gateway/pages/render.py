@@ -30,6 +30,8 @@ class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     trace_id: str
     title: str
     remedy: str
+    attempt_id: str = ""
+    """Of a login: what to read to whoever helps."""
     wanted: str | None = None
     got: str | None = None
 
@@ -86,6 +88,7 @@ class Pages:
             status=status,
             reason=reason,
             trace_id=_trace_id(),
+            attempt_id=context.attempt.get(),
             text=_refusal_text(request, reason, of_logout),
             wanted=wanted,
             got=got,
@@ -104,7 +107,9 @@ class Pages:
     ) -> Response:
         reason = known(reason)
         text = _refusal_text(request, reason, of_logout)
-        return self.json(Refusal(reason, _trace_id(), text.title, text.remedy, wanted, got), status=status)
+        return self.json(
+            Refusal(reason, _trace_id(), text.title, text.remedy, context.attempt.get(), wanted, got), status=status
+        )
 
     def fault(self, request_id: str) -> Response:
         """The 500, made without a request: in English, with the id that the log has."""
@@ -114,6 +119,7 @@ class Pages:
             t=TEXTS["en"].words,
             reason="internal",
             trace_id=_trace_id() or request_id,
+            attempt_id=context.attempt.get(),
             text=text,
             wanted=None,
             got=None,

@@ -1,4 +1,7 @@
-"""The texts of pages and refusals, read once from `words/da.toml` and `words/en.toml`."""
+"""The texts of pages and refusals, read once from `words/da.toml` and `words/en.toml`.
+
+Why a login is refused is said elsewhere too, and therefore stands in `shared.words`.
+"""
 
 import tomllib
 from pathlib import Path
@@ -6,15 +9,8 @@ from typing import get_args
 
 import msgspec
 
+from shared.words import WORDS, RefusalText
 from sso_gateway.pages.language import Language
-
-
-class RefusalText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    title: str
-    what: str
-    """What happened."""
-    remedy: str
-    """Who can mend it, and how."""
 
 
 class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,9 +21,10 @@ class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """In place of it where a logout is refused for a reason that a login may be refused for, too."""
 
 
-def _read(language: str) -> Texts:
+def _read(language: Language) -> Texts:
     file = Path(__file__).parent / "words" / f"{language}.toml"
-    return msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Texts)
+    texts = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Texts)
+    return msgspec.structs.replace(texts, refusals={**WORDS[language].refusals, **texts.refusals})
 
 
 TEXTS: dict[Language, Texts] = {language: _read(language) for language in get_args(Language)}

@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from shared.attempts import attempt_of_flow, new_attempt_id, unproven_flow
 from shared.errors import DomainError, ErrorCode
 from shared.ids import CompanyId
 from shared.schemas.login import BeginLogin, LoginAttempt, OpenSession
 from shared.telemetry import context
-from shared.telemetry.tracing import internal_span
+from shared.telemetry.tracing import internal_span, name_attempt
 from shared.tokens import company_of_token, new_company_token, sha256
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
@@ -71,6 +72,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
         raise
     trusted = gateway.connections.remember(begun.connection, asked_at=asked_at)
     context.company.set(company)
+    name_attempt(attempt_of_flow(begun.flow_id))
     address = redirect_to_idp(
         login_url=trusted.connection.login_url,
         entity_id=trusted.expected.entity_id,
@@ -93,6 +95,7 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
     """Reads no cookie: the browser sends none with a cross-site POST."""
     gateway.limits.admit_address("acs", request)
     flow = "sp_initiated"
+    name_attempt(new_attempt_id())
     try:
         form.check_content_type(request)
         # Before the form is read: nobody reads large ones for a company that does not exist.
@@ -116,6 +119,7 @@ async def _verified(gateway: Gateway, request: Request) -> tuple[TrustedConnecti
         body = await form.read_form(request)
         gateway.limits.admit_company("acs", company, request, exists=True)
         posted = await large.understood(body, form.read_posted_response, body)
+        _named_by(unproven_flow(posted.relay_state)[0])
         # Asked again: a body may take its time, and whoever was trusted when it began may be no longer.
         trusted = await gateway.connections.trusted(company)
         with _stage("verify"):
@@ -127,7 +131,14 @@ async def _verified(gateway: Gateway, request: Request) -> tuple[TrustedConnecti
                 posted.unverified_response,
                 gateway.clock(),
             )
+    _named_by(verified.in_response_to)
     return trusted, verified, posted.relay_state
+
+
+def _named_by(flow_id: str | None) -> None:
+    """Of a login that we began: the id that it has had since, though the browser sends no cookie with the answer."""
+    if flow_id is not None:
+        name_attempt(attempt_of_flow(flow_id))
 
 
 async def _complete(
