@@ -11,8 +11,9 @@ from starlette.responses import HTMLResponse, Response
 
 from shared.telemetry import context
 from shared.telemetry.tracing import current_trace_id
+from shared.words import RefusalText
 from sso_gateway.pages.language import Language, preferred
-from sso_gateway.pages.texts import TEXTS, RefusalText
+from sso_gateway.pages.texts import TEXTS
 from sso_gateway.reasons import LOGOUT_ONLY, known
 
 HERE = Path(__file__).parent
