@@ -40,7 +40,7 @@ _TABLES = """
     order by n.nspname, c.relname
 """
 _BY_CHANCE = re.compile(
-    r"company_id|company|trace_id|event_id|finding_id|login_trace_id|token_sha256|last_used_at|"
+    r"company_id|company|trace_id|event_id|finding_id|login_trace_id|session_id|token_sha256|last_used_at|"
     r"(changes|names)_(salt|sha256)|hash|released_sha256"
 )
 """Columns that no two runs have in common."""
@@ -147,7 +147,7 @@ async def set_up(database: Database, owner: Database, urls: Urls, reader: asyncp
     tenant_id = str(await reader.fetchval("select tenant_id from connections where company_id = $1", firm.company_id))
     await reader.execute(
         "insert into certificates (company_id, fingerprint, der, subject, not_before, not_after, added_at, last_signed_at) "
-        "values ($1, $2, '', 'CN=x', $3, $3, $3, $3)",
+        "values ($1, $2, '', 'CN=x', $3, $3::timestamptz + interval '1 year', $3, $3)",
         firm.company_id,
         SIGNER,
         NOON,
