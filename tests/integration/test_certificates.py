@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from directory import metrics
@@ -14,6 +15,8 @@ from directory.cycles.counting import count
 from directory.database import Database
 from directory.findings.store import open_findings
 from directory.logins.store import certificate_signed
+from directory.settings import DatabaseSettings
+from directory.sweep import sweep
 from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.signing import AddCertificates, ListCertificates, RemoveCertificate
@@ -168,6 +171,38 @@ async def test_the_company_is_told_beforehand(firm: Firm, days: int, told: int |
     assert await found() == ([] if told is None else [(fingerprint(text), told, True)])
     await signs(firm, newer, timedelta(minutes=-5))
     assert await found() == []
+
+
+async def test_the_company_is_told_once_at_each_step_before_the_end(firm: Firm, firm_urls: Urls) -> None:
+    text, newer = pasted(61), pasted(500)
+    await added(firm, text)
+    await signs(firm, text)
+
+    async def told_with_so_many_days_left(days: float) -> list[int]:
+        ends = datetime.now(UTC) + timedelta(days=days)
+        await firm.as_owner("update certificates set not_after = $2 where fingerprint = $1", fingerprint(text), ends)
+        await sweep(DatabaseSettings(database_url=firm_urls.owner))
+        events = await firm.as_owner(
+            "select changes from events where company_id = $1 and kind = 'certificate.expires' order by sequence",
+            firm.company_id,
+        )
+        told = [msgspec.json.decode(one["changes"]) for one in events]
+        assert {one["fingerprint"]["after"] for one in told} <= {fingerprint(text)}
+        return [one["within_days"]["after"] for one in told]
+
+    assert await told_with_so_many_days_left(60.5) == []
+    assert await told_with_so_many_days_left(59.9) == [60]
+    assert await told_with_so_many_days_left(31) == [60], "told already"
+    assert await told_with_so_many_days_left(29) == [60, 30]
+    assert await told_with_so_many_days_left(6.9) == [60, 30, 7], "the nearest step alone, where a sweep was missed"
+    assert await told_with_so_many_days_left(0.5) == [60, 30, 7, 1]
+    await firm.as_owner("update connections set sso_enabled = false where company_id = $1", firm.company_id)
+    assert await told_with_so_many_days_left(-1) == [60, 30, 7, 1], "nobody signs in by it"
+    await firm.as_owner("update connections set sso_enabled = true where company_id = $1", firm.company_id)
+    assert await told_with_so_many_days_left(-1) == [60, 30, 7, 1, 0]
+    await added(firm, newer)
+    await signs(firm, newer)
+    assert await told_with_so_many_days_left(-2) == [60, 30, 7, 1, 0]
 
 
 async def test_how_many_companies_have_none_for_longer_is_told_to_the_metrics(

@@ -53,7 +53,7 @@ async def furnished(firm: Firm) -> Firm:
     some = os.urandom(32)
     await firm.as_owner(
         "insert into certificates (company_id, fingerprint, der, subject, not_before, not_after, added_at) "
-        "values ($1, $2, '', 'CN=x', now(), now(), now())",
+        "values ($1, $2, '', 'CN=x', now(), now() + interval '1 year', now())",
         firm.company_id,
         some.hex(),
     )

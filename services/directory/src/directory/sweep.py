@@ -11,6 +11,7 @@ from directory.brake.applying import apply
 from directory.brake.holds import lapse
 from directory.cli.environment import owner_database
 from directory.companies import deleting
+from directory.companies.signing import tell_expiry
 from directory.cycles.judgement import SETTLED_AFTER
 from directory.cycles.looking import look
 from directory.database import CompanyScope, Database, statement
@@ -108,6 +109,7 @@ async def sweep_company(database: Database, name: str) -> dict[str, int]:
         swept = {what: await tx.execute(question, tx.company_id, tx.now) for what, question in _EXPIRED.items()}
         swept["held deactivations"] = await lapse(tx)
         await close_where_alone(tx)
+        await tell_expiry(tx)
         swept["exchanges"] = await trim(tx, TRIMMED_AT_ONCE)
         standing = await tx.fetchrow(
             _STANDING, tx.company_id, tx.now, tx.now - SETTLED_AFTER, FindingKind.manager_possibly_cleared.value

@@ -37,6 +37,8 @@ log = EventLog("directory")
 _ORDER: dict[schema.SigningState, int] = {"in_use": 0, "staged": 1, "retiring": 2}
 MAX_TRUSTED = 20
 """Entra keeps a handful; each is tried with a login whose signer is not known."""
+WARNED_DAYS = (0, 1, 7, 14, 30, 60)
+"""So many days before its end the company is told of the certificate in use, and operators by the metrics; 0: it has ended."""
 
 
 def certificates_of(rows: Sequence[Mapping[str, Any]]) -> list[schema.SigningCertificate]:
@@ -129,6 +131,23 @@ async def accept(tx: CompanyTx, fingerprint: str) -> list[str]:
             ErrorCode.not_found, f"No certificate {fingerprint[:70]!r} is offered; `findings` has its whole SHA-256."
         )
     return await add(tx, str(offer["certificate"]))
+
+
+async def tell_expiry(tx: CompanyTx) -> None:
+    """An event at each of `WARNED_DAYS` before the certificate in use ends, once; for `directory sweep`.
+
+    The finding `certificate_expires` stands all the while; the event is for whoever writes to the company.
+    """
+    ending = await signing_store.tell_expiry(tx, WARNED_DAYS)
+    if ending is None:
+        return
+    told = {"fingerprint": ending["fingerprint"], "not_after": ending["not_after"], "within_days": ending["told_days"]}
+    record(
+        tx,
+        EventKind.certificate_expires,
+        changes={name: {"before": None, "after": value} for name, value in told.items()},
+    )
+    log.info("certificate_expiry_told", within_days=ending["told_days"])
 
 
 async def refuse_others(tx: CompanyTx, certificates: Sequence[Certificate]) -> None:

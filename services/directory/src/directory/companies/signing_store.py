@@ -31,6 +31,31 @@ _COMPROMISED = statement(
     "update companies set compromised_certificates = array_append(compromised_certificates, $2) where company_id = $1",
 )
 
+# In use is what signed last; as in findings.store.
+_TELL_EXPIRY = statement(
+    "certificates.tell_expiry",
+    """
+    with used as (
+        select c.fingerprint, c.not_after
+        from certificates c
+        join connections s on s.company_id = c.company_id
+        where c.company_id = $1 and s.sso_enabled
+        order by c.last_signed_at desc nulls last, c.not_after desc
+        limit 1
+    ), due as (
+        select fingerprint, not_after,
+            (select min(days) from unnest($3::integer[]) as days where not_after < $2::timestamptz + make_interval(days => days)) as days
+        from used
+    )
+    update certificates c
+    set told_days = due.days
+    from due
+    where c.company_id = $1 and c.fingerprint = due.fingerprint and due.days is not null
+        and (c.told_days is null or c.told_days > due.days)
+    returning c.fingerprint, c.not_after, c.told_days
+    """,
+)
+
 
 async def trusted(tx: CompanyTx) -> list[asyncpg.Record]:
     """The one that is valid longest first."""
@@ -61,3 +86,8 @@ async def removed(tx: CompanyTx) -> set[str]:
 
 async def note_compromised(tx: CompanyTx, fingerprint: str) -> None:
     await tx.execute(_COMPROMISED, tx.company_id, fingerprint)
+
+
+async def tell_expiry(tx: CompanyTx, steps: Sequence[int]) -> asyncpg.Record | None:
+    """The certificate in use, if its end has come nearer than one of the `steps` (days) since the company was told last."""
+    return await tx.fetchrow(_TELL_EXPIRY, tx.company_id, tx.now, steps)

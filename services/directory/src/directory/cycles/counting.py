@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from directory import metrics
+from directory.companies.signing import WARNED_DAYS
 from directory.cycles.judgement import GAP
 from directory.cycles.standing import SILENT_AT_ALL
 from directory.database import Database
 from shared.errors import DomainError
 
 EVERY_S = 60.0
-WARNED_DAYS = (0, 1, 7, 14, 30, 60)
-"""As the company itself is told; 0: expired."""
 
 
 @asynccontextmanager

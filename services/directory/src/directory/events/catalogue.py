@@ -29,6 +29,10 @@ class EventKind(StrEnum):
     company_exported = "company.exported", "Everything the company has was written to a file, by whom and how much"
     certificate_added = "certificate.added", "One more signing certificate is trusted"
     certificate_removed = "certificate.removed", "A signing certificate is no longer trusted"
+    certificate_expires = (
+        "certificate.expires",
+        "The certificate that sign-on uses ends within so many days: told at 60, 30, 14, 7 and 1, and when it has ended",
+    )
     scim_token_issued = "scim_token.issued", "A SCIM token was issued"
     scim_token_revoked = "scim_token.revoked", "A SCIM token was revoked; it is refused from this moment"
     oauth_secret_issued = "oauth_secret.issued", "One more secret of the company's OAuth client was issued"

@@ -60,7 +60,9 @@ TYPES: dict[str, Any] = {
     "sha256": str,
     "step": str,
     "subject": str,
+    "not_after": datetime,
     "token_id": str,
+    "within_days": int,
     "compromised": bool,
 }
 """Field -> type of its values; any of them may be null."""
@@ -89,6 +91,7 @@ _TELLS: dict[str, frozenset[str]] = {
     "move.cancelled": frozenset(_SETTINGS),
     "certificate.added": frozenset({"fingerprint"}),
     "certificate.removed": frozenset({"fingerprint", "compromised"}),
+    "certificate.expires": frozenset({"fingerprint", "not_after", "within_days"}),
     "scim_token.issued": frozenset({"token_id"}),
     "scim_token.revoked": frozenset({"token_id"}),
     "oauth_secret.issued": frozenset({"secret_id"}),
