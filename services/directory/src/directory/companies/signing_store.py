@@ -44,7 +44,10 @@ _TELL_EXPIRY = statement(
         limit 1
     ), due as (
         select fingerprint, not_after,
-            (select min(days) from unnest($3::integer[]) as days where not_after < $2::timestamptz + make_interval(days => days)) as days
+            (
+                select min(days) from unnest($3::integer[]) as days
+                where not_after < $2::timestamptz + make_interval(days => days)
+            ) as days
         from used
     )
     update certificates c
