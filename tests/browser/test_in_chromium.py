@@ -232,3 +232,21 @@ async def test_pages_work_without_scripts_and_break_no_rule_of_their_own(chromiu
         assert await page.inner_text("main")
     assert not [line for line in told if "Content Security Policy" in line]
     await context.close()
+
+
+async def test_the_browser_remembers_the_company_until_it_is_asked_to_forget(page: Page, world: World) -> None:
+    """A14: nobody is asked twice where he works, and nobody else can ask."""
+    await page.goto(world.sign_on_url)
+    await choose(page, world.anna)
+    await page.get_by_role("button", name="Sign out", exact=True).click()
+    offer = page.get_by_role("link", name=f"Continue to {world.company.app.company}")
+    await offer.click()
+    await page.get_by_text("Anna").first.wait_for()
+    assert page.url.startswith("http://localhost:"), "one click, and at Microsoft's"
+
+    await page.goto(f"{world.company.stack.sso_url}/login?return_to=/session")
+    await page.get_by_role("button", name=f"Forget {world.company.app.company}").click()
+    await page.wait_for_url("**/login?return_to=%2Fsession")
+    assert await page.get_by_role("textbox", name="Work e-mail").count() == 1
+    assert await offer.count() == 0
+    assert "__Host-company" not in {one["name"] for one in await page.context.cookies(world.company.stack.sso_url)}

@@ -116,7 +116,8 @@ class FakeDirectory(DirectoryClient):
         self._called("find_companies")
         names = self.memory.domains.get(request.email.rpartition("@")[2].lower(), [])
         return CompaniesFound(
-            companies=[CompanyChoice(company=name, company_name=f"{name.capitalize()} A/S") for name in names]
+            companies=[CompanyChoice(company=name, company_name=f"{name.capitalize()} A/S") for name in names[:50]],
+            more=len(names) > 50,
         )
 
     async def begin_login(self, request: BeginLogin) -> BegunLogin:
@@ -150,7 +151,13 @@ class FakeDirectory(DirectoryClient):
         if ticket.browser_sha256 is not None and ticket.browser_sha256 != request.browser_sha256:
             return OpenedSession(opened=False, reason="other_browser")
         self.memory.sessions.add(request.session_sha256)
-        return OpenedSession(opened=True, return_to=ticket.return_to, expires_at=NOW + timedelta(days=1))
+        return OpenedSession(
+            opened=True,
+            return_to=ticket.return_to,
+            expires_at=NOW + timedelta(days=1),
+            company="contoso",
+            company_name="Contoso A/S",
+        )
 
     async def read_session(self, request: ReadSession) -> SignedIn:
         self._called("read_session")

@@ -29,6 +29,7 @@ ANSWERS = [
     ("GET", "/login?email=anna", None, 400),
     ("GET", "/login?email=anna@nowhere.example", None, 404),
     ("POST", "/login", {"email": "anna@contoso.com"}, 200),
+    ("POST", "/login", {"forget": "company", "return_to": "//evil.example"}, 303),
     ("POST", "/login", b"email=" + b"a" * 10_000, 400),
     ("GET", "/login/contoso", None, 302),
     ("GET", "/login/contoso/", None, 302),
@@ -165,7 +166,7 @@ OURS = {value for name, value in vars(cookies).items() if name.isupper() and str
 
 
 async def test_every_cookie_that_can_be_set_is_of_this_host_http_only_secure_and_lax(gateway: Gateway) -> None:
-    """All four, written and taken back, on every way there is."""
+    """All five, written and taken back, on every way there is."""
     seen: list[str] = []
 
     async def noted(method: str, path: str, form: dict[str, str] | None = None, cookie: str = "") -> list[str]:
@@ -180,18 +181,19 @@ async def test_every_cookie_that_can_be_set_is_of_this_host_http_only_secure_and
     await noted("POST", "/login", {"email": "anna@contoso.com"})
     await noted("GET", "/login/contoso", cookie=hint)
     [ticket] = await noted("POST", "/saml/contoso/acs", GENUINE)
-    [session, _] = await noted("GET", "/login/finish", cookie=ticket)
+    [session, _, company] = await noted("GET", "/login/finish", cookie=ticket)
+    await noted("POST", "/login", {"forget": "company"}, cookie=company)
     await noted("GET", "/login/finish", cookie=ticket)
     await noted("POST", "/logout", {}, cookie=session)
     gateway.memory.companies["contoso"] = connection(idp_initiated="bounce")
     await noted("POST", "/saml/contoso/acs", GENUINE)
 
-    assert len(seen) == 10
+    assert len(seen) == 12
     for one in seen:
         assert COOKIE.fullmatch(one), one
     written = {one.partition("=")[0] for one in seen if "Max-Age=0" not in one}
     taken_back = {one.partition("=")[0] for one in seen if "Max-Age=0" in one}
-    assert written == OURS == {"__Host-login", "__Host-ticket", "__Host-session", "__Host-hint"}
+    assert written == OURS == {"__Host-login", "__Host-ticket", "__Host-session", "__Host-hint", "__Host-company"}
     assert taken_back == OURS - {"__Host-login"}
 
 

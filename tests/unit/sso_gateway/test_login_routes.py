@@ -14,7 +14,7 @@ from tests.support.saml_responses import ACS, FLOW, OBJECT_ID, Recipe, respond, 
 from tests.unit.sso_gateway.conftest import ENTRA, Gateway
 from tests.unit.sso_gateway.fake_directory import certificate, connection
 
-LOGIN, TICKET, SESSION = "__Host-login", "__Host-ticket", "__Host-session"
+LOGIN, TICKET, SESSION, COMPANY = "__Host-login", "__Host-ticket", "__Host-session", "__Host-company"
 
 
 def flow_of(page: Page) -> str:
@@ -45,7 +45,7 @@ async def test_a_login_is_three_answers_and_a_session(gateway: Gateway) -> None:
 
     finished = await gateway.browser.get(accepted.location)
     assert (finished.status, urlsplit(finished.location).path) == (303, "/calendar")
-    assert set(gateway.browser.cookies(gateway.url)) == {LOGIN, SESSION}
+    assert set(gateway.browser.cookies(gateway.url)) == {LOGIN, SESSION, COMPANY}
     # And the connection, before the form is read and after: this test's gateway remembers none.
     assert gateway.memory.calls == {"begin_login": 1, "get_connection": 2, "complete_login": 1, "open_session": 1}
 

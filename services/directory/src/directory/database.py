@@ -192,7 +192,7 @@ _NAMES = statement("registry.companies", "select company from registry.companies
 _HEADS = statement("registry.history_heads", "select * from registry.history_heads($1)")
 _CONTACTS = statement("registry.count_contacts", "select * from registry.count_contacts($1, $2, $3)")
 _EXPIRING = statement("registry.count_expiring", "select * from registry.count_expiring($1, $2)")
-_FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1)")
+_FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1, $2)")
 
 
 class CompanyScope:
@@ -427,11 +427,11 @@ class Database:
                 rows = await connection.fetch(_EXPIRING.sql, self.clock(), list(days))
         return {row["within_days"]: row["companies"] for row in rows}
 
-    async def companies_for_domain(self, domain: str) -> list[tuple[str, str]]:
+    async def companies_for_domain(self, domain: str, limit: int) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""
         async with self.connection() as connection, connection.transaction():
             with observed(_FOR_DOMAIN):
-                rows = await connection.fetch(_FOR_DOMAIN.sql, domain)
+                rows = await connection.fetch(_FOR_DOMAIN.sql, domain, limit)
         return [(row["company"], row["name"]) for row in rows]
 
     async def is_reachable(self) -> bool:

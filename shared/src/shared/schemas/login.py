@@ -76,8 +76,11 @@ class CompanyChoice(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     company_name: str
 
 
-class CompaniesFound(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CompaniesFound(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     companies: list[CompanyChoice]
+    """By their names."""
+    more: bool = False
+    """There are more than anybody reads through; these are some of them."""
 
 
 class BeginLogin(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -149,6 +152,9 @@ class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`other_browser`, `other_person_signed_in`, `expired` …"""
     return_to: str = "/"
     expires_at: datetime | None = None
+    company: str | None = None
+    company_name: str | None = None
+    """Of an opened one, for the browser to remember."""
 
 
 class SessionCredential(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

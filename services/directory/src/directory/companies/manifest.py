@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 import yaml
 
 from directory.companies.certificates import Certificate, CertificateRefused, read_certificates
+from directory.companies.domains import domain_key
 from directory.companies.federation_metadata import MAX_BYTES as MAX_METADATA_BYTES
 from directory.companies.fields import Fields, ManifestRefused, Problem
 
@@ -23,7 +24,6 @@ MAX_DEPTH = 12
 COMPANY = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z")
 RESERVED = frozenset({"finish"})
 """Names that stand for something else where a company's name stands in an address: /login/finish."""
-_DOMAIN = re.compile(r"(?!-)(?:[a-z0-9-]{1,63}\.)+[a-z]{2,63}\Z")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -202,20 +202,12 @@ def _certificates(fields: Fields, now: datetime, issuer: str, *, required: bool)
 def _email_domains(fields: Fields) -> Iterator[str]:
     seen: set[str] = set()
     for number, text in enumerate(fields.texts("email_domains", required=False, longest=253)):
-        domain = _ascii_domain(text)
+        domain = domain_key(text)
         if domain is None:
             fields.refuse(f"email_domains[{number}]", "a domain such as contoso.com, without '@'", text)
         elif domain not in seen:
             seen.add(domain)
             yield domain
-
-
-def _ascii_domain(text: str) -> str | None:
-    try:
-        domain = text.strip().lower().encode("idna").decode("ascii")
-    except UnicodeError:
-        return None
-    return domain if _DOMAIN.match(domain) else None
 
 
 class _Loader(yaml.SafeLoader):

@@ -14,6 +14,7 @@ import asyncpg
 from directory import metrics
 from directory.access import scope_for_login, scope_for_session, sha256_from_text
 from directory.companies import signing
+from directory.companies.domains import domain_of
 from directory.companies.store import read_connection
 from directory.database import Actor, CompanyScope, CompanyTx, Database
 from directory.employees.keys import search_key
@@ -30,6 +31,9 @@ from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
 
+MAX_CHOICES = 50
+"""Companies that one domain is asked for: as many as somebody reads through."""
+
 
 async def get_connection(database: Database, request: login.GetConnection) -> login.Connection:
     async with scope_for_login(database, request.company).transaction() as tx:
@@ -44,11 +48,12 @@ async def offer_certificates(database: Database, request: login.OfferCertificate
 
 
 async def find_companies(database: Database, request: login.FindCompanies) -> login.CompaniesFound:
-    """By the domain alone: nothing of the answer depends on whether the person exists."""
-    domain = request.email.rpartition("@")[2].strip().casefold()
-    found = await database.companies_for_domain(domain) if domain else []
-    choices = [login.CompanyChoice(company=company, company_name=name) for company, name in sorted(found)]
-    return login.CompaniesFound(companies=choices)
+    """By the domain alone: nothing of the answer, and nothing that is done for it, depends on whether the person exists."""
+    domain = domain_of(request.email)
+    found = await database.companies_for_domain(domain, MAX_CHOICES + 1) if domain else []
+    choices = [login.CompanyChoice(company=company, company_name=name) for company, name in found[:MAX_CHOICES]]
+    in_order = sorted(choices, key=lambda one: (one.company_name.casefold(), one.company))
+    return login.CompaniesFound(companies=in_order, more=len(found) > MAX_CHOICES)
 
 
 async def begin_login(database: Database, request: login.BeginLogin) -> login.BegunLogin:
@@ -195,7 +200,13 @@ async def _redeem(
     tx.actor = Actor("person", employee_text(employee_id))
     record(tx, EventKind.session_opened, employee_id=employee_id)
     log.info("session_opened", employee=employee_text(employee_id))
-    return login.OpenedSession(opened=True, return_to=ticket["return_to"], expires_at=expires_at)
+    return login.OpenedSession(
+        opened=True,
+        return_to=ticket["return_to"],
+        expires_at=expires_at,
+        company=tx.company.name,
+        company_name=ticket["company_name"],
+    )
 
 
 def _same_browser(request: login.OpenSession, expected: bytes) -> bool:

@@ -109,7 +109,8 @@ _CONSUME_TICKET = statement(
     """
     delete from login_tickets
     where company_id = $1 and ticket_sha256 = $2
-    returning employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at
+    returning employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at,
+        (select name from companies where company_id = $1) as company_name
     """,
 )
 

@@ -2,10 +2,11 @@
 
 GET  /                 who is signed in, or a way in
 GET  /login            the question; with ?email= straight on
-POST /login            its answer: to the company that claims the address' domain
+POST /login            its answer: to the company that claims the address' domain; with forget=company nothing but that
 GET  /static/…
 """
 
+from collections.abc import Sequence
 from urllib.parse import parse_qs, urlencode
 
 from starlette.requests import Request
@@ -13,12 +14,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
-from shared.schemas.login import FindCompanies
+from shared.schemas.login import CompanyChoice, FindCompanies
 from sso_gateway.gateway import Gateway, bind
 from sso_gateway.pages.render import wants_json
 from sso_gateway.return_path import return_path
 from sso_gateway.sessions import cookies
 from sso_gateway.sessions.current import signed_in
+from sso_gateway.sessions.remembered import forget, remembered
 
 MAX_FORM_BYTES = 8 * 1024
 MAX_EMAIL_LENGTH = 254
@@ -39,14 +41,15 @@ def routes(gateway: Gateway) -> list[Route]:
 
 async def front_page(gateway: Gateway, request: Request) -> Response:
     told = SIGNED_OUT.get(request.query_params.get("signed_out", ""))
-    return gateway.pages.page(request, "front.html", person=await signed_in(gateway.client, request), told=told)
+    person = await signed_in(gateway.client, request)
+    return gateway.pages.page(request, "front.html", person=person, told=told, remembered=remembered(request))
 
 
 async def ask_for_email(gateway: Gateway, request: Request) -> Response:
     goal = return_path(request.query_params.get("return_to"))
     email = request.query_params.get("email")
     if email is None:
-        return gateway.pages.page(request, "login.html", return_to=goal, email="", problem=None)
+        return _question(gateway, request, goal)
     gateway.limits.admit_address("login", request)
     return await _send_on(gateway, request, email, goal, from_form=False)
 
@@ -59,6 +62,8 @@ async def receive_email(gateway: Gateway, request: Request) -> Response:
     except (BodyTooLarge, BodyTooSlow, ValueError):
         return gateway.pages.refusal(request, "invalid_request", status=400)
     goal = return_path(fields.get("return_to", [""])[0])
+    if fields.get("forget") == ["company"]:
+        return _forget(gateway, goal)
     return await _send_on(gateway, request, fields.get("email", [""])[0], goal, from_form=True)
 
 
@@ -67,13 +72,13 @@ async def _send_on(gateway: Gateway, request: Request, email: str, goal: str, *,
     email = email.strip()
     if not _is_email(email):
         return _asked_again(gateway, request, email, goal, problem="email_wrong", status=400)
-    found = (await gateway.client.find_companies(FindCompanies(email=email))).companies
-    if not found:
+    found = await gateway.client.find_companies(FindCompanies(email=email))
+    if not found.companies:
         return _asked_again(gateway, request, email, goal, problem="email_unknown", status=404)
-    query = "" if goal == "/" else "?" + urlencode({"return_to": goal})
-    targets = [(choice.company_name, f"/login/{choice.company}{query}") for choice in found]
+    query = _query(goal)
+    targets = [(one.company_name, f"/login/{one.company}{query}") for one in _last_one_first(request, found.companies)]
     if len(targets) > 1:
-        response = gateway.pages.page(request, "choose.html", targets=targets)
+        response = gateway.pages.page(request, "choose.html", targets=targets, more=found.more)
     elif from_form:
         # Not a redirect: Chromium holds the whole chain after a form to form-action, and it ends at Microsoft.
         response = gateway.pages.page(request, "continue.html", target=targets[0][1], lead="sending_lead")
@@ -83,10 +88,40 @@ async def _send_on(gateway: Gateway, request: Request, email: str, goal: str, *,
     return response
 
 
+def _last_one_first(request: Request, found: Sequence[CompanyChoice]) -> list[CompanyChoice]:
+    last = remembered(request)
+    return sorted(found, key=lambda one: last is None or one.company != last.company)
+
+
 def _asked_again(gateway: Gateway, request: Request, email: str, goal: str, *, problem: str, status: int) -> Response:
     if wants_json(request):
         return gateway.pages.refusal(request, "unknown_company" if status == 404 else "invalid_request", status=status)
-    return gateway.pages.page(request, "login.html", status=status, return_to=goal, email=email, problem=problem)
+    return _question(gateway, request, goal, email=email, problem=problem, status=status)
+
+
+def _question(
+    gateway: Gateway, request: Request, goal: str, *, email: str = "", problem: str | None = None, status: int = 200
+) -> Response:
+    return gateway.pages.page(
+        request,
+        "login.html",
+        status=status,
+        return_to=goal,
+        query=_query(goal),
+        email=email,
+        problem=problem,
+        remembered=remembered(request),
+    )
+
+
+def _forget(gateway: Gateway, goal: str) -> Response:
+    response = gateway.pages.protected(RedirectResponse(f"/login{_query(goal)}", status_code=303))
+    forget(response)
+    return response
+
+
+def _query(goal: str) -> str:
+    return "" if goal == "/" else "?" + urlencode({"return_to": goal})
 
 
 def _is_email(text: str) -> bool:

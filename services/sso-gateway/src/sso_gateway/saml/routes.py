@@ -34,6 +34,7 @@ from sso_gateway.saml.profile import VerifiedAssertion
 from sso_gateway.saml.request import redirect_to_idp
 from sso_gateway.sessions import cookies
 from sso_gateway.sessions.current import session_credential, signed_in
+from sso_gateway.sessions.remembered import remember
 
 
 def routes(gateway: Gateway) -> list[Route]:
@@ -80,7 +81,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
         flow_id=begun.flow_id,
         relay_state=begun.flow_id,
         issued_at=gateway.clock(),
-        login_hint=request.query_params.get("login_hint") or cookies.read_hint(request),
+        login_hint=_login_hint(request),
     )
     metrics.AUTHN_REQUESTS.labels("http_redirect").inc()
     log.info("login_started", flow=begun.flow_id)
@@ -89,6 +90,12 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     if cookies.sent(request, cookies.HINT) is not None:
         cookies.clear(response, cookies.HINT)
     return response
+
+
+def _login_hint(request: Request) -> str | None:
+    """Whom to suggest to Entra: as a link says, or who answered our question. What cannot be a name is not passed on."""
+    asked = request.query_params.get("login_hint", "")
+    return asked if cookies.is_hint(asked) else cookies.read_hint(request)
 
 
 async def receive_response(gateway: Gateway, request: Request) -> Response:
@@ -223,6 +230,8 @@ async def finish_login(gateway: Gateway, request: Request) -> Response:
     response = gateway.pages.protected(RedirectResponse(return_path(opened.return_to), status_code=303))
     cookies.write(response, cookies.SESSION, session, gateway.settings.session_ttl_s)
     cookies.clear(response, cookies.TICKET)
+    if opened.company is not None:
+        remember(response, opened.company, opened.company_name or "")
     return response
 
 

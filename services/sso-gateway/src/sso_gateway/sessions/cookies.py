@@ -1,9 +1,10 @@
-"""The four cookies, all `__Host-`: this host alone, https (or loopback), the whole site, never from a subdomain.
+"""The five cookies, all `__Host-`: this host alone, https (or loopback), the whole site, never from a subdomain.
 
     __Host-login     the browser's secret; each login it begins is bound to the secret's hash
     __Host-ticket    an accepted login on its way from the ACS to /login/finish, 60 seconds
     __Host-session   the session
     __Host-hint      whom to suggest to Entra, for one redirect
+    __Host-company   the company of whoever signed in here last (`remembered.py`)
 
 SameSite=Lax: none of them comes with Entra's cross-site POST, so the ACS reads none. The GET that follows its 303 carries
 them (seen in Chromium 156; docs/login.md).
@@ -23,6 +24,7 @@ LOGIN: Final = "__Host-login"
 TICKET: Final = "__Host-ticket"
 SESSION: Final = "__Host-session"
 HINT: Final = "__Host-hint"
+COMPANY: Final = "__Host-company"
 TICKET_TTL_S = 60
 HINT_TTL_S = 60
 MAX_HINT_LENGTH = 254
@@ -69,7 +71,7 @@ def browser_secret(request: Request) -> str:
 
 def write_hint(response: Response, login_hint: str) -> None:
     """In a cookie and not in the address, because addresses end up in logs."""
-    if login_hint and len(login_hint) <= MAX_HINT_LENGTH and login_hint.isprintable():
+    if is_hint(login_hint):
         write(response, HINT, base64.urlsafe_b64encode(login_hint.encode()).decode("ascii"), HINT_TTL_S)
 
 
@@ -78,4 +80,9 @@ def read_hint(request: Request) -> str | None:
         hint = base64.urlsafe_b64decode(sent(request, HINT) or "").decode()
     except (binascii.Error, ValueError):
         return None
-    return hint if hint and len(hint) <= MAX_HINT_LENGTH and hint.isprintable() else None
+    return hint if is_hint(hint) else None
+
+
+def is_hint(text: str) -> bool:
+    """Whether a text can name somebody to Entra: one word as long as an address may be, and nothing that is not seen."""
+    return 0 < len(text) <= MAX_HINT_LENGTH and text.isprintable() and " " not in text
