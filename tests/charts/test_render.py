@@ -1,12 +1,16 @@
 """Both Helm majors lint and render every example, and every manifest is what Kubernetes says it must be."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
 import kubernetes_validate
 import pytest
+import yaml
 
+from shared.schemas.login import SignedIn
+from sso_gateway.sessions.forward_auth_routes import identity_headers
 from tests.charts.rendering import CHART, CI_FILES, MAJORS, Document, ci, helm, rendered, rendered_text, template
 
 KUBERNETES = ("1.30", "1.34", "1.37")
@@ -67,6 +71,26 @@ def test_the_validation_sees_a_typo_a_wrong_type_and_an_unknown_kind() -> None:
 
     assert all(problems(document, "1.34") for document in (deployment, monitor, service))
     assert problems({"apiVersion": "example.com/v1", "kind": "Unheard", "metadata": {"name": "x"}}, "1.34")
+
+
+def test_the_forward_auth_page_names_a_service_and_annotations_that_fit() -> None:
+    """What a reader copies: the service's name and port as the chart renders them, every header that `/auth` tells."""
+    page = (CHART.parents[1] / "docs" / "forward-auth.md").read_text()
+    block = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    [service] = [
+        one for one in rendered(ci("minimal")) if one["kind"] == "Service" and one["metadata"]["name"].endswith("-sso")
+    ]
+    prefix = "nginx.ingress.kubernetes.io/"
+    name = service["metadata"]["name"].replace("r-", "RELEASE-", 1)
+    [port] = [port["port"] for port in service["spec"]["ports"] if port["name"] == "http"]
+    assert block[f"{prefix}auth-url"].startswith(f"http://{name}.NAMESPACE.svc.cluster.local:{port}/auth?")
+    anybody = SignedIn(
+        company="", employee_id="", login_name="", email="", given_name="", family_name="", roles=[],
+        signed_in_at=datetime.now(UTC), expires_at=datetime.now(UTC),
+    )  # fmt: skip
+    assert block[f"{prefix}auth-response-headers"].split(",") == list(identity_headers(anybody))
+    assert block[f"{prefix}auth-signin"].endswith("/login?return_to=$escaped_request_uri")
+    assert block[f"{prefix}auth-signin-redirect-param"] == "return_to"
 
 
 @both_helms

@@ -116,13 +116,17 @@ class Company:
         recipe = recipe_for(self.tenant, self.app, person, now=datetime.now(UTC), in_response_to=in_response_to)
         return msgspec.structs.replace(recipe, **changes)
 
+    def request_id(self, address: str) -> str:
+        """Of the AuthnRequest in the address at Entra to which a browser was sent."""
+        asked = parse_qs(urlsplit(address).query)
+        return parse_request(decode_redirect(asked["SAMLRequest"][0])).id
+
     async def start_login(self, browser: Browser, *, return_to: str | None = None) -> tuple[str, str]:
         """AuthnRequest ID and RelayState that Entra received."""
         query = f"?return_to={return_to}" if return_to else ""
         page = await browser.get(self.login_url + query)
         asked = parse_qs(urlsplit(page.location).query)
-        request = parse_request(decode_redirect(asked["SAMLRequest"][0]))
-        return request.id, asked.get("RelayState", [""])[0]
+        return self.request_id(page.location), asked.get("RelayState", [""])[0]
 
     async def post_response(
         self, browser: Browser, response: ResponseRecipe | bytes, *, relay_state: str = "", accept: str = "text/html"

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import get_args
 
-from directory.approvers.grants import grant_role
+from directory.approvers.grants import grant_role, revoke_role
 from directory.database import Actor
 from shared.directory_client import DirectoryClient
 from shared.ids import EmployeeId, employee_from_text
@@ -16,6 +17,7 @@ from shared.schemas.approvers import (
     FollowingPreview,
     ListApprovalProblems,
     PreviewFollowing,
+    Role,
     Roles,
     SetOnlyDirectApprover,
 )
@@ -79,6 +81,14 @@ async def signed_in(
     session = SessionCredential(company_id=str(company_of_token(token)), session_sha256=sha256(token).hex())
     async with DirectoryClient(company.stack.directory_url, GATEWAY_SECRET) as client:
         yield SetupAdmin(client, session, employee_id)
+
+
+async def set_roles(company: Company, person: Person, roles: Sequence[str]) -> None:
+    """The roles that a person of the company has by hand, these and no others."""
+    employee = _id(company.scim_id(person))
+    async with company.stack.database.scope_for_name(company.name).transaction(Actor("operator", "test")) as tx:
+        for role in get_args(Role):
+            await (grant_role if role in roles else revoke_role)(tx, employee, role)
 
 
 def _id(text: str) -> EmployeeId:

@@ -181,7 +181,7 @@ async def running_stack(owner_url: str, app_url: str) -> AsyncIterator[Stack]:
     )
     await directory.start()
     directory_url = f"http://127.0.0.1:{directory.port}"
-    scim_port, sso_port = _free_port(), _free_port()
+    scim_port, sso_port = free_port(), free_port()
     scim = create_scim(_scim_settings(directory_url, scim_port))
     gateway = create_gateway(_gateway_settings(directory_url, sso_port))
     try:
@@ -229,7 +229,7 @@ def _gateway_settings(directory_url: str, port: int, public_url: str = "", **mor
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     import socket
 
     # Public addresses must be known before the service listens; the port is free again a moment before it is taken.
@@ -239,10 +239,11 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def second_gateway(stack: Stack, **settings: object) -> AsyncIterator[str]:
-    """One more sso-gateway over the same directory, as a second pod would be; its address."""
-    port = _free_port()
-    gateway = create_gateway(_gateway_settings(stack.directory_url, port, public_url=stack.sso_url, **settings))
+async def second_gateway(stack: Stack, *, public_url: str = "", **settings: object) -> AsyncIterator[str]:
+    """One more sso-gateway over the same directory, as a second pod would be; its address. `public_url`: the first one's."""
+    port = free_port()
+    settings = {"directory_url": stack.directory_url, **settings}
+    gateway = create_gateway(_gateway_settings(port=port, public_url=public_url or stack.sso_url, **settings))  # type: ignore[arg-type]
     await gateway.start()
     try:
         yield f"http://127.0.0.1:{port}"
@@ -253,7 +254,7 @@ async def second_gateway(stack: Stack, **settings: object) -> AsyncIterator[str]
 @asynccontextmanager
 async def second_scim(stack: Stack, **settings: object) -> AsyncIterator[str]:
     """One more scim-ingest over the same directory, with settings of its own; its address."""
-    port = _free_port()
+    port = free_port()
     scim = create_scim(_scim_settings(stack.directory_url, port, **settings))
     await scim.start()
     try:

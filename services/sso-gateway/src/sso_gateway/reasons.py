@@ -52,6 +52,7 @@ PAGE_REASONS = (
         "too_many_requests",
         "not_found",
         "not_signed_in",
+        "not_for_you",
         "wrong_origin",
         "invalid_request",
         "internal",

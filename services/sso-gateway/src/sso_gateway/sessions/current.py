@@ -1,12 +1,14 @@
 """Whose session a request brings. Asked of directory every time, so that a suspension counts at once on every process."""
 
 from starlette.requests import Request
+from starlette.responses import Response
 
 from shared.directory_client import DirectoryClient
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.login import ReadSession, SessionCredential, SignedIn
 from shared.telemetry import context
 from shared.tokens import company_of_token, sha256
+from sso_gateway.gateway import Gateway
 from sso_gateway.sessions import cookies
 
 
@@ -31,3 +33,10 @@ async def signed_in(client: DirectoryClient, request: Request) -> SignedIn | Non
         raise
     context.company.set(found.company)
     return found
+
+
+def not_signed_in(gateway: Gateway, request: Request) -> Response:
+    """JSON for everybody: who asks is a program."""
+    response = gateway.pages.refusal_json(request, "not_signed_in", status=401)
+    response.headers["WWW-Authenticate"] = "Cookie"
+    return response

@@ -1,12 +1,11 @@
-"""What an application asks about a session, and its end.
+"""What an application asks about a session, and its end. For an ingress the same is in `forward_auth_routes.py`.
 
 GET  /session   who is signed in, as JSON, or 401
-GET  /auth      the same for an ingress' forward-auth, as headers
 POST /logout    ends the session in this browser; with at=idp it goes on to Microsoft, and signs the person out there too
 """
 
 import secrets
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qs
 
 import msgspec
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
-from shared.schemas.login import EndSession, IdpSession, SignedIn
+from shared.schemas.login import EndSession, IdpSession
 from shared.telemetry import context
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
@@ -22,7 +21,7 @@ from sso_gateway.pages.render import wants_json
 from sso_gateway.return_path import return_path
 from sso_gateway.saml.request import logout_at_idp
 from sso_gateway.sessions import cookies
-from sso_gateway.sessions.current import session_credential, signed_in
+from sso_gateway.sessions.current import not_signed_in, session_credential, signed_in
 
 MAX_FORM_BYTES = 8 * 1024
 
@@ -36,7 +35,6 @@ class GoOn(msgspec.Struct, frozen=True):
 def routes(gateway: Gateway) -> list[Route]:
     return [
         Route("/session", bind(gateway, show_session), methods=["GET"]),
-        Route("/auth", bind(gateway, forward_auth), methods=["GET"]),
         Route("/logout", bind(gateway, sign_out), methods=["POST"]),
     ]
 
@@ -44,29 +42,8 @@ def routes(gateway: Gateway) -> list[Route]:
 async def show_session(gateway: Gateway, request: Request) -> Response:
     person = await signed_in(gateway.client, request)
     if person is None:
-        return _not_signed_in(gateway, request)
+        return not_signed_in(gateway, request)
     return gateway.pages.json(person)
-
-
-async def forward_auth(gateway: Gateway, request: Request) -> Response:
-    person = await signed_in(gateway.client, request)
-    if person is None:
-        return _not_signed_in(gateway, request)
-    return gateway.pages.protected(Response(status_code=200, headers=identity_headers(person)))
-
-
-def identity_headers(person: SignedIn) -> dict[str, str]:
-    """Every name, always, so that whatever the caller sent under it is overwritten. UTF-8, percent-encoded where not ASCII."""
-    values = {
-        "X-Identity-Company": person.company,
-        "X-Identity-Employee-Id": person.employee_id,
-        "X-Identity-Login-Name": person.login_name,
-        "X-Identity-Email": person.email,
-        "X-Identity-Given-Name": person.given_name,
-        "X-Identity-Family-Name": person.family_name,
-        "X-Identity-Roles": ",".join(person.roles),
-    }
-    return {name: quote(value, safe="@.,+-_' ") for name, value in values.items()}
 
 
 async def sign_out(gateway: Gateway, request: Request) -> Response:
@@ -129,9 +106,3 @@ def _from_our_own_pages(request: Request, public_url: str) -> bool:
         return site == "same-origin"
     origin = request.headers.get("origin")
     return origin is None or origin == public_url.rstrip("/")
-
-
-def _not_signed_in(gateway: Gateway, request: Request) -> Response:
-    response = gateway.pages.refusal_json(request, "not_signed_in", status=401)
-    response.headers["WWW-Authenticate"] = "Cookie"
-    return response
