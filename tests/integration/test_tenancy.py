@@ -50,6 +50,7 @@ async def furnished(firm: Firm) -> Firm:
     boss = await firm.create(login="boss@firma.dk")
     anna = await firm.create(manager_ref=boss.id)
     await firm.sign_in(anna)
+    await firm.let_app_in(anna)
     some = os.urandom(32)
     await firm.as_owner(
         "insert into certificates (company_id, fingerprint, der, subject, not_before, not_after, added_at) "

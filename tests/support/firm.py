@@ -217,6 +217,16 @@ class Firm:
                 uuid_of(employee),
             )
 
+    async def let_app_in(self, employee: Employee) -> None:
+        """An app holds a code of each of his sessions."""
+        await self.as_owner(
+            "insert into app_grants (company_id, grant_id, session_id, client_id, redirect_uri, scopes, authenticated_at, "
+            "code_sha256, code_challenge, code_expires_at) "
+            "select company_id, gen_random_uuid(), session_id, 'app', 'https://app.example/', array['openid'], signed_in_at, "
+            "session_sha256, session_sha256, expires_at from sessions where employee_id = $1",
+            uuid_of(employee),
+        )
+
     async def signed_in(self, employee: Employee) -> int:
         """How many sessions and tickets he has."""
         rows = await self.as_owner(

@@ -27,6 +27,7 @@ from shared.operations import (
     DECIDE_REHIRE,
     EDIT_EMPLOYEE,
     END_EMPLOYMENT,
+    END_GRANT,
     END_IDP_SESSION,
     END_SESSION,
     EXPLAIN_APPROVERS,
@@ -41,6 +42,7 @@ from shared.operations import (
     GET_EXCHANGE,
     GET_GROUP,
     GRANT_ROLE,
+    ISSUE_CODE,
     LIST_APPROVAL_PROBLEMS,
     LIST_CERTIFICATES,
     LIST_EXCHANGES,
@@ -54,10 +56,13 @@ from shared.operations import (
     PREVIEW_FOLLOWING,
     PROVISION_EMPLOYEE,
     READ_EMPLOYEE_HISTORY,
+    READ_GRANT,
     READ_PROVISIONING,
     READ_SESSION,
     REDEEM_ASSERTION,
+    REDEEM_CODE,
     REDEEM_SECRET,
+    REFRESH_GRANT,
     REFUSE_HELD_CHANGES,
     RELEASE_ATTRIBUTE,
     RELEASE_HELD_CHANGES,
@@ -80,6 +85,7 @@ from shared.schemas import (
     journal,
     login,
     oauth,
+    oidc,
     people,
     provisioning_report,
     signing,
@@ -242,6 +248,23 @@ class DirectoryClient:
 
     async def end_idp_session(self, request: login.EndIdpSession) -> login.EndedIdpSession:
         return await self._call(END_IDP_SESSION, request)
+
+    # Apps of the OpenID Provider.
+
+    async def issue_code(self, request: oidc.IssueCode) -> oidc.IssuedCode:
+        return await self._call(ISSUE_CODE, request)
+
+    async def redeem_code(self, request: oidc.RedeemCode) -> oidc.Granted:
+        return await self._call(REDEEM_CODE, request)
+
+    async def refresh_grant(self, request: oidc.RefreshGrant) -> oidc.Granted:
+        return await self._call(REFRESH_GRANT, request)
+
+    async def read_grant(self, request: oidc.ReadGrant) -> oidc.Grant:
+        return await self._call(READ_GRANT, request)
+
+    async def end_grant(self, request: oidc.EndGrant) -> oidc.EndedGrant:
+        return await self._call(END_GRANT, request)
 
     # Setup admin: called by sso-gateway with the admin's session.
 

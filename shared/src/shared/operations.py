@@ -18,6 +18,7 @@ from shared.schemas import (
     journal,
     login,
     oauth,
+    oidc,
     people,
     provisioning_report,
     signing,
@@ -272,6 +273,46 @@ END_IDP_SESSION = Operation(
     caller="sso-gateway",
     summary="Somebody signed out at the identity provider: end the sessions that came of it",
     refusals=(ErrorCode.not_found, ErrorCode.unavailable),
+)
+
+ISSUE_CODE = Operation(
+    "/logins/issue_code",
+    oidc.IssueCode,
+    oidc.IssuedCode,
+    caller="sso-gateway",
+    summary="An authorization code for an app, on behalf of whoever is signed in in this browser",
+)
+REDEEM_CODE = Operation(
+    "/logins/redeem_code",
+    oidc.RedeemCode,
+    oidc.Granted,
+    caller="sso-gateway",
+    summary="A code for what it stands for, once; a second time ends what the first was given",
+    refusals=(ErrorCode.unavailable,),
+)
+REFRESH_GRANT = Operation(
+    "/logins/refresh_grant",
+    oidc.RefreshGrant,
+    oidc.Granted,
+    caller="sso-gateway",
+    summary="A refresh token for the next one; one that was used before ends all that came of it",
+    refusals=(ErrorCode.unavailable,),
+)
+READ_GRANT = Operation(
+    "/logins/read_grant",
+    oidc.ReadGrant,
+    oidc.Grant,
+    caller="sso-gateway",
+    summary="Whether what an app holds is still good, and on whose behalf",
+    refusals=(ErrorCode.unauthorized,),
+)
+END_GRANT = Operation(
+    "/logins/end_grant",
+    oidc.EndGrant,
+    oidc.EndedGrant,
+    caller="sso-gateway",
+    summary="An app gives back what it holds",
+    refusals=(ErrorCode.unavailable,),
 )
 
 _SETUP_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)

@@ -25,6 +25,7 @@ from directory.groups.routes import routes as group_routes
 from directory.journal.routes import routes as journal_routes
 from directory.logins.routes import routes as login_routes
 from directory.oauth.routes import routes as oauth_routes
+from directory.oidc.routes import routes as oidc_routes
 from directory.rpc import serve
 from directory.selfcheck import check
 from directory.settings import Settings
@@ -88,6 +89,7 @@ def create_service(
             *brake_routes(database, callers),
             *journal_routes(database, callers),
             *login_routes(database, callers),
+            *oidc_routes(database, callers),
             *signing_routes(database, callers),
             *history_routes(database, callers),
             *application_routes(database, readers),

@@ -58,6 +58,11 @@ HELD_CHANGES = Counter(
     "somebody of the company or an operator; done after a release",
     ["result"],
 )
+APP_GRANTS_MISUSED = Counter(
+    "directory_app_grants_misused_total",
+    "Grants of apps that ended because a code or a refresh token came a second time (reused), or a code with a wrong proof",
+    ["reason"],
+)
 RETIRED_SOURCE_CALLS = Counter(
     "directory_retired_source_calls_total",
     "Provisioning calls with a token of a tenant that the company has left; they change nothing (S70)",

@@ -37,6 +37,14 @@ _EXPIRED = {
     "access tokens": statement(
         "access_tokens.sweep", "delete from access_tokens where company_id = $1 and expires_at <= $2"
     ),
+    # Codes that nobody redeemed, and what was given without a refresh token, when its access token is long over.
+    "app grants": statement(
+        "app_grants.sweep",
+        """
+        delete from app_grants
+        where company_id = $1 and family_sha256 is null and code_expires_at <= $2::timestamptz - interval '1 hour'
+        """,
+    ),
     "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
     # The last one stays, for it says when Entra was heard of; and the last full one, by which the forgotten are known.
     "cycles": statement(

@@ -118,6 +118,12 @@ class EventKind(StrEnum):
         "session.signed_out",
         "A session ended because its owner signed out at Microsoft; the certificate that proved it is the actor",
     )
+    app_granted = "app.granted", "An app was let in on somebody's behalf: `client_id`"
+    app_grant_ended = "app.grant_ended", "An app gave back what it held on somebody's behalf"
+    app_grant_misused = (
+        "app.grant_misused",
+        "A code or refresh token of an app came a second time, or a code with a wrong proof: all that came of it has ended",
+    )
     group_created = "group.created", "Entra provisioned a group"
     group_changed = "group.changed", "A group got another name or another id in Entra"
     group_members_changed = (

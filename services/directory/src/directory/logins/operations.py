@@ -23,6 +23,7 @@ from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.logins import store
 from directory.logins.decision import Accepted, Decision, Flow, Refused, decide
+from directory.oidc.store import carry_over
 from directory.repeating import done_again
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_text
@@ -193,10 +194,12 @@ async def _redeem(
         raise _TicketStays(
             login.OpenedSession(opened=False, reason="other_person_signed_in", return_to=ticket["return_to"])
         )
+    session, expires_at = sha256_from_text(request.session_sha256), tx.now + timedelta(seconds=request.session_ttl_s)
+    await store.insert_session(tx, session, ticket, expires_at)
     if request.current_session is not None and current is not None:
-        await store.end_session(tx, sha256_from_text(request.current_session.session_sha256))
-    expires_at = tx.now + timedelta(seconds=request.session_ttl_s)
-    await store.insert_session(tx, sha256_from_text(request.session_sha256), ticket, expires_at)
+        former = sha256_from_text(request.current_session.session_sha256)
+        await carry_over(tx, former, session)
+        await store.end_session(tx, former)
     tx.actor = Actor("person", employee_text(employee_id))
     record(tx, EventKind.session_opened, employee_id=employee_id)
     log.info("session_opened", employee=employee_text(employee_id))

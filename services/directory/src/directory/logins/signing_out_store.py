@@ -30,7 +30,7 @@ _OWNER_BY_NAME_ID = statement(
     from (
         select employee_id, signed_in_at as known_at from sessions
         where company_id = $1 and name_id = $2 and ($3::text is null or coalesce(name_id_format, $3) = $3)
-            and signed_in_at <= $4 and expires_at > $5
+            and client_id is null and signed_in_at <= $4 and expires_at > $5
         union all
         select employee_id, expires_at from login_tickets
         where company_id = $1 and name_id = $2 and ($3::text is null or coalesce(name_id_format, $3) = $3)
@@ -78,7 +78,7 @@ _END_BY_NAME_ID = statement(
             and ($4::text is null or coalesce(name_id_format, $4) = $4) and expires_at > $6
     ), ended as (
         delete from sessions
-        where company_id = $1 and employee_id = $2 and name_id = $3
+        where company_id = $1 and employee_id = $2 and name_id = $3 and client_id is null
             and ($4::text is null or coalesce(name_id_format, $4) = $4) and signed_in_at <= $5 and expires_at > $6
         returning employee_id
     ), told as (

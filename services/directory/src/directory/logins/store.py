@@ -134,7 +134,8 @@ _READ_SESSION = statement(
         ) as has_reports
     from sessions s
     join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id
-    where s.company_id = $1 and s.session_sha256 = $2 and s.expires_at > $3 and e.state = 'active' and e.blocked_at is null
+    where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and s.expires_at > $3
+        and e.state = 'active' and e.blocked_at is null
     """,
 )
 
@@ -142,7 +143,10 @@ _HOLD_COMPANY = statement("companies.hold", "select true from companies where co
 
 _SESSION_OWNER = statement(
     "sessions.owner",
-    "select employee_id from sessions where company_id = $1 and session_sha256 = $2 and expires_at > $3",
+    """
+    select employee_id from sessions
+    where company_id = $1 and session_sha256 = $2 and client_id is null and expires_at > $3
+    """,
 )
 
 _END_SESSION = statement(
