@@ -30,6 +30,7 @@ from shared.ids import employee_from_text
 from shared.telemetry import metrics
 from sso_gateway.app import create_service as create_gateway
 from sso_gateway.settings import Settings as GatewaySettings
+from tests.support.app_clients import provider_settings
 
 SCIM_SECRET = secrets.token_urlsafe(24)
 GATEWAY_SECRET = secrets.token_urlsafe(24)
@@ -222,6 +223,7 @@ def _gateway_settings(directory_url: str, port: int, public_url: str = "", **mor
             "directory_url": directory_url,
             "directory_secret": GATEWAY_SECRET,
             "metadata_hosts": "http://127.0.0.1",
+            **provider_settings(),
             "public_url": public_url or f"http://127.0.0.1:{port}",
             **more,
         },

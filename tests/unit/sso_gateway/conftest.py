@@ -11,6 +11,7 @@ import pytest
 from shared.http.service import Service
 from sso_gateway.app import create_service
 from sso_gateway.settings import Settings
+from tests.support.app_clients import provider_settings
 from tests.support.browser import Browser, Page
 from tests.support.saml_responses import NOW
 from tests.unit.sso_gateway.fake_directory import FakeDirectory, Memory
@@ -61,6 +62,7 @@ def settings(**changes: object) -> Settings:
             "directory_url": "http://127.0.0.1:1",
             "directory_secret": "not a secret",
             "public_url": PUBLIC_URL,
+            **provider_settings(),
             **changes,
         },
         Settings,

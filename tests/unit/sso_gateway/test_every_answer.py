@@ -21,6 +21,10 @@ from tests.unit.sso_gateway.fake_directory import FakeDirectory, connection
 FORM = "application/x-www-form-urlencoded"
 GENUINE = {"SAMLResponse": b64encode(respond(Recipe(in_response_to=None))).decode()}
 OUR_OWN = {"Sec-Fetch-Site": "same-origin"}
+ASKED = (
+    "client_id=mobile-app&redirect_uri=com.bitabiz.app%3A%2Fcallback&response_type=code&scope=openid"
+    "&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+)
 ANSWERS = [
     ("GET", "/", None, 200),
     ("HEAD", "/", None, 200),
@@ -59,6 +63,29 @@ ANSWERS = [
     ("GET", "/login/to?https://evil.example/", None, 303),
     ("POST", "/logout", {}, 303),
     ("POST", "/logout", b"\xff", 400),
+    ("GET", "/.well-known/openid-configuration", None, 200),
+    ("GET", "/oauth2/jwks", None, 200),
+    ("GET", "/oauth2/authorize", None, 400),
+    ("GET", f"/oauth2/authorize?{ASKED}", None, 303),
+    ("GET", f"/oauth2/authorize?{ASKED}&prompt=none", None, 303),
+    ("GET", f"/oauth2/authorize?{ASKED}&login_hint=anna@contoso.com", None, 303),
+    ("GET", f"/oauth2/authorize?{ASKED}&login_hint=anna@nowhere.example", None, 404),
+    ("POST", "/oauth2/authorize", {"client_id": "mobile-app"}, 303),
+    ("POST", "/oauth2/authorize", b"\xff", 400),
+    ("POST", "/oauth2/token", {"grant_type": "password"}, 401),
+    ("POST", "/oauth2/token", {"grant_type": "password", "client_id": "mobile-app"}, 400),
+    ("POST", "/oauth2/token", b"a=" + b"a" * 20_000, 413),
+    ("GET", "/oauth2/token", None, 405),
+    ("OPTIONS", "/oauth2/token", None, 204),
+    ("GET", "/oauth2/userinfo", None, 401),
+    ("POST", "/oauth2/userinfo", {}, 401),
+    ("POST", "/oauth2/introspect", {"token": "x", "client_id": "mobile-app"}, 403),
+    ("POST", "/oauth2/revoke", {"token": "x", "client_id": "mobile-app"}, 200),
+    ("POST", "/oauth2/revoke", {"client_id": "mobile-app"}, 400),
+    ("GET", "/oauth2/logout", None, 303),
+    ("GET", "/oauth2/logout?client_id=nobody", None, 400),
+    ("POST", "/oauth2/logout", {}, 303),
+    ("POST", "/oauth2/logout", b"\xff", 400),
     ("GET", "/static/style.css", None, 200),
     ("GET", "/static/icon.svg", None, 200),
     ("GET", "/static/../app.py", None, 404),
@@ -78,8 +105,11 @@ def check(headers: dict[str, str], path: str) -> None:
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-    cached = path in {"/static/style.css", "/static/icon.svg"}
-    assert headers["Cache-Control"] == ("public, max-age=2592000, immutable" if cached else "no-store")
+    kept = {
+        **dict.fromkeys(("/static/style.css", "/static/icon.svg"), "public, max-age=2592000, immutable"),
+        **dict.fromkeys(("/.well-known/openid-configuration", "/oauth2/jwks"), "public, max-age=300"),
+    }
+    assert headers["Cache-Control"] == kept.get(path, "no-store")
     assert "Server" not in headers
 
 

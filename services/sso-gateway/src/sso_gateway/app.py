@@ -17,6 +17,8 @@ from shared.http.service import Service
 from shared.telemetry.metrics import RATE_LIMITED
 from sso_gateway.gateway import Gateway, log
 from sso_gateway.limits import Limits, TooManyRequests
+from sso_gateway.oidc import routes as oidc_routes
+from sso_gateway.oidc.provider import provider_of
 from sso_gateway.pages import routes as page_routes
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml import logout_routes
@@ -32,7 +34,11 @@ from sso_gateway.settings import Settings
 def create_service(
     settings: Settings, *, clock: Clock = system_clock, client: DirectoryClient | None = None
 ) -> Service:
-    """The service, ready to be started. `client`: for tests that look at this service alone."""
+    """The service, ready to be started. `client`: for tests that look at this service alone.
+
+    Raises:
+        SettingsError: where the apps of the OpenID Provider or its keys are wrong.
+    """
     client = client or DirectoryClient(settings.directory_url, settings.directory_secret)
     pages = Pages(settings.public_url)
     connections = Connections(client, settings.public_url, settings.connection_ttl_s)
@@ -47,9 +53,11 @@ def create_service(
         limits=Limits(
             per_company=settings.login_rate_per_company,
             per_address=settings.login_rate_per_address if settings.knows_addresses else 0,
+            grants_per_company=settings.oidc_rate_per_company,
         ),
         large=LargeForms(),
         clock=clock,
+        provider=provider_of(settings),
     )
 
     @asynccontextmanager
@@ -73,6 +81,7 @@ def create_service(
             *forward_auth_routes.routes(gateway),
             *saml_routes.routes(gateway),
             *logout_routes.routes(gateway),
+            *oidc_routes.routes(gateway),
         ],
         resources=resources,
         ready=ready,

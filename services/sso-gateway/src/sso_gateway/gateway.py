@@ -10,6 +10,7 @@ from shared.clock import Clock
 from shared.directory_client import DirectoryClient
 from shared.telemetry.logs import EventLog
 from sso_gateway.limits import Limits
+from sso_gateway.oidc.provider import Provider
 from sso_gateway.pages.render import Pages
 from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.large import LargeForms
@@ -29,6 +30,8 @@ class Gateway:
     limits: Limits
     large: LargeForms
     clock: Clock
+    provider: Provider | None = None
+    """The OpenID Provider; None: it is off."""
 
 
 Handler = Callable[[Gateway, Request], Awaitable[Response]]

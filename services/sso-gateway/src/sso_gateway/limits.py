@@ -34,7 +34,7 @@ MAX_COMPANIES = 40_000
 MAX_FAMILIAR = 20_000
 """Addresses from which somebody of a company has signed in."""
 
-Surface = Literal["login", "acs"]
+Surface = Literal["login", "acs", "token"]
 Scope = Literal["company", "address"]
 
 
@@ -80,12 +80,20 @@ class _Allowances:
 class Limits:
     """Guards the allowances. Rates are requests a second; `clock`: seconds that never go back."""
 
-    def __init__(self, *, per_company: float, per_address: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        per_company: float,
+        per_address: float,
+        grants_per_company: float = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock = clock
         self._key = secrets.token_bytes(16)
         self._addresses = _Allowances(per_address, MAX_ADDRESSES)
         self._companies = _Allowances(per_company, MAX_COMPANIES)
         self._invented = _Allowances(per_company, MAX_INVENTED)
+        self._grants = _Allowances(grants_per_company, MAX_COMPANIES)
         self._familiar: OrderedDict[bytes, None] = OrderedDict()
 
     def admit_address(self, surface: Surface, request: Request) -> None:
@@ -100,6 +108,16 @@ class Limits:
         if retry_after_s := allowances.spend((surface, company, familiar), self._clock()):
             raise TooManyRequests(surface, "company", retry_after_s)
 
+    def admit_grant(self, company_id: str, request: Request) -> None:
+        """For a code or refresh token that says to be of this company. Raises TooManyRequests."""
+        familiar = self._hashed(request, company_id) in self._familiar
+        if retry_after_s := self._grants.spend((company_id, familiar), self._clock()):
+            raise TooManyRequests("token", "company", retry_after_s)
+
+    def let_in(self, company_id: str, request: Request) -> None:
+        """An app was, on behalf of somebody of the company."""
+        self.signed_in(company_id, request)
+
     def signed_in(self, company: str, request: Request) -> None:
         """Somebody of the company has proven from here who he is, and was let in."""
         place = self._hashed(request, company)
@@ -110,7 +128,9 @@ class Limits:
 
     def size(self) -> int:
         """Entries that are kept."""
-        return len(self._addresses) + len(self._companies) + len(self._invented) + len(self._familiar)
+        return sum(len(one) for one in (self._addresses, self._companies, self._invented, self._grants)) + len(
+            self._familiar
+        )
 
     def _hashed(self, request: Request, company: str = "") -> bytes:
         host = request.client.host if request.client else ""

@@ -3,7 +3,7 @@
 Company is never a label. Every label's values are a closed list.
 """
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -37,6 +37,30 @@ METADATA_FETCHES = Counter(
     "Fetches of a company's federation metadata: same, adopted or offered (new certificates), failed (the known stay in use), "
     "refused (it was not the company's)",
     ["result"],
+)
+OIDC_AUTHORIZATIONS = Counter(
+    "sso_oidc_authorizations_total",
+    "Apps that asked for somebody to be signed in: code, login (he is sent on to sign in), page (nobody to answer to), or the "
+    "error that went back",
+    ["outcome"],
+)
+OIDC_TOKENS = Counter("sso_oidc_tokens_total", "Tokens issued to apps, by grant", ["grant"])
+OIDC_REFUSALS = Counter(
+    "sso_oidc_refusals_total",
+    "Refusals of the endpoints that apps call themselves: token, revoke, introspect, userinfo",
+    ["endpoint", "error"],
+)
+OIDC_REUSE = Counter(
+    "sso_oidc_reuse_total", "Codes and refresh tokens that came a second time; what they had been given ended", ["what"]
+)
+OIDC_LOGOUTS = Counter(
+    "sso_oidc_logouts_total",
+    "Logouts that an app began: ended, asked (the person decides), nobody (was signed in), refused",
+    ["outcome"],
+)
+OIDC_KEYS_UNREADABLE = Gauge(
+    "sso_oidc_keys_unreadable",
+    "1 while the folder of signing keys has changed and cannot be read; the former ones are in use",
 )
 CLOCK_SKEW = Histogram(
     "sso_clock_skew_seconds",

@@ -55,6 +55,9 @@ PAGE_REASONS = (
         "not_for_you",
         "wrong_origin",
         "invalid_request",
+        "openid_off",
+        "unknown_client",
+        "wrong_redirect",
         "internal",
         "other",
     }

@@ -37,6 +37,16 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     """The same from one client address (IPv6: one /64). Counts only where the client's address is known: behind https it is by
     `FORWARDED_ALLOW_IPS`. 0: no limit."""
 
+    oidc_clients: str = ""
+    """The apps that may sign people in, as JSON (docs/openid.md); as a rule a mounted file, named by `OIDC_CLIENTS_FILE`. Empty:
+    the OpenID Provider is off."""
+    oidc_keys_dir: str = ""
+    """Folder with the provider's signing keys: `current.pem`, `next.pem` and `previous.pem`, P-256 each. A change is noticed
+    without a restart. `python -m sso_gateway oidc-keys` makes and rotates them."""
+    oidc_rate_per_company: PerSecond = 500
+    """Codes and refresh tokens of one company that may be presented on one pod a second, ten seconds' worth at once. Where its
+    apps have been let in from lately has a rate of its own beside everybody else's. 0: no limit."""
+
     @property
     def knows_addresses(self) -> bool:
         """Whether a request's address is the client's. Somebody else ends TLS; unless he is believed, all come from him."""

@@ -51,7 +51,7 @@ async def ask_for_email(gateway: Gateway, request: Request) -> Response:
     if email is None:
         return _question(gateway, request, goal)
     gateway.limits.admit_address("login", request)
-    return await _send_on(gateway, request, email, goal, from_form=False)
+    return await send_on(gateway, request, email, goal, from_form=False)
 
 
 async def receive_email(gateway: Gateway, request: Request) -> Response:
@@ -64,13 +64,13 @@ async def receive_email(gateway: Gateway, request: Request) -> Response:
     goal = return_path(fields.get("return_to", [""])[0])
     if fields.get("forget") == ["company"]:
         return _forget(gateway, goal)
-    return await _send_on(gateway, request, fields.get("email", [""])[0], goal, from_form=True)
+    return await send_on(gateway, request, fields.get("email", [""])[0], goal, from_form=True)
 
 
-async def _send_on(gateway: Gateway, request: Request, email: str, goal: str, *, from_form: bool) -> Response:
+async def send_on(gateway: Gateway, request: Request, email: str, goal: str, *, from_form: bool) -> Response:
     """By the domain alone, so that the answer is the same whether or not the person exists."""
     email = email.strip()
-    if not _is_email(email):
+    if not is_email(email):
         return _asked_again(gateway, request, email, goal, problem="email_wrong", status=400)
     found = await gateway.client.find_companies(FindCompanies(email=email))
     if not found.companies:
@@ -124,7 +124,7 @@ def _query(goal: str) -> str:
     return "" if goal == "/" else "?" + urlencode({"return_to": goal})
 
 
-def _is_email(text: str) -> bool:
+def is_email(text: str) -> bool:
     local, _, domain = text.rpartition("@")
     return (
         len(text) <= MAX_EMAIL_LENGTH

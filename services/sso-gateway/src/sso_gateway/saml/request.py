@@ -27,8 +27,12 @@ def redirect_to_idp(
     relay_state: str,
     issued_at: datetime,
     login_hint: str | None = None,
+    force_authn: bool = False,
 ) -> str:
-    """The address at Entra to send the browser to. `flow_id` becomes the request's ID and comes back as InResponseTo."""
+    """The address at Entra to send the browser to. `flow_id` becomes the request's ID and comes back as InResponseTo.
+
+    `force_authn`: the person shows himself anew, though Entra knows him already.
+    """
     request = samlp.AuthnRequest(
         id=flow_id,
         version="2.0",
@@ -37,6 +41,7 @@ def redirect_to_idp(
         assertion_consumer_service_url=acs_url,
         protocol_binding=BINDING_POST,
         issuer=saml.Issuer(text=entity_id),
+        force_authn="true" if force_authn else None,
     )
     parameters = {"SAMLRequest": deflated(request.to_string()), "RelayState": relay_state}
     if login_hint:

@@ -24,6 +24,7 @@ from shared.telemetry.tracing import internal_span, name_attempt
 from shared.tokens import company_of_token, new_company_token, sha256
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
+from sso_gateway.oidc.asking import demands_fresh_login
 from sso_gateway.reasons import LOGIN_REASONS
 from sso_gateway.return_path import return_path
 from sso_gateway.saml import form, proof
@@ -55,13 +56,14 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     if exists := company in gateway.connections:
         context.company.set(company)
     gateway.limits.admit_company("login", company, request, exists=exists)
+    return_to = return_path(request.query_params.get("return_to"))
     secret, asked_at = cookies.browser_secret(request), gateway.connections.now()
     try:
         begun = await gateway.client.begin_login(
             BeginLogin(
                 company=company,
                 browser_sha256=sha256(secret).hex(),
-                return_to=return_path(request.query_params.get("return_to")),
+                return_to=return_to,
                 ttl_s=gateway.settings.login_ttl_s,
             )
         )
@@ -82,6 +84,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
         relay_state=begun.flow_id,
         issued_at=gateway.clock(),
         login_hint=_login_hint(request),
+        force_authn=demands_fresh_login(return_to),
     )
     metrics.AUTHN_REQUESTS.labels("http_redirect").inc()
     log.info("login_started", flow=begun.flow_id)

@@ -47,7 +47,7 @@ async def show_session(gateway: Gateway, request: Request) -> Response:
 
 
 async def sign_out(gateway: Gateway, request: Request) -> Response:
-    if not _from_our_own_pages(request, gateway.settings.public_url):
+    if not from_our_own_pages(request, gateway.settings.public_url):
         return gateway.pages.refusal(request, "wrong_origin", status=403)
     try:
         fields = parse_qs((await read_body(request, MAX_FORM_BYTES)).decode("utf-8"), max_num_fields=10)
@@ -96,7 +96,7 @@ def _go_on_to_idp(gateway: Gateway, request: Request, idp_session: IdpSession) -
     return gateway.pages.page(request, "continue.html", target=address, lead="signing_out_lead")
 
 
-def _from_our_own_pages(request: Request, public_url: str) -> bool:
+def from_our_own_pages(request: Request, public_url: str) -> bool:
     """Against forms on other sites. A browser says where a POST comes from; what says nothing is no browser.
 
     Our pages send no referrer, which makes Origin "null" even among themselves: Sec-Fetch-Site has the first word.
