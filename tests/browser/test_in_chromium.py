@@ -3,97 +3,55 @@
 Our services are 127.0.0.1 and the simulated Entra ID is localhost: two sites, as in life.
 """
 
-import os
-import shutil
+import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from pathlib import Path
 
-import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from aiohttp import web
+from playwright.async_api import Browser, BrowserContext, Page, Playwright
 
-from tests.entra.people import Person
-from tests.entra.server import EntraServer
-from tests.support.company import Company, new_company, new_tenant
-from tests.support.stack import Stack
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-pytestmark = [
-    pytest.mark.browser,
-    # A machine that is meant to prove it must have it; anywhere else its absence is said aloud.
-    pytest.mark.skipif(
-        CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here (Debian: apt-get install chromium)"
-    ),
-]
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, Setting, World, choose
+from tests.entra.saml import respond
 
 
-@dataclass
-class World:
-    """A company whose Entra is a simulator that answers a real browser."""
+@asynccontextmanager
+async def framed_site() -> AsyncIterator[tuple[int, list[str]]]:
+    """A page that sets a cookie for the whole world, a page that frames it, and what the frame's requests brought."""
+    brought: list[str] = []
 
-    company: Company
-    other: Company
-    server: EntraServer
-    anna: Person
-    bo: Person
+    async def cookie(request: web.Request) -> web.Response:
+        brought.append(request.headers.get("Cookie", ""))
+        sent = {"Set-Cookie": "everywhere=1; Path=/; Secure; SameSite=None"}
+        return web.Response(text="<p>framed</p>", content_type="text/html", headers=sent)
 
-    @property
-    def sign_on_url(self) -> str:
-        return self.company.login_url
+    async def frame(request: web.Request) -> web.Response:
+        text = f"<iframe src='http://127.0.0.1:{request.url.port}/cookie'></iframe>"
+        return web.Response(text=text, content_type="text/html")
 
-
-@pytest.fixture(scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    assert CHROMIUM is not None, "CI must have chromium; scripts/test-tools.sh installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
-
-
-@pytest.fixture
-async def context(chromium: Browser) -> AsyncIterator[BrowserContext]:
-    context = await chromium.new_context(locale="en-GB")
-    context.set_default_timeout(10_000)
-    yield context
-    await context.close()
+    app = web.Application()
+    app.add_routes([web.get("/cookie", cookie), web.get("/frame", frame)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    assert site._server is not None
+    try:
+        yield site._server.sockets[0].getsockname()[1], brought  # type: ignore[attr-defined]
+    finally:
+        await runner.cleanup()
 
 
-@pytest.fixture
-async def page(context: BrowserContext) -> Page:
-    return await context.new_page()
-
-
-@pytest.fixture
-async def world(stack: Stack) -> AsyncIterator[World]:
-    tenant = new_tenant()
-    server = EntraServer(tenant, "127.0.0.1", 0)
-    await server.start()
-    login_url = f"{server.url}/{tenant.tenant_id}/saml2"
-    company = await new_company(stack, tenant=tenant, sso__login_url=login_url)
-    other = await new_company(stack, tenant=tenant, sso__login_url=login_url)
-    anna, bo = company.hire("anna", surname="Ærø"), other.hire("bo")
-    await company.cycle()
-    await other.cycle()
-    yield World(company, other, server, anna, bo)
-    await company.scim.close()
-    await other.scim.close()
-    await server.stop()
-
-
-async def choose(page: Page, person: Person) -> None:
-    """Click a person on the simulated Microsoft page, and come back to us."""
-    await page.get_by_role("button", name=person.display_name).first.click()
-    await page.wait_for_url("http://127.0.0.1:*/**")
+async def test_the_setting_does_what_it_says(page: Page, setting: Setting) -> None:
+    """So that what follows is proven under it: a frame of another site gets its cookie, or does not."""
+    async with framed_site() as (port, brought):
+        await page.goto(f"http://127.0.0.1:{port}/cookie")
+        await page.goto(f"http://127.0.0.1:{port}/cookie")
+        assert brought == ["", "everywhere=1"], "its own site gets it in any case"
+        await page.goto(f"http://localhost:{port}/frame")
+        await page.frame_locator("iframe").get_by_text("framed").wait_for()
+        assert bool(brought[2]) == (setting == "third-party cookies allowed")
 
 
 async def test_a_person_signs_in_sees_who_he_is_and_is_out_when_suspended(page: Page, world: World) -> None:
@@ -111,7 +69,7 @@ async def test_a_person_signs_in_sees_who_he_is_and_is_out_when_suspended(page: 
     await page.reload()
     shown = await page.inner_text("main")
     assert "Anna" not in shown
-    assert await page.get_by_role("link", name="Sign in").or_(page.get_by_role("button", name="Sign in")).count()
+    assert await page.get_by_role("link", name=f"Continue to {world.company.app.company}").count() == 1
 
     await page.goto(world.sign_on_url)
     await page.get_by_text("Anna").first.wait_for()
@@ -250,3 +208,126 @@ async def test_the_browser_remembers_the_company_until_it_is_asked_to_forget(pag
     assert await page.get_by_role("textbox", name="Work e-mail").count() == 1
     assert await offer.count() == 0
     assert "__Host-company" not in {one["name"] for one in await page.context.cookies(world.company.stack.sso_url)}
+
+
+async def test_two_tabs_that_begin_to_sign_in_both_end_signed_in(
+    page: Page, context: BrowserContext, world: World
+) -> None:
+    second = await context.new_page()
+    await page.goto(f"{world.sign_on_url}?return_to=/session")
+    await second.goto(world.sign_on_url)
+    await choose(second, world.anna)
+    assert "Anna Ærø" in await second.inner_text("main")
+    await choose(page, world.anna)
+    assert page.url == f"{world.url}/session", "each tab comes back to what it wanted"
+    assert world.anna.user_principal_name in await page.inner_text("body")
+    await second.reload()
+    assert "Anna Ærø" in await second.inner_text("main")
+
+
+async def test_a_tile_that_only_starts_a_login_of_our_own_signs_in_too(page: Page, world: World) -> None:
+    """`bounce`: the unsolicited response is dropped, and Entra is asked whom it suggested."""
+    tenant, server = world.company.tenant, world.server
+    await world.company.apply(sso__idp_initiated="bounce", sso__login_url=f"{server.url}/{tenant.tenant_id}/saml2")
+    await page.goto(f"{server.url}/myapps?person={world.anna.object_id}")
+    await page.get_by_role("button", name="Open").first.click()
+    await page.wait_for_url("http://localhost:*/*/saml2?*")
+    assert "SAMLRequest=" in page.url, "Entra is asked by us"
+    await choose(page, world.anna)
+    assert "Anna Ærø" in await page.inner_text("main")
+
+
+async def test_a_domain_of_two_companies_lets_one_choose(page: Page, world: World) -> None:
+    """A14: nobody is told more than the names of the companies that claim the domain."""
+    tenant, server = world.company.tenant, world.server
+    domain = f"{world.company.name}.example"
+    await world.other.apply(sso__email_domains=[domain], sso__login_url=f"{server.url}/{tenant.tenant_id}/saml2")
+    await page.goto(f"{world.url}/login?return_to=/session")
+    await page.get_by_role("textbox").fill(f"anna@{domain}")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("heading", name="Choose a company").wait_for()
+    assert await page.locator(".choices a").count() == 2
+    await page.get_by_role("link", name=world.company.app.company).click()
+    await choose(page, world.anna)
+    assert page.url == f"{world.url}/session"
+
+
+async def test_an_address_nobody_claims_is_asked_again_and_keeps_what_was_written(page: Page, world: World) -> None:
+    await page.goto(f"{world.url}/login")
+    await page.get_by_role("textbox").fill("anna@nowhere.example")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("alert").wait_for()
+    box = page.get_by_role("textbox")
+    assert await box.input_value() == "anna@nowhere.example"
+    assert await box.get_attribute("aria-invalid") == "true"
+    assert await page.evaluate("document.activeElement.id") == "email"
+
+
+async def test_going_back_and_answering_again_signs_nobody_in_twice(page: Page, world: World) -> None:
+    await page.goto(world.sign_on_url)
+    await choose(page, world.anna)
+    await page.go_back()
+    assert page.url.startswith("http://localhost:")
+    await choose(page, world.anna)
+    assert "unknown_request" in await page.inner_text("main")
+    await page.get_by_role("link", name="Sign in again").click()
+    await page.get_by_role("heading", name="Sign in").wait_for()
+    assert (await page.request.get(f"{world.url}/session")).status == 200, "and the session is still his"
+
+
+async def test_another_site_s_form_with_its_own_response_signs_nobody_in(
+    page: Page, context: BrowserContext, world: World, chromium: Browser
+) -> None:
+    """Login CSRF: Mallory's answer to a login that Mallory began, posted by Anna's browser from another site."""
+    mallory = world.company.hire("mallory")
+    await world.company.cycle()
+    hers = await chromium.new_context()
+    begun = await hers.request.get(world.sign_on_url, max_redirects=0)
+    request_id = world.company.request_id(begun.headers["location"])
+    document = respond(world.company.recipe(mallory, in_response_to=request_id))
+    await hers.close()
+
+    await page.goto(f"{world.server.url}/myapps")
+    posted = b64encode(document).decode()
+    form = f"""
+        const form = Object.assign(document.createElement("form"), {{method: "post", action: "{world.company.acs_url}"}});
+        form.append(Object.assign(document.createElement("input"), {{name: "SAMLResponse", value: "{posted}"}}));
+        document.body.append(form); form.submit();"""
+    await page.evaluate(form)
+    await page.wait_for_url("http://127.0.0.1:*/**")
+    assert "other_browser" in await page.inner_text("main")
+    assert (await page.request.get(f"{world.url}/session")).status == 401
+
+
+async def test_another_site_s_form_signs_nobody_out(page: Page, world: World) -> None:
+    await page.goto(world.sign_on_url)
+    await choose(page, world.anna)
+    await page.goto(f"{world.server.url}/myapps")
+    await page.evaluate(
+        f"""const form = Object.assign(document.createElement("form"), {{method: "post", action: "{world.url}/logout"}});
+        document.body.append(form); form.submit();"""
+    )
+    await page.wait_for_url("http://127.0.0.1:*/**")
+    assert "wrong_origin" in await page.inner_text("main")
+    assert (await page.request.get(f"{world.url}/session")).status == 200
+
+
+async def test_without_any_cookie_a_login_ends_in_words_and_not_in_a_circle(
+    playwright: Playwright, world: World, tmp_path: Path
+) -> None:
+    """Somebody has forbidden cookies altogether."""
+    assert CHROMIUM is not None
+    (tmp_path / "Default").mkdir()
+    forbidden = {"profile": {"default_content_setting_values": {"cookies": 2}}}
+    (tmp_path / "Default" / "Preferences").write_text(json.dumps(forbidden))
+    context = await playwright.chromium.launch_persistent_context(
+        tmp_path, executable_path=CHROMIUM, args=ARGUMENTS, locale="en-GB"
+    )
+    page = await context.new_page()
+    await page.goto(world.sign_on_url)
+    await choose(page, world.anna)
+    assert await context.cookies() == []
+    shown = await page.inner_text("main")
+    assert page.url == f"{world.url}/login/finish"
+    assert "allow cookies" in shown
+    await context.close()
