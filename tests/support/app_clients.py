@@ -12,6 +12,7 @@ from sso_gateway.oidc.rotation import new_set
 PORTAL_SECRET = "portal: 256 bits, as a rule"
 BACK_END_SECRET = "back-end%2Bsecret"
 PORTAL_RETURN = "https://portal.example/callback?from=idp"
+PORTAL_PLAIN_RETURN = "https://portal.example/signed-in"
 MOBILE_RETURN = "com.bitabiz.app:/callback"
 
 CLIENTS: dict[str, Any] = {
@@ -22,7 +23,7 @@ CLIENTS: dict[str, Any] = {
             "name": "Web portal",
             "type": "confidential",
             "secrets_sha256": [sha256(PORTAL_SECRET).hex()],
-            "redirect_uris": [PORTAL_RETURN],
+            "redirect_uris": [PORTAL_RETURN, PORTAL_PLAIN_RETURN],
             "post_logout_redirect_uris": ["https://portal.example/"],
             "grants": ["authorization_code", "refresh_token"],
         },

@@ -97,12 +97,12 @@ def answering(endpoint: str, handler: Handler) -> Handler:
 async def read_call(gateway: Gateway, provider: Provider, request: Request) -> Call:
     """Raises CallRefused, TooManyRequests."""
     fields = await _form(request)
-    client_id, secret = _credentials(request, fields)
+    client_id, secrets = _credentials(request, fields)
     client = provider.clients.get(client_id)
-    if client is not None and not client.is_public and secret is not None and client.is_proven_by(secret):
+    if client is not None and not client.is_public and any(client.is_proven_by(secret) for secret in secrets):
         return Call(client, fields)
     gateway.limits.admit_address("token", request)
-    if client is None or not client.is_public or secret is not None:
+    if client is None or not client.is_public or secrets:
         raise invalid_client()
     return Call(client, fields)
 
@@ -126,11 +126,11 @@ async def _form(request: Request) -> dict[str, str]:
     return fields
 
 
-def _credentials(request: Request, fields: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Client and secret, by one way alone (RFC 6749 section 2.3)."""
+def _credentials(request: Request, fields: Mapping[str, str]) -> tuple[str | None, tuple[str, ...]]:
+    """Client and what its secret may be, by one way alone (RFC 6749 section 2.3)."""
     headers = request.headers.getlist("authorization")
     if not headers:
-        return fields.get("client_id"), fields.get("client_secret")
+        return fields.get("client_id"), tuple(fields[name] for name in ("client_secret",) if name in fields)
     if len(headers) > 1 or "client_secret" in fields:
         raise CallRefused(
             "invalid_request", "A client proves itself in one way: by Basic, or by client_secret in the form."
@@ -145,7 +145,8 @@ def _credentials(request: Request, fields: Mapping[str, str]) -> tuple[str | Non
     client_id = unquote_plus(name)
     if fields.get("client_id", client_id) != client_id:
         raise CallRefused("invalid_request", "The form names another client than the Authorization header.")
-    return client_id, unquote_plus(secret)
+    # Form-encoded, says RFC 6749 section 2.3.1; as it is, do authlib and many others.
+    return client_id, (unquote_plus(secret), secret)
 
 
 def answer(gateway: Gateway, body: Mapping[str, Any], *, status: int = 200) -> Response:
