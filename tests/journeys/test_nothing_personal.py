@@ -152,7 +152,7 @@ async def test_whom_to_suggest_is_told_to_entra_alone(
     await browser.post(f"{sso}/login", {"email": str(anna.mail)}, from_url=sso)
     by_form = await browser.get(company.login_url)
     bounced = await company.post_response(browser, company.recipe(anna))
-    assert urlsplit(bounced.location).query == ""
+    assert urlsplit(bounced.location).query == "from=tile"
     by_bounce = await browser.get(bounced.location)
     for page in (by_form, by_bounce):
         to_entra = urlsplit(page.location)

@@ -40,7 +40,7 @@ _TABLES = """
     order by n.nspname, c.relname
 """
 _BY_CHANCE = re.compile(
-    r"company_id|company|trace_id|event_id|finding_id|login_trace_id|session_id|token_sha256|last_used_at|"
+    r"company_id|company|trace_id|event_id|finding_id|login_trace_id|attempt_id|session_id|attempt_id|token_sha256|last_used_at|"
     r"(changes|names)_(salt|sha256)|hash|released_sha256"
 )
 """Columns that no two runs have in common."""

@@ -36,8 +36,18 @@ SCIM_SECRET = secrets.token_urlsafe(24)
 GATEWAY_SECRET = secrets.token_urlsafe(24)
 
 
-BEHIND = frozenset({"note_exchanges", "enter_to_journal", "insert_exchanges"})
-"""What the journal does about every second, whatever is being counted."""
+BEHIND = frozenset(
+    {
+        "note_exchanges",
+        "enter_to_journal",
+        "insert_exchanges",
+        "note_refusals",
+        "enter_to_traces",
+        "named",
+        "insert_refused",
+    }
+)
+"""What the journal and the traces do about every second, whatever is being counted."""
 
 
 @dataclass
@@ -122,7 +132,8 @@ class Stack:
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[Count]:
-        """How many internal calls and SQL statements happen inside, by name; but for the journal's, behind the requests."""
+        """How many internal calls and SQL statements happen inside, by name; but for the journal's and the traces', behind the
+        requests."""
         count = Count()
         calls, statements = dict(_samples(metrics.HTTP_CLIENT_DURATION)), dict(_samples(metrics.DB_OPERATION_DURATION))
         yield count
@@ -224,6 +235,7 @@ def _gateway_settings(directory_url: str, port: int, public_url: str = "", **mor
             "directory_secret": GATEWAY_SECRET,
             "metadata_hosts": "http://127.0.0.1",
             **provider_settings(),
+            "traces_every_s": 0.05,
             "public_url": public_url or f"http://127.0.0.1:{port}",
             **more,
         },

@@ -41,6 +41,7 @@ from shared.operations import (
     GET_EMPLOYEE_AS_OF,
     GET_EXCHANGE,
     GET_GROUP,
+    GET_LOGIN,
     GRANT_ROLE,
     ISSUE_CODE,
     LIST_APPROVAL_PROBLEMS,
@@ -48,9 +49,11 @@ from shared.operations import (
     LIST_EXCHANGES,
     LIST_FINDINGS,
     LIST_HELD_CHANGES,
+    LIST_LOGINS,
     LIST_UNASKED,
     NOTE_EXCHANGES,
     NOTE_MAPPING,
+    NOTE_REFUSALS,
     OFFER_CERTIFICATES,
     OPEN_SESSION,
     PREVIEW_FOLLOWING,
@@ -89,6 +92,7 @@ from shared.schemas import (
     people,
     provisioning_report,
     signing,
+    traces,
 )
 from shared.telemetry import metrics
 from shared.telemetry.tracing import client_span
@@ -237,6 +241,9 @@ class DirectoryClient:
     async def complete_login(self, request: login.LoginAttempt) -> login.LoginOutcome:
         return await self._call(COMPLETE_LOGIN, request)
 
+    async def note_refusals(self, request: traces.NoteRefusals) -> traces.NotedRefusals:
+        return await self._call(NOTE_REFUSALS, request)
+
     async def open_session(self, request: login.OpenSession) -> login.OpenedSession:
         return await self._call(OPEN_SESSION, request)
 
@@ -352,6 +359,12 @@ class DirectoryClient:
 
     async def set_only_direct_approver(self, request: approvers.SetOnlyDirectApprover) -> approvers.Roles:
         return await self._call(SET_ONLY_DIRECT_APPROVER, request)
+
+    async def list_logins(self, request: traces.ListLogins) -> traces.LoginPage:
+        return await self._call(LIST_LOGINS, request)
+
+    async def get_login(self, request: traces.GetLogin) -> traces.LoginTrace:
+        return await self._call(GET_LOGIN, request)
 
     async def list_exchanges(self, request: journal.ListExchanges) -> journal.JournalPage:
         return await self._call(LIST_EXCHANGES, request)

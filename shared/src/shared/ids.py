@@ -32,7 +32,15 @@ _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 
 def new_uuid7() -> uuid.UUID:
     """A UUID whose first 48 bits are milliseconds since 1970 (RFC 9562 section 5.7)."""
-    milliseconds = time.time_ns() // 1_000_000
+    return _uuid7(time.time_ns() // 1_000_000)
+
+
+def uuid7_at(moment: datetime) -> uuid.UUID:
+    """One of that moment, by the caller's clock."""
+    return _uuid7(int(moment.timestamp() * 1000))
+
+
+def _uuid7(milliseconds: int) -> uuid.UUID:
     value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

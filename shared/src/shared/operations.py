@@ -22,6 +22,7 @@ from shared.schemas import (
     people,
     provisioning_report,
     signing,
+    traces,
 )
 
 Caller = Literal["scim-ingest", "sso-gateway"]
@@ -244,6 +245,13 @@ COMPLETE_LOGIN = Operation(
     summary="Decide on a verified assertion; accepted ones leave a ticket",
     refusals=(ErrorCode.not_found,),
 )
+NOTE_REFUSALS = Operation(
+    "/logins/note_refusals",
+    traces.NoteRefusals,
+    traces.NotedRefusals,
+    caller="sso-gateway",
+    summary="Answers that the gateway refused by itself lately, into the traces of the companies they were for",
+)
 OPEN_SESSION = Operation(
     "/logins/open_session",
     login.OpenSession,
@@ -316,6 +324,23 @@ END_GRANT = Operation(
 )
 
 _SETUP_REFUSALS = (ErrorCode.unauthorized, ErrorCode.not_allowed)
+
+LIST_LOGINS = Operation(
+    "/setup/list_logins",
+    traces.ListLogins,
+    traces.LoginPage,
+    caller="sso-gateway",
+    summary="Attempts to sign in, newest first, of everybody or of one person",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.invalid_request),
+)
+GET_LOGIN = Operation(
+    "/setup/get_login",
+    traces.GetLogin,
+    traces.LoginTrace,
+    caller="sso-gateway",
+    summary="One attempt to sign in as a timeline, with its cause and remedy",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
 _PERSON_REFUSALS = (*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.unavailable)
 
 CREATE_EMPLOYEE = Operation(

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
+import msgspec
+
 from directory.approvers import grants
 from directory.database import Actor
 from directory.employees import hr, operations, setup
@@ -389,7 +391,8 @@ class SignIn(BySystem):
             groups_overage=self.overage,
             signer_fingerprint=asked.signer,
         )
-        return await logins.complete_login(world.database, attempt)
+        outcome = await logins.complete_login(world.database, attempt)
+        return msgspec.structs.replace(outcome, attempt_id="")  # by chance
 
     def by_the_rules(self, world: World, both: Both, turn: Turn, real: Any) -> object:
         attempt = self._attempt(world, both)

@@ -35,6 +35,17 @@ class Finding:
 
 
 @dataclass
+class Trace:
+    """What became of a sign-in."""
+
+    at: datetime
+    outcome: str
+    employee_id: UUID | None
+    name: str | None
+    """Its NameID, as a key."""
+
+
+@dataclass
 class Session:
     employee_id: UUID
     signed_in_at: datetime
@@ -131,8 +142,10 @@ class Company:
     known_as: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Session or ticket -> the assertion that it came of, and its NameID."""
     sign_ins: int = 0
-    traces: list[tuple[str, UUID | None]] = field(default_factory=list)
-    """What became of those sign-ins whose people are not erased."""
+    traces: list[Trace] = field(default_factory=list)
+    """Of those sign-ins whose time is not over and whose people are not erased."""
+    traced: dict[str, Trace] = field(default_factory=dict)
+    """By ticket."""
     assertions: dict[str, datetime] = field(default_factory=dict)
     """When each is over."""
 

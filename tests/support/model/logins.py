@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from tests.support.model.company import Company, Session
+from tests.support.model.company import Company, Session, Trace
 from tests.support.model.groups import is_in_the_company_s
 from tests.support.model.people import Person, Refused, Turn, key
 
@@ -33,13 +33,15 @@ def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Perso
     reason, person, link = _decided(company, attempt)
     company.sign_ins += 1
     company.assertions.setdefault(attempt.assertion, attempt.assertion_over)
-    company.traces.append((reason, person.employee_id if person else None))
+    trace = Trace(turn.now, reason, person.employee_id if person else None, key(attempt.name_id))
+    company.traces.append(trace)
     if reason == "accepted" and person is not None:
         if link:
             after = replace(person, entra_object_id=attempt.object_id, awaits_link_since=None)
             person = company.change(turn, "employee.linked", person, after)
         company.tickets[attempt.ticket] = (person.employee_id, turn.now + attempt.ticket_ttl)
         company.known_as[attempt.ticket] = (attempt.assertion, attempt.name_id)
+        company.traced[attempt.ticket] = trace
     return reason, person, link and reason == "accepted"
 
 
@@ -91,15 +93,18 @@ def open_session(
     """`opened` or the reason. One browser, one person (S88)."""
     owner, expires_at = company.tickets.get(ticket, (None, turn.now))
     if owner is None or expires_at <= turn.now:
-        company.tickets.pop(ticket, None)
+        if company.tickets.pop(ticket, None) is not None:
+            company.traced[ticket].outcome = "expired"
         return "expired"
     person = company.by_id(owner)
     held = current[0].sessions.get(current[1]) if current else None
     if current and held and held.expires_at > turn.now:
         if held.employee_id != owner:
+            company.traced[ticket].outcome = "other_person_signed_in"
             return "other_person_signed_in"
         del company.sessions[current[1]]
     del company.tickets[ticket]
+    company.traced[ticket].outcome = "accepted"
     company.sessions[session] = Session(owner, turn.now, turn.now + ttl)
     company.known_as[session] = company.known_as[ticket]
     company.tell(replace(turn, actor=("person", person.text)), "session.opened", person, {})

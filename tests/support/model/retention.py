@@ -25,6 +25,7 @@ def erase(company: Company, turn: Turn) -> int:
     for one in due:
         company.take_out_of_groups(turn, one)
     _clear_references(company, turn, due, stay)
+    _clear_traces(company, due, stay)
     for one in due:
         _forget(company, one.employee_id)
         company.people.remove(one)
@@ -87,6 +88,13 @@ def _clear_references(company: Company, turn: Turn, due: list[Person], stay: lis
     _change(company, turn, "employee.changed", waiting, lambda one: means_him(one.manager_ref), "manager_ref")
 
 
+def _clear_traces(company: Company, due: list[Person], stay: list[Person]) -> None:
+    """Sign-ins that presented a name of his, unless somebody bears it now."""
+    borne = {one for person in stay for one in (key(person.login_name), key(person.email), person.external_id)}
+    his = {name for one in due for name in _names(company, one)} - borne
+    company.traces = [one for one in company.traces if one.name not in his]
+
+
 def _names(company: Company, person: Person) -> set[str | None]:
     """By which others may have named him: all that he ever bore, as keys."""
     told = [event.names or {} for event in company.history if event.employee_id == person.employee_id]
@@ -100,7 +108,7 @@ def _forget(company: Company, employee_id: UUID) -> None:
             event.changes, event.names = {}, None
     company.sessions = {name: one for name, one in company.sessions.items() if one.employee_id != employee_id}
     company.tickets = {name: one for name, one in company.tickets.items() if one[0] != employee_id}
-    company.traces = [one for one in company.traces if one[1] != employee_id]
+    company.traces = [one for one in company.traces if one.employee_id != employee_id]
     company.grants = {name: one for name, one in company.grants.items() if name[1] != employee_id}
     company.findings = {name: one for name, one in company.findings.items() if one.employee_id != employee_id}
     company.held.pop(employee_id, None)

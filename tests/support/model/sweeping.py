@@ -1,6 +1,7 @@
 """What `directory sweep` does to one company: what has had its time goes."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.support.model import brake
 from tests.support.model.company import Company
@@ -9,6 +10,7 @@ from tests.support.model.people import Turn
 from tests.support.model.provisioning import do_released
 from tests.support.model.retention import erase
 
+KEPT = timedelta(days=30)
 SWEEPER = ("system", "directory sweep")
 
 
@@ -23,6 +25,8 @@ def sweep(company: Company, turn: Turn) -> dict[str, int]:
     company.assertions = {one: at for one, at in company.assertions.items() if at > turn.now}
     company.tickets = {one: held for one, held in company.tickets.items() if one not in over["tickets"]}
     company.sessions = {one: held for one, held in company.sessions.items() if one not in over["sessions"]}
+    kept = [one for one in company.traces if one.at >= turn.now - KEPT]
+    trimmed, company.traces = len(company.traces) - len(kept), kept
     lapsed = brake.lapse(company, turn)
     # What is noted of traffic is written down in the background, which does not run here, and the journal by another service:
     # there are no cycles and no exchanges. Nobody here comes by OAuth.
@@ -32,6 +36,7 @@ def sweep(company: Company, turn: Turn) -> dict[str, int]:
         "cycles": 0,
         "access tokens": 0,
         "exchanges": 0,
+        "login traces": trimmed,
         "held deactivations": lapsed,
     }
     if is_over(company, turn.now):

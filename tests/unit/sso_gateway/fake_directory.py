@@ -34,6 +34,7 @@ from shared.schemas.login import (
     SignedMode,
     TrustedCertificate,
 )
+from shared.schemas.traces import NotedRefusals, NoteRefusals, RefusedOfCompany
 from tests.support.saml_responses import ENTITY_ID, ISSUER, NOW, TENANT, SigningKey, signing_key
 
 COMPANY_ID = "0198c0de-0000-7000-8000-000000000001"
@@ -86,6 +87,7 @@ class Memory:
     refuse_session: str | None = None
     logouts: list[EndIdpSession] = field(default_factory=list)
     refuse_logout: str | None = None
+    refusals: list[RefusedOfCompany] = field(default_factory=list)
     fail: ErrorCode | None = None
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -140,6 +142,11 @@ class FakeDirectory(DirectoryClient):
         return_to = flow.return_to if flow else request.relay_path or "/"
         self.memory.tickets[request.ticket_sha256] = _Ticket(flow.browser_sha256 if flow else None, return_to)
         return LoginOutcome(accepted=True, employee_id=EMPLOYEE, return_to=return_to)
+
+    async def note_refusals(self, request: NoteRefusals) -> NotedRefusals:
+        self._called("note_refusals")
+        self.memory.refusals += request.companies
+        return NotedRefusals(outcomes=["written"] * len(request.companies))
 
     async def open_session(self, request: OpenSession) -> OpenedSession:
         self._called("open_session")

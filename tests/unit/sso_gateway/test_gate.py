@@ -139,7 +139,9 @@ def test_a_short_or_foreign_key_cannot_be_pinned() -> None:
 def test_only_the_gate_makes_signed_responses() -> None:
     proven = signed_response(respond(), pinned(), "assertion", ENTITY_ID)
     with pytest.raises(TypeError):
-        SignedResponse(proven.assertion_octets, proven.envelope, proven.signer, proven.algorithm, object())
+        SignedResponse(
+            proven.assertion_octets, proven.envelope, proven.signer, proven.algorithm, proven.signed, object()
+        )
 
 
 def test_what_was_signed_is_exactly_what_comes_out() -> None:

@@ -22,6 +22,7 @@ from directory.cli import (
     history,
     imports,
     journal,
+    logins,
     move,
     oauth,
     overlaps,
@@ -55,6 +56,7 @@ COMPANY_COMMANDS = (
     ending,
     brake,
     journal,
+    logins,
     move,
     provisioning,
 )

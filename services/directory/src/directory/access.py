@@ -114,6 +114,11 @@ def scope_for_login(database: Database, company: str) -> CompanyScope:
     return database.scope_for_name(company)
 
 
+def scope_for_noting(database: Database, company: str) -> CompanyScope:
+    """Where what the gateway refused is written down, behind the requests; the gateway names the company."""
+    return database.scope_for_refusals(company)
+
+
 def scope_for_session(database: Database, session: SessionCredential) -> CompanyScope:
     """Where to look for the session; the session's hash must then be found there."""
     try:

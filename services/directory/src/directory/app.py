@@ -29,6 +29,7 @@ from directory.oidc.routes import routes as oidc_routes
 from directory.rpc import serve
 from directory.selfcheck import check
 from directory.settings import Settings
+from directory.traces.routes import routes as trace_routes
 from shared.clock import Clock, system_clock
 from shared.http.problem import Problem
 from shared.http.service import Service
@@ -90,6 +91,7 @@ def create_service(
             *journal_routes(database, callers),
             *login_routes(database, callers),
             *oidc_routes(database, callers),
+            *trace_routes(database, callers),
             *signing_routes(database, callers),
             *history_routes(database, callers),
             *application_routes(database, readers),

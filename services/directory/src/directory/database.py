@@ -180,6 +180,7 @@ _BY_API_CREDENTIAL = statement(
 )
 _BY_OAUTH_SECRET = statement("registry.enter_by_oauth_secret", "select * from registry.enter_by_oauth_secret($1, $2)")
 _BY_NAME = statement("registry.enter_by_name", "select * from registry.enter_by_name($1)")
+_TO_TRACES = statement("registry.enter_to_traces", _BY_NAME.sql)
 _BY_ID = statement("registry.enter_by_id", "select * from registry.enter_by_id($1)")
 _NEW = statement(
     "registry.enter_new",
@@ -390,6 +391,10 @@ class Database:
     def scope_for_name(self, company: str) -> CompanyScope:
         refusal = DomainError(ErrorCode.not_found, "There is no such company.", field="company")
         return CompanyScope(self, _BY_NAME, (company,), refusal)
+
+    def scope_for_refusals(self, company: str) -> CompanyScope:
+        refusal = DomainError(ErrorCode.not_found, "There is no such company.", field="company")
+        return CompanyScope(self, _TO_TRACES, (company,), refusal)
 
     def scope_for_id(self, company_id: uuid.UUID) -> CompanyScope:
         refusal = DomainError(ErrorCode.not_found, "There is no such company.", field="company_id")

@@ -7,6 +7,11 @@ LOGIN_DECISIONS = Counter(
     "Verified assertions decided on: accepted, or the reason of the refusal",
     ["decision"],
 )
+REFUSALS_NOTED = Counter(
+    "directory_refusals_noted_total",
+    "Answers that the gateway refused by itself, on their way into the traces: written, refused (no such company), unfit, again",
+    ["result"],
+)
 WRITES = Counter(
     "directory_writes_total",
     "Changes asked for and committed; unchanged: everything was so already and nothing was written",

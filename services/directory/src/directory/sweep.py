@@ -4,7 +4,7 @@ A company that fails is told and passed over; the next sweep tries it again.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from directory.brake.applying import apply
@@ -14,22 +14,29 @@ from directory.companies import deleting
 from directory.companies.signing import tell_expiry
 from directory.cycles.judgement import SETTLED_AFTER
 from directory.cycles.looking import look
-from directory.database import CompanyScope, Database, statement
+from directory.database import CompanyScope, CompanyTx, Database, statement
 from directory.findings.catalogue import FindingKind
-from directory.journal.store import trim
+from directory.journal import store as journal
 from directory.overlaps import close_where_alone, report
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
+from directory.traces import store as traces
 from shared.errors import DomainError, ErrorCode
 from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
 
 TRIMMED_AT_ONCE = 5000
-"""Exchanges of the journal in one transaction."""
+"""Of one kind, in one transaction."""
+
+BATCHES: dict[str, Callable[[CompanyTx, int], Awaitable[int]]] = {
+    "login flows": traces.never_answered,
+    "exchanges": journal.trim,
+    "login traces": traces.trim,
+}
+"""What there may be much of; a flow whose time is over becomes a trace."""
 
 _EXPIRED = {
-    "login flows": statement("login_flows.sweep", "delete from login_flows where company_id = $1 and expires_at <= $2"),
     "seen assertions": statement(
         "seen_assertions.sweep", "delete from seen_assertions where company_id = $1 and expires_at <= $2"
     ),
@@ -79,7 +86,7 @@ async def sweep(settings: DatabaseSettings) -> dict[str, int]:
         DomainError: at the end of it, naming the companies that failed.
     """
     swept, failed = (
-        Counter({**dict.fromkeys(_EXPIRED, 0), "held deactivations": 0, "exchanges": 0, "people": 0, "companies": 0}),
+        Counter(dict.fromkeys((*_EXPIRED, "held deactivations", *BATCHES, "people", "companies"), 0)),
         list[str](),
     )
     async with owner_database(settings) as database:
@@ -118,12 +125,14 @@ async def sweep_company(database: Database, name: str) -> dict[str, int]:
         swept["held deactivations"] = await lapse(tx)
         await close_where_alone(tx)
         await tell_expiry(tx)
-        swept["exchanges"] = await trim(tx, TRIMMED_AT_ONCE)
+        for what, batch in BATCHES.items():
+            swept[what] = await batch(tx, TRIMMED_AT_ONCE)
         standing = await tx.fetchrow(
             _STANDING, tx.company_id, tx.now, tx.now - SETTLED_AFTER, FindingKind.manager_possibly_cleared.value
         )
-    if swept["exchanges"] == TRIMMED_AT_ONCE:
-        swept["exchanges"] += await _trim_on(scope)
+    for what, batch in BATCHES.items():
+        if swept[what] == TRIMMED_AT_ONCE:
+            swept[what] += await _go_on(scope, batch)
     if standing is None:
         return swept
     if standing["is_over"]:
@@ -138,11 +147,11 @@ async def sweep_company(database: Database, name: str) -> dict[str, int]:
     return swept
 
 
-async def _trim_on(scope: CompanyScope) -> int:
+async def _go_on(scope: CompanyScope, batch: Callable[[CompanyTx, int], Awaitable[int]]) -> int:
     trimmed = 0
     while True:
         async with scope.transaction(deleting.SYSTEM) as tx:
-            gone = await trim(tx, TRIMMED_AT_ONCE)
+            gone = await batch(tx, TRIMMED_AT_ONCE)
         trimmed += gone
         if gone < TRIMMED_AT_ONCE:
             return trimmed

@@ -26,6 +26,7 @@ from sso_gateway.saml import routes as saml_routes
 from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
+from sso_gateway.saml.refusals import Refusals
 from sso_gateway.sessions import forward_auth_routes
 from sso_gateway.sessions import routes as session_routes
 from sso_gateway.settings import Settings
@@ -56,6 +57,7 @@ def create_service(
             grants_per_company=settings.oidc_rate_per_company,
         ),
         large=LargeForms(),
+        refusals=Refusals(client, clock, every_s=settings.traces_every_s),
         clock=clock,
         provider=provider_of(settings),
     )
@@ -66,7 +68,8 @@ def create_service(
             log.warning("client_addresses_unknown", setting="FORWARDED_ALLOW_IPS")
         with closing(gateway.large):
             async with client, fetcher:
-                yield
+                async with gateway.refusals.running():
+                    yield
                 await refresh.close()
 
     async def ready() -> str | None:

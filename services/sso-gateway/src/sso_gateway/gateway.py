@@ -15,6 +15,7 @@ from sso_gateway.pages.render import Pages
 from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
+from sso_gateway.saml.refusals import Refusals
 from sso_gateway.settings import Settings
 
 log = EventLog("sso-gateway")
@@ -29,6 +30,7 @@ class Gateway:
     pages: Pages
     limits: Limits
     large: LargeForms
+    refusals: Refusals
     clock: Clock
     provider: Provider | None = None
     """The OpenID Provider; None: it is off."""

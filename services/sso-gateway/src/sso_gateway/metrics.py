@@ -62,6 +62,12 @@ OIDC_KEYS_UNREADABLE = Gauge(
     "sso_oidc_keys_unreadable",
     "1 while the folder of signing keys has changed and cannot be read; the former ones are in use",
 )
+REFUSALS_NOTED = Counter(
+    "sso_refusals_noted_total",
+    "Refused answers on their way into login traces: written, again (once more, later), lost with the process, no_room (too many "
+    "companies wait), refused or unfit by directory",
+    ["result"],
+)
 CLOCK_SKEW = Histogram(
     "sso_clock_skew_seconds",
     "Our clock minus the assertion's IssueInstant",

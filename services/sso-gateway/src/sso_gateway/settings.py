@@ -46,6 +46,8 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     oidc_rate_per_company: PerSecond = 500
     """Codes and refresh tokens of one company that may be presented on one pod a second, ten seconds' worth at once. Where its
     apps have been let in from lately has a rate of its own beside everybody else's. 0: no limit."""
+    traces_every_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
+    """Seconds after which refused answers are handed over to the login traces, at the latest."""
 
     @property
     def knows_addresses(self) -> bool:

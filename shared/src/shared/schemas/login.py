@@ -14,6 +14,8 @@ MetadataUse = Literal["off", "propose", "adopt"]
 """What becomes of a new certificate in the company's metadata: not looked for; told to the company; trusted at once."""
 IdpInitiated = Literal["true", "false", "bounce"]
 GroupCheck = Literal["off", "when_sent", "required"]
+Origin = Literal["page", "app", "tile"]
+"""What somebody was at when we sent him to Entra: our page, an app, or a tile whose answer only started a login of ours."""
 
 
 class TrustedCertificate(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,13 +85,16 @@ class CompaniesFound(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """There are more than anybody reads through; these are some of them."""
 
 
-class BeginLogin(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BeginLogin(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     company: str
     browser_sha256: str
     """Hash of the secret in this browser's login cookie, 64 hexadecimal digits."""
     return_to: str
     """A path of ours, already checked by the gateway."""
     ttl_s: int
+    origin: Origin = "page"
+    test: bool = False
+    """Its answer shows the decision and opens no session; it is let begin while SSO is off, too."""
 
 
 class BegunLogin(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,12 +103,16 @@ class BegunLogin(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connection: Connection
 
 
-class LoginAttempt(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LoginAttempt(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the gateway proved about an assertion; nothing unproven is in it."""
 
     company: str
     ticket_sha256: str
     ticket_ttl_s: int
+    attempt_id: str = ""
+    """Speakable, by chance; of use where nobody began the login (`shared.attempts`)."""
+    answered_at: datetime | None = None
+    """When the answer reached the gateway."""
     in_response_to: str | None
     """The flow it answers; None for IdP-initiated."""
     relay_path: str | None = None
@@ -122,9 +131,11 @@ class LoginAttempt(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
     """None: the claim was not sent."""
     groups_overage: bool = False
     signer_fingerprint: str
+    signed: SignedMode = "assertion"
+    """What bore a signature, each of which was verified."""
 
 
-class LoginOutcome(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LoginOutcome(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Either accepted, with the employee, or refused with a reason of the interfaces' list."""
 
     accepted: bool
@@ -133,6 +144,8 @@ class LoginOutcome(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
     return_to: str | None = None
     linked: bool = False
     """True when this login tied the Entra object id to the employee for the first time."""
+    attempt_id: str = ""
+    """Under which the attempt is traced."""
 
 
 class OpenSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -146,7 +159,7 @@ class OpenSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True)
     session_ttl_s: int
 
 
-class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     opened: bool
     reason: str | None = None
     """`other_browser`, `other_person_signed_in`, `expired` …"""
@@ -155,6 +168,8 @@ class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     company: str | None = None
     company_name: str | None = None
     """Of an opened one, for the browser to remember."""
+    attempt_id: str = ""
+    """Of the login whose ticket it was; empty where nobody knows."""
 
 
 class SessionCredential(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,4 +1,5 @@
-"""What is said to people in more than one service, in Danish and English: why a login is refused, and who can mend it.
+"""What is said to people in more than one service, in Danish and English: why a login is refused, who can mend it, and what
+happened in it step by step.
 
 Read once, from `da.toml` and `en.toml`. What only the gateway's pages say stands with them.
 """
@@ -23,6 +24,10 @@ class RefusalText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Words(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refusals: dict[str, RefusalText]
     """By reason."""
+    steps: dict[str, str]
+    """Sentences of an attempt's timeline; in braces stand facts of the step."""
+    explanations: dict[str, RefusalText]
+    """By a code that stays: of attempts that nobody refused, and that let nobody in all the same."""
 
 
 def _read(language: str) -> Words:

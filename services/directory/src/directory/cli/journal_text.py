@@ -1,24 +1,18 @@
 """What the commands of the journal say in words."""
 
 import json
-import unicodedata
 from typing import Any
 
 import msgspec
 
-from directory.cli.text import columns
+from directory.cli.text import columns, printable
 from shared.schemas.journal import Asked, JournalEntry, Refusal, Written
 
 Answer = dict[str, Any]
 
 
 def journal(answer: Answer) -> str:
-    return _printable(_whole(answer) if "entry" in answer else _page(answer))
-
-
-def _printable(text: str) -> str:
-    """What a sender wrote must not move the cursor of whoever reads it."""
-    return "".join(one if one == "\n" or unicodedata.category(one) != "Cc" else "\ufffd" for one in text)
+    return printable(_whole(answer) if "entry" in answer else _page(answer))
 
 
 def _page(answer: Answer) -> str:

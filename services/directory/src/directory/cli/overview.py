@@ -36,7 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "release-attribute",
     ),
     "say who approves": ("approvers", "role", "approval"),
-    "see what Entra sent": ("journal", "replay"),
+    "see what Entra sent": ("journal", "replay", "logins"),
     "prove the history": ("verify-history",),
     "change the Entra tenant": ("move",),
     "end a company": ("export", "delete", "restore", "ended"),
@@ -51,6 +51,7 @@ examples:
   directory company role contoso bo@contoso.com --grant approver --department Salg
   directory company approvers contoso anna@contoso.com
   directory company journal contoso --person anna@contoso.com --refused
+  directory company logins contoso anna@contoso.com
   directory company oauth-client contoso --new-secret --expires-days 730
   directory company certificate contoso --add metadata.xml
   directory company app-credential contoso --scope employees:read --scope events:read

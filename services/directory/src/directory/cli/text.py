@@ -1,5 +1,6 @@
 """The commands' answers, set for people."""
 
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -100,6 +101,7 @@ def shown(answer: dict[str, Any]) -> str:
                 ("  Identifier", sso["identifier"]),
                 ("  Reply URL", sso["reply_url"]),
                 ("  Metadata", sso["metadata"]),
+                ("  Sign-ins kept", f"{sso['traces_days']} days"),
                 (
                     "Provisioning",
                     _switch(provisioning["enabled"]) + (", strict mode" if provisioning["strict"] else ""),
@@ -264,3 +266,8 @@ def _value(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(entry)[:16] for entry in value) or "–"
     return "–" if value is None else str(value)
+
+
+def printable(text: str) -> str:
+    """What a sender wrote must not move the cursor of whoever reads it."""
+    return "".join(one if one == "\n" or unicodedata.category(one) != "Cc" else "\ufffd" for one in text)

@@ -39,6 +39,8 @@ class Sso:
     email_domains: tuple[str, ...]
     metadata: str
     """What becomes of a new certificate in the app's federation metadata: off, propose, adopt."""
+    traces_days: int = 30
+    """So long an attempt to sign in is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +149,7 @@ def _sso(fields: Fields, tenant_id: str, has_group: bool, now: datetime) -> Sso:
         group_check=fields.choice("group_check", ("off", "when_sent", "required"), default="when_sent", booleans=True),
         email_domains=tuple(_email_domains(fields)),
         metadata=fields.choice("metadata", ("off", "propose", "adopt"), default="propose", booleans=True),
+        traces_days=fields.number("traces_days", 1, 400, "days", default=30),
     )
     if sso.group_check == "required" and not has_group:
         fields.refuse(

@@ -32,6 +32,7 @@ _SETTINGS: dict[str, Any] = {
     "sso.group_check": str,
     "sso.email_domains": list[str],
     "sso.metadata": str,
+    "sso.traces_days": int,
     "provisioning.enabled": bool,
     "provisioning.strict": bool,
     "provisioning.journal_days": int,

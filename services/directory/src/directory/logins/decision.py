@@ -23,6 +23,11 @@ class Flow:
     browser_sha256: bytes
     return_to: str
     expires_at: datetime
+    created_at: datetime | None = None
+    origin: str = "page"
+    """What the person was at when it began: a page, an app, or a tile whose answer only started a login of ours."""
+    is_test: bool = False
+    """It shows the decision and lets nobody in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ is written.
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -22,13 +23,17 @@ from directory.employees.writing import repeated
 from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.logins import store
-from directory.logins.decision import Accepted, Decision, Flow, Refused, decide
+from directory.logins.decision import Accepted, Decision, Flow, Person, Refused, decide
 from directory.oidc.store import carry_over
 from directory.repeating import done_again
+from directory.traces import steps
+from directory.traces import store as traces
+from shared.attempts import attempt_from_text, attempt_of_flow, new_attempt_id
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_text
 from shared.schemas import login
 from shared.telemetry.logs import EventLog
+from shared.telemetry.tracing import name_attempt
 
 log = EventLog("directory")
 
@@ -70,6 +75,8 @@ async def begin_login(database: Database, request: login.BeginLogin) -> login.Be
             browser_sha256=sha256_from_text(request.browser_sha256),
             return_to=request.return_to,
             expires_at=tx.now + timedelta(seconds=request.ttl_s),
+            origin=request.origin,
+            is_test=request.test,
         )
     return login.BegunLogin(flow_id=flow_id, connection=connection)
 
@@ -77,30 +84,57 @@ async def begin_login(database: Database, request: login.BeginLogin) -> login.Be
 async def complete_login(database: Database, attempt: login.LoginAttempt) -> login.LoginOutcome:
     """Decide on a proven assertion, and leave a ticket if the person may come in."""
     # The object id that a first login brings may be given to somebody by provisioning at the same moment.
-    decision, return_to = await repeated(lambda: _complete(database, attempt))
+    decision, return_to, attempt_id = await repeated(lambda: _complete(database, attempt))
+    name_attempt(attempt_id)
     metrics.LOGIN_DECISIONS.labels(decision.reason if isinstance(decision, Refused) else "accepted").inc()
     if isinstance(decision, Refused):
         log.info("login_refused", reason=decision.reason, employee=_text(decision.employee_id))
-        return login.LoginOutcome(accepted=False, reason=decision.reason)
+        return login.LoginOutcome(accepted=False, reason=decision.reason, attempt_id=attempt_id)
     log.info("login_accepted", employee=employee_text(decision.employee_id), linked=decision.link)
     return login.LoginOutcome(
-        accepted=True, employee_id=employee_text(decision.employee_id), return_to=return_to, linked=decision.link
+        accepted=True,
+        employee_id=employee_text(decision.employee_id),
+        return_to=return_to,
+        linked=decision.link,
+        attempt_id=attempt_id,
     )
 
 
-async def _complete(database: Database, attempt: login.LoginAttempt) -> tuple[Decision, str]:
+async def _complete(database: Database, attempt: login.LoginAttempt) -> tuple[Decision, str, str]:
     async with scope_for_login(database, attempt.company).transaction() as tx:
         flow = await store.consume_flow(tx, attempt.in_response_to) if attempt.in_response_to else None
-        decision = await _decided(tx, attempt, flow)
-        return_to = flow.return_to if flow else attempt.relay_path or "/"
-        if isinstance(decision, Refused):
-            await store.insert_trace(tx, attempt, decision.reason, decision.employee_id, dict(decision.details))
-        else:
-            await _let_in(tx, attempt, decision, flow, return_to)
-    return decision, return_to
+        live = flow if flow is not None and flow.expires_at > tx.now else None
+        decision, people = await _decided(tx, attempt, live)
+        return_to = live.return_to if live else attempt.relay_path or "/"
+        attempt_id = await _traced(tx, attempt, flow, decision, people)
+        if isinstance(decision, Accepted):
+            await _let_in(tx, attempt, decision, live, return_to, attempt_id)
+    return decision, return_to, attempt_id
 
 
-async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None) -> Decision:
+async def _traced(
+    tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None, decision: Decision, people: Sequence[Person]
+) -> str:
+    """Under which id it was written down: that of its flow, or of another attempt where that one is over already."""
+    flow_id = attempt.in_response_to
+    attempt_id = attempt_of_flow(flow_id) if flow_id else attempt_from_text(attempt.attempt_id) or new_attempt_id()
+    came = attempt.answered_at or tx.now
+    told = traces.Decided(
+        flow_id=flow_id,
+        is_test=flow is not None and flow.is_test,
+        outcome="accepted" if isinstance(decision, Accepted) else decision.reason,
+        employee_id=decision.employee_id,
+        signer_fingerprint=attempt.signer_fingerprint,
+        name_key=search_key(attempt.name_id),
+        beginning=steps.started(flow, came, unsolicited=flow_id is None),
+        steps=steps.of_answer(attempt, flow, decision, people, tx.now),
+    )
+    while not await traces.insert(tx, attempt_id, told):
+        attempt_id = new_attempt_id()
+    return attempt_id
+
+
+async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None) -> tuple[Decision, Sequence[Person]]:
     first_time = await store.remember_assertion(
         tx, hashlib.sha256(attempt.assertion_id.encode()).digest(), attempt.expires_at
     )
@@ -112,7 +146,7 @@ async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None
         # Whoever began a new employment while this waited for his lock is seen by a second look only.
         people = await store.find_for_login(tx, object_id, sorted(name_keys | mail_keys))
     policy = await store.login_policy(tx, attempt.signer_fingerprint, people)
-    return decide(
+    decision = decide(
         attempt,
         flow,
         first_time=first_time,
@@ -122,6 +156,7 @@ async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None
         mail_keys=mail_keys,
         now=tx.now,
     )
+    return decision, people
 
 
 def _object_id(attempt: login.LoginAttempt) -> UUID:
@@ -132,7 +167,7 @@ def _object_id(attempt: login.LoginAttempt) -> UUID:
 
 
 async def _let_in(
-    tx: CompanyTx, attempt: login.LoginAttempt, decision: Accepted, flow: Flow | None, return_to: str
+    tx: CompanyTx, attempt: login.LoginAttempt, decision: Accepted, flow: Flow | None, return_to: str, attempt_id: str
 ) -> None:
     if decision.link:
         await store.link_object_id(tx, decision.employee_id, _object_id(attempt))
@@ -147,8 +182,8 @@ async def _let_in(
         browser_sha256=flow.browser_sha256 if flow else None,
         return_to=return_to,
         expires_at=tx.now + timedelta(seconds=attempt.ticket_ttl_s),
+        attempt_id=attempt_id,
     )
-    await store.insert_trace(tx, attempt, "accepted", decision.employee_id, {})
 
 
 async def open_session(database: Database, request: login.OpenSession) -> login.OpenedSession:
@@ -161,12 +196,23 @@ async def open_session(database: Database, request: login.OpenSession) -> login.
 
     async def attempt() -> login.OpenedSession:
         async with _scope_of(database, request.company_id).transaction() as tx:
-            return await _redeem(tx, request, current)
+            outcome = await _redeem(tx, request, current)
+            await _traced_session(tx, outcome)
+            return outcome
 
     try:
         return await done_again(attempt)
     except _TicketStays as refused:
+        async with _scope_of(database, request.company_id).transaction() as tx:
+            await _traced_session(tx, refused.outcome)
         return refused.outcome
+
+
+async def _traced_session(tx: CompanyTx, outcome: login.OpenedSession) -> None:
+    if outcome.attempt_id:
+        name_attempt(outcome.attempt_id)
+        told = "accepted" if outcome.opened else outcome.reason or "other"
+        await traces.add_session(tx, outcome.attempt_id, told, steps.session(outcome.opened, outcome.reason, tx.now))
 
 
 class _TicketStays(Exception):
@@ -184,15 +230,21 @@ async def _redeem(
     # The person is locked before the ticket: the order in which a suspension locks them.
     state = await store.lock_person(tx, employee_id) if employee_id else None
     ticket = await store.consume_ticket(tx, ticket_sha256)
+    attempt_id = (ticket["attempt_id"] or "") if ticket is not None else ""
     if employee_id is None or ticket is None or ticket["expires_at"] <= tx.now:
-        return login.OpenedSession(opened=False, reason="expired")
+        return login.OpenedSession(opened=False, reason="expired", attempt_id=attempt_id)
     if ticket["browser_sha256"] is not None and not _same_browser(request, ticket["browser_sha256"]):
-        return login.OpenedSession(opened=False, reason="other_browser")
+        return login.OpenedSession(opened=False, reason="other_browser", attempt_id=attempt_id)
     if state != "active":
-        return login.OpenedSession(opened=False, reason=state or "no_such_employee")
+        return login.OpenedSession(opened=False, reason=state or "no_such_employee", attempt_id=attempt_id)
     if current is not None and current != (str(tx.company_id), employee_id):
         raise _TicketStays(
-            login.OpenedSession(opened=False, reason="other_person_signed_in", return_to=ticket["return_to"])
+            login.OpenedSession(
+                opened=False,
+                reason="other_person_signed_in",
+                return_to=ticket["return_to"],
+                attempt_id=attempt_id,
+            )
         )
     session, expires_at = sha256_from_text(request.session_sha256), tx.now + timedelta(seconds=request.session_ttl_s)
     await store.insert_session(tx, session, ticket, expires_at)
@@ -202,13 +254,14 @@ async def _redeem(
         await store.end_session(tx, former)
     tx.actor = Actor("person", employee_text(employee_id))
     record(tx, EventKind.session_opened, employee_id=employee_id)
-    log.info("session_opened", employee=employee_text(employee_id))
+    log.info("session_opened", employee=employee_text(employee_id), attempt=attempt_id)
     return login.OpenedSession(
         opened=True,
         return_to=ticket["return_to"],
         expires_at=expires_at,
         company=tx.company.name,
         company_name=ticket["company_name"],
+        attempt_id=attempt_id,
     )
 
 

@@ -2,25 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
 from directory.database import CompanyTx, statement
 from directory.employees.approvers import left_after
 from directory.employees.lifecycle import local_date
 from directory.logins.decision import Flow, LoginPolicy, Membership, Person
-from shared.ids import EmployeeId, new_uuid7
+from shared.attempts import attempt_of_flow
+from shared.ids import EmployeeId
 from shared.schemas.login import LoginAttempt
-from shared.telemetry.tracing import current_trace_id
 
 _INSERT_FLOW = statement(
     "login_flows.insert",
     """
-    insert into login_flows (company_id, flow_id, browser_sha256, return_to, created_at, expires_at)
-    values ($1, $2, $3, $4, $5, $6)
+    insert into login_flows
+        (company_id, flow_id, browser_sha256, return_to, created_at, expires_at, attempt_id, origin, is_test)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     """,
 )
 
@@ -29,7 +28,7 @@ _CONSUME_FLOW = statement(
     """
     delete from login_flows
     where company_id = $1 and flow_id = $2
-    returning browser_sha256, return_to, expires_at
+    returning browser_sha256, return_to, expires_at, created_at, origin, is_test
     """,
 )
 
@@ -94,8 +93,9 @@ _INSERT_TICKET = statement(
     "login_tickets.insert",
     """
     insert into login_tickets
-        (company_id, ticket_sha256, employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        (company_id, ticket_sha256, employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at,
+         attempt_id)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     """,
 )
 
@@ -109,7 +109,7 @@ _CONSUME_TICKET = statement(
     """
     delete from login_tickets
     where company_id = $1 and ticket_sha256 = $2
-    returning employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at,
+    returning employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at, attempt_id,
         (select name from companies where company_id = $1) as company_name
     """,
 )
@@ -118,8 +118,9 @@ _INSERT_SESSION = statement(
     "sessions.insert",
     """
     insert into sessions
-        (company_id, session_sha256, employee_id, name_id, name_id_format, session_index, signed_in_at, expires_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)
+        (company_id, session_sha256, employee_id, name_id, name_id_format, session_index, signed_in_at, expires_at,
+         attempt_id)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     """,
 )
 
@@ -208,28 +209,35 @@ _LOCK_PERSON = statement(
     """,
 )
 
-_INSERT_TRACE = statement(
-    "login_traces.insert",
-    """
-    insert into login_traces
-        (company_id, login_trace_id, at, trace_id, outcome, employee_id, idp_initiated, signer_fingerprint, details)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb)
-    """,
-)
-
 
 async def insert_flow(
-    tx: CompanyTx, flow_id: str, *, browser_sha256: bytes, return_to: str, expires_at: datetime
+    tx: CompanyTx,
+    flow_id: str,
+    *,
+    browser_sha256: bytes,
+    return_to: str,
+    expires_at: datetime,
+    origin: str = "page",
+    is_test: bool = False,
 ) -> None:
-    await tx.execute(_INSERT_FLOW, tx.company_id, flow_id, browser_sha256, return_to, tx.now, expires_at)
+    await tx.execute(
+        _INSERT_FLOW,
+        tx.company_id,
+        flow_id,
+        browser_sha256,
+        return_to,
+        tx.now,
+        expires_at,
+        attempt_of_flow(flow_id),
+        origin,
+        is_test,
+    )
 
 
 async def consume_flow(tx: CompanyTx, flow_id: str) -> Flow | None:
-    """The flow, which is gone with this; None for one that never was, is used, or is over."""
+    """The flow, which is gone with this, also where its time is over; None for one that never was, or is used."""
     row = await tx.fetchrow(_CONSUME_FLOW, tx.company_id, flow_id)
-    if row is None or row["expires_at"] <= tx.now:
-        return None
-    return Flow(row["browser_sha256"], row["return_to"], row["expires_at"])
+    return Flow(**row) if row is not None else None
 
 
 async def remember_assertion(tx: CompanyTx, assertion_sha256: bytes, expires_at: datetime) -> bool:
@@ -280,6 +288,7 @@ async def insert_ticket(
     browser_sha256: bytes | None,
     return_to: str,
     expires_at: datetime,
+    attempt_id: str,
 ) -> None:
     await tx.execute(
         _INSERT_TICKET,
@@ -292,6 +301,7 @@ async def insert_ticket(
         attempt.name_id_format,
         attempt.session_index,
         expires_at,
+        attempt_id,
     )
 
 
@@ -325,6 +335,7 @@ async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.R
         ticket["session_index"],
         tx.now,
         expires_at,
+        ticket["attempt_id"],
     )
 
 
@@ -370,20 +381,3 @@ async def end_all(tx: CompanyTx) -> int:
     """Every session of the company, and every login under way; returns the number of sessions. Listeners hear no employee."""
     ended: int = await tx.fetchval(_END_ALL, tx.company_id, f"{tx.company_id}/")
     return ended
-
-
-async def insert_trace(
-    tx: CompanyTx, attempt: LoginAttempt, outcome: str, employee_id: EmployeeId | None, details: dict[str, Any]
-) -> None:
-    await tx.execute(
-        _INSERT_TRACE,
-        tx.company_id,
-        new_uuid7(),
-        tx.now,
-        current_trace_id(),
-        outcome,
-        employee_id,
-        attempt.in_response_to is None,
-        attempt.signer_fingerprint,
-        msgspec.json.encode(details).decode(),
-    )

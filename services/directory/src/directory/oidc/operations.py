@@ -25,6 +25,7 @@ from directory.oidc.decision import (
     token_not_next,
 )
 from directory.repeating import done_again
+from directory.traces.operations import redeemed as trace_redeemed
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_text
 from shared.schemas import oidc
@@ -89,6 +90,8 @@ async def _redeem(tx: CompanyTx, request: oidc.RedeemCode) -> oidc.Granted:
     )
     if redeemed is None:
         return await _not_redeemed(tx, request.client_id, code)
+    # Before the grant may hang on a session of the app's own.
+    await trace_redeemed(tx, redeemed["grant_id"], request.client_id)
     if OFFLINE in redeemed["scopes"]:
         expires_at = tx.now + timedelta(seconds=request.session_ttl_s)
         await store.open_own_session(tx, redeemed["grant_id"], secrets.token_bytes(32), expires_at)

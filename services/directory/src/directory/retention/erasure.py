@@ -21,6 +21,7 @@ from directory.journal import store as journal
 from directory.retention import store
 from directory.retention.due import MIN_DAYS, latest_due
 from directory.retention.naming import Erased, naming
+from directory.traces import store as traces
 from shared.ids import EmployeeId, employee_text
 from shared.telemetry.logs import EventLog
 
@@ -72,7 +73,7 @@ async def _erase_batch(tx: CompanyTx, told: set[str] | None) -> tuple[int, set[s
     for one in sorted(EmployeeId(row["employee_id"]) for row in rows if row["state"] == "suspended"):
         await forget_member(tx, one)
     await _clear(tx, ids, naming(erased, told | await store.references_waiting(tx)))
-    await _forget_exchanges(tx, ids, erased)
+    await _forget_exchanges_and_traces(tx, ids, erased)
     await store.forget(tx, ids, await _names_in_findings(tx, ids, erased))
     record_many(tx, EventKind.employee_erased, ((one, {}) for one in ids))
     log.info("employees_erased", people=len(ids))
@@ -86,11 +87,14 @@ async def _names_in_findings(tx: CompanyTx, ids: Sequence[EmployeeId], erased: S
     return sorted(names - borne - external_ids)
 
 
-async def _forget_exchanges(tx: CompanyTx, ids: Sequence[EmployeeId], erased: Sequence[Erased]) -> None:
-    """The journal's entries that name them, other people's too."""
-    names = naming(erased, await journal.names_kept(tx)).union(*(one.names for one in erased))
+async def _forget_exchanges_and_traces(tx: CompanyTx, ids: Sequence[EmployeeId], erased: Sequence[Erased]) -> None:
+    """The journal's entries that name them, other people's too, and sign-ins that presented a name of theirs."""
+    kept = await journal.names_kept(tx) | await traces.names_kept(tx)
+    names = naming(erased, kept).union(*(one.names for one in erased))
     borne, external_ids = await store.names_borne(tx, sorted(names), sorted(names), ids)
-    await journal.erase(tx, ids, sorted(names - borne - external_ids))
+    theirs = sorted(names - borne - external_ids)
+    await journal.erase(tx, ids, theirs)
+    await traces.erase(tx, theirs)
 
 
 def _names(*texts: str | None) -> frozenset[str]:

@@ -54,6 +54,8 @@ class SignedResponse:
     """The Response around it. Unsigned where only the Assertion is signed: good to refuse by, never to accept by."""
     signer: TrustedKey
     algorithm: str
+    signed: SignedMode
+    """What bore a signature, which verified."""
     proof: object = field(repr=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +94,7 @@ def signed_response(
         envelope=_envelope(parse_canonical(by_response.octets) if by_response else response),
         signer=innermost.signer,
         algorithm=innermost.algorithm,
+        signed="both" if by_response and by_assertion else "response" if by_response else "assertion",
         proof=_PROOF,
     )
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from shared.schemas.login import SignedMode
 from sso_gateway.saml.errors import Reason, SamlRefusal, malformed
 from sso_gateway.saml.gate import Envelope, SignedResponse
 from sso_gateway.saml.reading import Statement, instant, read_statement
@@ -85,6 +86,8 @@ class VerifiedAssertion:
     """No copy of this assertion is accepted from here on, clock difference included: how long a replay must be remembered."""
     issued_at: datetime
     signer_fingerprint: str
+    signed: SignedMode = field(compare=False)
+    """What bore a signature: told, and no part of who it is."""
     proof: object = field(repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +133,7 @@ def check(signed: SignedResponse, expected: Expected, now: datetime) -> Verified
         not_on_or_after=end + CLOCK_SKEW,
         issued_at=statement.issued_at,
         signer_fingerprint=signed.signer.fingerprint,
+        signed=signed.signed,
         proof=_PROOF,
     )
 

@@ -9,6 +9,8 @@ GET  /saml/{company}/metadata   show_metadata
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from starlette.requests import Request
@@ -18,9 +20,10 @@ from starlette.routing import Route
 from shared.attempts import attempt_of_flow, new_attempt_id, unproven_flow
 from shared.errors import DomainError, ErrorCode
 from shared.ids import CompanyId
-from shared.schemas.login import BeginLogin, LoginAttempt, OpenSession
+from shared.schemas.login import BeginLogin, LoginAttempt, OpenSession, Origin
+from shared.schemas.traces import RefusedAnswer
 from shared.telemetry import context
-from shared.telemetry.tracing import internal_span, name_attempt
+from shared.telemetry.tracing import current_trace_id, internal_span, name_attempt
 from shared.tokens import company_of_token, new_company_token, sha256
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
@@ -65,12 +68,15 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
                 browser_sha256=sha256(secret).hex(),
                 return_to=return_to,
                 ttl_s=gateway.settings.login_ttl_s,
+                origin=_origin(request, return_to),
             )
         )
     except DomainError as error:
         if error.code is ErrorCode.not_found:
             return gateway.pages.refusal(request, "unknown_company", status=404)
         if error.code is ErrorCode.not_allowed:
+            name_attempt(new_attempt_id())
+            _noted(gateway, company, "sso_off")
             return gateway.pages.refusal(request, "sso_off", status=403)
         raise
     trusted = gateway.connections.remember(begun.connection, asked_at=asked_at)
@@ -101,19 +107,27 @@ def _login_hint(request: Request) -> str | None:
     return asked if cookies.is_hint(asked) else cookies.read_hint(request)
 
 
+def _origin(request: Request, return_to: str) -> Origin:
+    """Told, not believed: nothing depends on it."""
+    if request.query_params.get("from") == "tile":
+        return "tile"
+    return "app" if return_to.startswith("/oauth2/authorize") else "page"
+
+
 async def receive_response(gateway: Gateway, request: Request) -> Response:
     """Reads no cookie: the browser sends none with a cross-site POST."""
     gateway.limits.admit_address("acs", request)
-    flow = "sp_initiated"
-    name_attempt(new_attempt_id())
+    flow, answer = "sp_initiated", _Answer(gateway.clock(), new_attempt_id())
+    name_attempt(answer.attempt_id)
     try:
         form.check_content_type(request)
         # Before the form is read: nobody reads large ones for a company that does not exist.
         await gateway.connections.trusted(request.path_params["company"])
-        trusted, verified, relay_state = await _verified(gateway, request)
+        trusted, verified, relay_state = await _verified(gateway, request, answer)
         flow = "sp_initiated" if verified.in_response_to else "idp_initiated"
-        return await _complete(gateway, request, trusted, verified, relay_state)
+        return await _complete(gateway, request, trusted, verified, relay_state, answer)
     except SamlRefusal as refused:
+        _noted(gateway, request.path_params["company"], refused.reason, answer, refused)
         return _refused(gateway, request, refused.reason, refused, status=refused.status)
     except DomainError as error:
         if error.code is ErrorCode.not_found:
@@ -122,14 +136,17 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
         raise
 
 
-async def _verified(gateway: Gateway, request: Request) -> tuple[TrustedConnection, VerifiedAssertion, str | None]:
+async def _verified(
+    gateway: Gateway, request: Request, answer: "_Answer"
+) -> tuple[TrustedConnection, VerifiedAssertion, str | None]:
     """With the RelayState. What cannot be a form of Entra's spends nothing of the company's allowance."""
     company, large = request.path_params["company"], gateway.large
     async with large.place(company, request):
         body = await form.read_form(request)
         gateway.limits.admit_company("acs", company, request, exists=True)
         posted = await large.understood(body, form.read_posted_response, body)
-        _named_by(unproven_flow(posted.relay_state)[0])
+        answer.unproven_flow, _ = unproven_flow(posted.relay_state)
+        answer.attempt_id = _named_by(answer.unproven_flow) or answer.attempt_id
         # Asked again: a body may take its time, and whoever was trusted when it began may be no longer.
         trusted = await gateway.connections.trusted(company)
         with _stage("verify"):
@@ -145,14 +162,51 @@ async def _verified(gateway: Gateway, request: Request) -> tuple[TrustedConnecti
     return trusted, verified, posted.relay_state
 
 
-def _named_by(flow_id: str | None) -> None:
+@dataclass(slots=True)
+class _Answer:
+    """What is known of a posted answer before anything in it is proven."""
+
+    came_at: datetime
+    attempt_id: str
+    unproven_flow: str | None = None
+    """Of the login that its RelayState names."""
+
+
+def _named_by(flow_id: str | None) -> str | None:
     """Of a login that we began: the id that it has had since, though the browser sends no cookie with the answer."""
-    if flow_id is not None:
-        name_attempt(attempt_of_flow(flow_id))
+    if flow_id is None:
+        return None
+    name_attempt(attempt_id := attempt_of_flow(flow_id))
+    return attempt_id
+
+
+def _noted(
+    gateway: Gateway, company: str, reason: str, answer: _Answer | None = None, refusal: SamlRefusal | None = None
+) -> None:
+    """For the company's traces, where there is such a company: what directory did not see, or did not write down."""
+    if company not in gateway.connections and answer is not None:
+        return
+    gateway.refusals.keep(
+        company,
+        RefusedAnswer(
+            attempt_id=context.attempt.get(),
+            flow_id=answer.unproven_flow if answer else None,
+            at=answer.came_at if answer else gateway.clock(),
+            trace_id=current_trace_id(),
+            reason=str(reason),
+            wanted=refusal.wanted if refusal else None,
+            got=refusal.got if refusal else None,
+        ),
+    )
 
 
 async def _complete(
-    gateway: Gateway, request: Request, trusted: TrustedConnection, verified: VerifiedAssertion, relay_state: str | None
+    gateway: Gateway,
+    request: Request,
+    trusted: TrustedConnection,
+    verified: VerifiedAssertion,
+    relay_state: str | None,
+    answer: _Answer,
 ) -> Response:
     connection = trusted.connection
     metrics.CLOCK_SKEW.observe((gateway.clock() - verified.issued_at).total_seconds())
@@ -161,7 +215,11 @@ async def _complete(
         return _bounce(gateway, connection.company, verified)
     ticket = new_company_token(CompanyId(UUID(connection.company_id)))
     with _stage("lookup"):
-        outcome = await gateway.client.complete_login(_attempt(connection.company, ticket, verified, relay_state))
+        outcome = await gateway.client.complete_login(
+            _attempt(connection.company, ticket, verified, relay_state, answer)
+        )
+    if outcome.attempt_id:
+        name_attempt(outcome.attempt_id)
     if not outcome.accepted:
         return _refused(gateway, request, outcome.reason or "other", flow=flow)
     log.info("login_accepted", flow=flow, employee=outcome.employee_id, linked=outcome.linked)
@@ -172,12 +230,16 @@ async def _complete(
     return response
 
 
-def _attempt(company: str, ticket: str, verified: VerifiedAssertion, relay_state: str | None) -> LoginAttempt:
+def _attempt(
+    company: str, ticket: str, verified: VerifiedAssertion, relay_state: str | None, answer: _Answer
+) -> LoginAttempt:
     unsolicited = verified.in_response_to is None
     return LoginAttempt(
         company=company,
         ticket_sha256=sha256(ticket).hex(),
         ticket_ttl_s=cookies.TICKET_TTL_S,
+        attempt_id=answer.attempt_id,
+        answered_at=answer.came_at,
         in_response_to=verified.in_response_to,
         relay_path=return_path(relay_state) if unsolicited else None,
         assertion_id=verified.assertion_id,
@@ -192,13 +254,14 @@ def _attempt(company: str, ticket: str, verified: VerifiedAssertion, relay_state
         groups=None if verified.groups is None else list(verified.groups),
         groups_overage=verified.groups_overage,
         signer_fingerprint=verified.signer_fingerprint,
+        signed=verified.signed,
     )
 
 
 def _bounce(gateway: Gateway, company: str, verified: VerifiedAssertion) -> Response:
     """An unsolicited response only starts a login of our own, which binds it to this browser."""
     log.info("login_bounced")
-    response = gateway.pages.protected(RedirectResponse(f"/login/{company}", status_code=303))
+    response = gateway.pages.protected(RedirectResponse(f"/login/{company}?from=tile", status_code=303))
     cookies.write_hint(response, verified.name_id)
     return response
 
@@ -224,6 +287,8 @@ async def finish_login(gateway: Gateway, request: Request) -> Response:
                 session_ttl_s=gateway.settings.session_ttl_s,
             )
         )
+    if opened.attempt_id:
+        name_attempt(opened.attempt_id)
     if not opened.opened:
         response = _refused(gateway, request, opened.reason or "other")
         if opened.reason != "other_person_signed_in":

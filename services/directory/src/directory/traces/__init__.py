@@ -1,0 +1,1 @@
+"""Login traces: what became of every attempt to sign in."""
