@@ -6,7 +6,8 @@ from uuid import UUID
 
 from tests.support.model.company import Company, Session, Trace
 from tests.support.model.groups import is_in_the_company_s
-from tests.support.model.people import Person, Refused, Turn, key
+from tests.support.model.people import Person, Refused, Turn, key, object_id
+from tests.support.model.provisioning import guarded
 
 GRACE = timedelta(days=30)
 
@@ -42,7 +43,35 @@ def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Perso
         company.tickets[attempt.ticket] = (person.employee_id, turn.now + attempt.ticket_ttl)
         company.known_as[attempt.ticket] = (attempt.assertion, attempt.name_id)
         company.traced[attempt.ticket] = trace
+    _tell(company, turn, attempt, reason, person, first=link)
     return reason, person, link and reason == "accepted"
+
+
+def _tell(company: Company, turn: Turn, attempt: Attempt, reason: str, person: Person | None, *, first: bool) -> None:
+    """S89, A24: what the company hears of its claims. Here the only name claim is NameID, and no NameID is made up by Entra."""
+    if reason == "needs_confirmation":
+        assert person is not None
+        company.raise_finding(turn, "adoption_waits", person.text, person)
+    seen: set[str] = set()
+    if reason == "matches_username_not_email":
+        seen = {"names_of_two_people"}
+    elif reason == "accepted" and person is not None:
+        said, mail, own = key(attempt.name_id), key(attempt.email_claim), key(person.email)
+        if mail not in {None, own}:
+            seen = {"email_not_mail"}
+        elif said != own:
+            seen = {"name_id_not_email"}
+    for kind in seen:
+        before = company.findings.get((kind, "company"))
+        if before is None or turn.now - before.last_seen_at >= timedelta(hours=1):
+            company.raise_finding(turn, kind, "company", person)
+    for kind in {"email_not_mail", "name_id_not_email", "names_of_two_people"} - seen:
+        before = company.findings.get((kind, "company"))
+        if reason != "accepted" or person is None or before is None:
+            continue
+        his = before.employee_id == person.employee_id or (before.employee_id is None and first)
+        if his or turn.now - before.last_seen_at >= timedelta(days=30):
+            del company.findings[kind, "company"]
 
 
 def _decided(company: Company, attempt: Attempt) -> tuple[str, Person | None, bool]:
@@ -65,7 +94,10 @@ def _decided(company: Company, attempt: Attempt) -> tuple[str, Person | None, bo
         return "matches_username_not_email", None, False
     if named[0].entra_object_id is not None:
         return "no_such_employee", None, False
-    return _may_enter(company, named[0], attempt), named[0], True
+    reason = _may_enter(company, named[0], attempt)
+    if reason == "accepted" and guarded(named[0]) and key(named[0].login_name) != key(attempt.name_id):
+        reason = "needs_confirmation"
+    return reason, named[0], True
 
 
 def _may_enter(company: Company, person: Person, attempt: Attempt) -> str:
@@ -83,8 +115,11 @@ def _not_in_group(company: Company, person: Person, attempt: Attempt) -> str | N
         return "groups_overage"
     if attempt.groups is None:
         return "not_in_company_group" if check == "required" else None
-    named = {key(one) for one in attempt.groups}
-    return None if named & ({key(own_name), key(str(own_id) if own_id else None)} - {None}) else "not_in_company_group"
+    ids = {one for text in attempt.groups if (one := object_id(text)) is not None}
+    if ids and own_id is not None:
+        return None if own_id in ids else "not_in_company_group"
+    names = {key(text) for text in attempt.groups if object_id(text) is None}
+    return None if own_name is not None and key(own_name) in names else "not_in_company_group"
 
 
 def open_session(

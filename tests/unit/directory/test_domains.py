@@ -1,7 +1,7 @@
 """When two spellings are one e-mail domain."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from directory.companies.domains import domain_key, domain_of
@@ -44,6 +44,7 @@ def test_what_is_no_domain_is_none(text: str) -> None:
     assert domain_key(text) is None
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_a_key_is_its_own_key_and_plain(text: str) -> None:
     key = domain_key(text)

@@ -17,7 +17,8 @@ CONTRACT = {
     "unknown_company", "sso_off", "malformed_response", "not_signed", "bad_signature", "unknown_signer", "weak_algorithm",
     "wrong_audience", "wrong_recipient", "wrong_destination", "wrong_issuer", "wrong_tenant", "expired", "not_yet_valid",
     "replayed", "unknown_request", "other_browser", "idp_initiated_off", "idp_refused", "no_such_employee",
-    "matches_username_not_email", "suspended", "departed", "not_in_company_group", "groups_overage", "other_person_signed_in",
+    "matches_username_not_email", "name_id_pairwise", "needs_confirmation",
+    "suspended", "departed", "not_in_company_group", "groups_overage", "other_person_signed_in",
 }  # fmt: skip
 
 
@@ -37,10 +38,15 @@ def test_every_reason_has_its_texts_in_both_languages() -> None:
 
 
 def test_the_faq_s_remedy_for_a_changed_e_mail_is_named() -> None:
-    """S89: set Unique User Identifier (Name ID) to user.mail."""
+    """S89: set Unique User Identifier (Name ID) to user.mail; A8: and provision the e-mail from mail."""
     for texts in TEXTS.values():
-        assert "Unique User Identifier (Name ID)" in texts.refusals["matches_username_not_email"].remedy
-        assert "user.mail" in texts.refusals["matches_username_not_email"].remedy
+        for reason in ("matches_username_not_email", "no_such_employee"):
+            remedy = texts.refusals[reason].remedy
+            assert "Attributes & Claims, Unique User Identifier (Name ID), Source attribute user.mail" in remedy
+            assert 'source attribute mail for emails[type eq "work"].value' in remedy
+        assert (
+            "Unique User Identifier (Name ID), Source attribute user.mail" in texts.refusals["name_id_pairwise"].remedy
+        )
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ FROM_DIRECTORY = frozenset(
         "idp_initiated_off",
         "no_such_employee",
         "matches_username_not_email",
+        "name_id_pairwise",
+        "needs_confirmation",
         "suspended",
         "departed",
         "not_in_company_group",

@@ -24,7 +24,10 @@ _HOW_BOUND = statement(
     "retired_connections.how_bound",
     """
     select exists (select 1 from retired_connections where company_id = $1 and tenant_id = $2) as retired,
-        exists (select 1 from employees where company_id = $1 and source = 'entra' and state <> 'departed') as governed
+        exists (
+            select 1 from employees
+            where company_id = $1 and state <> 'departed' and (source = 'entra' or entra_object_id is not null)
+        ) as governed
     """,
 )
 
@@ -81,7 +84,7 @@ async def is_moving(tx: CompanyTx) -> bool:
 
 
 async def how_bound(tx: CompanyTx, tenant_id: UUID) -> tuple[bool, bool]:
-    """Whether the company has left this tenant before, and whether any of its people are Entra's."""
+    """Whether the company has left this tenant before, and whether any of its people are Entra's or signed in as its objects."""
     row = await tx.fetchrow(_HOW_BOUND, tx.company_id, tenant_id)
     assert row is not None  # noqa: S101
     return row["retired"], row["governed"]

@@ -107,7 +107,8 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
 
 
 async def _check_tenant(tx: CompanyTx, manifest: Manifest) -> None:
-    """A company whose people Entra governs goes to another tenant by a move alone, and not back by an old manifest."""
+    """A company whose people are objects of Entra's, by provisioning or by having signed in, goes to another tenant by a move
+    alone, which releases their links; and not back by an old manifest."""
     retired, governed = await move_store.how_bound(tx, UUID(manifest.tenant_id))
     if retired:
         raise DomainError(

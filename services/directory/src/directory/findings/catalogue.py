@@ -32,8 +32,9 @@ class FindingKind(StrEnum):
     )
     adoption_waits = (
         "adoption_waits",
-        "Entra wants to take over the account of a Setup or payroll admin, or of one who has signed in; subject: the employee. "
-        "Closed when one is confirmed (A24)",
+        "Entra wants to take over the account of a Setup or payroll admin, or of one who has signed in; or a first login wants "
+        "that of an administrator by an e-mail address alone: details say which object. Subject: the employee. Closed when one "
+        "is confirmed (A24)",
     )
     rehire = "rehire", "Somebody returned after a long time, and HR must choose how; subject: the employee (A11)"
     mass_deactivation_held = (
@@ -67,3 +68,42 @@ class FindingKind(StrEnum):
         "Somebody is active in another company of the same Entra tenant too, as an employee of that one; subject: the employee "
         "here (A15). Looked for by `directory sweep`, and closed when it is over",
     )
+    name_id_not_email = (
+        "name_id_not_email",
+        "Entra signs people in by another name than the e-mail that BitaBIZ has: whoever is linked signs in all the same, the "
+        "first login of others may fail (S89). Change in Entra: Enterprise applications, BitaBIZ, Single sign-on, Attributes & "
+        "Claims, Unique User Identifier (Name ID), Source attribute user.mail; subject: company. Employee: by whose login it was "
+        "seen; counted once an hour at most. Closed by his next login that agrees, or 30 days after it was last seen",
+    )
+    email_not_mail = (
+        "email_not_mail",
+        "The e-mail in BitaBIZ is not the mail address in Entra: it is provisioned from userPrincipalName, and the two differ "
+        "(A8). Change in Entra: Enterprise applications, BitaBIZ, Provisioning, Attribute mapping, source attribute mail for "
+        'emails[type eq "work"].value, together with user.mail as Name ID; subject: company. Counted and closed like '
+        "name_id_not_email",
+    )
+    name_id_pairwise = (
+        "name_id_pairwise",
+        "Entra sends an identifier that it made up in place of a name, because the source attribute of Name ID is empty for the "
+        "person or its transformation fails. Change in Entra: Enterprise applications, BitaBIZ, Single sign-on, Attributes & "
+        "Claims, Unique User Identifier (Name ID), Source attribute user.mail, and fill it; subject: company. Counted and closed "
+        "like name_id_not_email",
+    )
+    names_of_two_people = (
+        "names_of_two_people",
+        "A first login was refused because its names are two employees': the login name of one and the e-mail of another (S89). "
+        "Change in Entra: Enterprise applications, BitaBIZ, Single sign-on, Attributes & Claims, Unique User Identifier (Name "
+        "ID), Source attribute user.mail, or correct the address of the one it is not; subject: company. Counted once an hour at "
+        "most. Closed by the next first login that succeeds, or 30 days after it was last seen",
+    )
+
+
+CLAIMS = frozenset(
+    {
+        FindingKind.name_id_not_email,
+        FindingKind.email_not_mail,
+        FindingKind.name_id_pairwise,
+        FindingKind.names_of_two_people,
+    }
+)
+"""What logins say of the company's claims."""

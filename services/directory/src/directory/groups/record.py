@@ -72,6 +72,18 @@ class CompanyGroup:
             return object_id == self.object_id
         return self.name is not None and name_key == search_key(self.name)
 
+    def is_claimed(self, groups: Sequence[str]) -> bool:
+        """Whether the values of a groups claim name it: object ids, or names where the administrator chose those.
+
+        What looks like an object id is one, and never a name: anybody may give a group a name. Ids decide alone where the
+        company's is known, for a claim of ids that has a name too says something of another group.
+        """
+        ids = {found for text in groups if (found := entra_object_id(text)) is not None}
+        if ids and self.object_id is not None:
+            return self.object_id in ids
+        names = {search_key(text) for text in groups if entra_object_id(text) is None}
+        return self.name is not None and search_key(self.name) in names
+
 
 def check_group(values: NewGroup | GroupChanges) -> None:
     """Raises DomainError `invalid_value`, naming the field, at the first value that cannot be stored."""

@@ -4,14 +4,19 @@ Pure: the proven assertion, the flow it answers, the company's policy and the pe
 out. Who is it (decision D10): the employee with this Entra object id; failing that, for the first login only, the one who is
 linked to nobody yet and whose login name or e-mail the assertion names. Never one of two, never somebody linked to another
 object id. A login never creates an employee.
+
+An administrator from an import, whom Entra has never had, is not taken over by an e-mail address (A24): his first login must
+bring his login name as principal name, or he is confirmed first. → docs/adr/0017-the-first-login-of-an-administrator.md
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from directory.groups.record import CompanyGroup
+from directory.logins.names import Difference, Names, differences, names_of
 from shared.ids import EmployeeId
 from shared.schemas.login import LoginAttempt
 
@@ -43,6 +48,8 @@ class Person:
     """HR took his access away (A5)."""
     awaits_rehire: bool = False
     """He came back, and HR has not chosen yet what that means (A11)."""
+    guarded: bool = False
+    """An administrator whom Entra has never had, and whom nobody has confirmed (A24)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,16 @@ class Membership:
     employee_id: EmployeeId
     object_id: UUID | None
     name_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFinding:
+    """Something the company has been told."""
+
+    kind: str
+    employee_id: EmployeeId | None
+    """By whose login it was opened."""
+    last_seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,13 @@ class LoginPolicy:
     """The certificate that signed is trusted now; the gateway may have remembered it from before its removal."""
     memberships: tuple[Membership, ...] = ()
     """Groups, as provisioned, of the people in question."""
+    open_findings: tuple[OpenFinding, ...] = ()
+    """What the company has been told of its claims, and is not over."""
+
+
+MatchedBy = Literal["object_id", "name_id", "name_claim", "email_claim"]
+GroupSource = Literal["not_asked", "not_sent", "claim", "provisioned"]
+"""What said that he is in the company's group, or why nothing needed to: nobody asks, or the claim was not sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,9 @@ class Accepted:
     employee_id: EmployeeId
     link: bool
     """The object id is to be tied to the employee: his first login."""
+    matched_by: MatchedBy = "object_id"
+    differences: tuple[Difference, ...] = ()
+    group_source: GroupSource = "not_sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +111,8 @@ class Refused:
     employee_id: EmployeeId | None = None
     details: tuple[tuple[str, str], ...] = ()
     """What was wanted and what came, for the trace; shown to nobody outside the company."""
+    matched_by: MatchedBy | None = None
+    """How he was found who is refused."""
 
 
 Decision = Accepted | Refused
@@ -96,32 +125,34 @@ def decide(
     first_time: bool,
     policy: LoginPolicy,
     people: Sequence[Person],
-    name_keys: frozenset[str],
-    mail_keys: frozenset[str],
     now: datetime,
 ) -> Decision:
     """Decide on one attempt.
 
-    `first_time`: the assertion had not been seen before. `name_keys`: normalised NameID and name claim; `mail_keys`: that
-    of the e-mail claim. `people`: everybody whom one of these, or the object id, could mean.
+    `first_time`: the assertion had not been seen before. `people`: everybody whom one of its names, or the object id, could
+    mean.
     """
     refusal = _circumstances(attempt, flow, first_time=first_time, policy=policy, now=now)
     if refusal is not None:
         return refusal
-    found = _who(attempt, people, name_keys, mail_keys)
+    names = names_of(attempt)
+    found = _who(attempt, people, names)
     if isinstance(found, Refused):
         return found
-    person, link = found
+    person, by = found
     if person.awaits_rehire:
-        return Refused("suspended", person.employee_id, (("waits_for", "HR's choice after his return"),))
+        return Refused("suspended", person.employee_id, (("waits_for", "HR's choice after his return"),), by)
     if person.state != "active":
-        return Refused(person.state, person.employee_id)
+        return Refused(person.state, person.employee_id, matched_by=by)
     if person.blocked:
-        return Refused("suspended", person.employee_id, (("blocked_by", "HR"),))
-    group = _group(attempt, policy, person)
-    if group is not None:
-        return Refused(group, person.employee_id)
-    return Accepted(person.employee_id, link)
+        return Refused("suspended", person.employee_id, (("blocked_by", "HR"),), by)
+    source = _group(attempt, policy, person)
+    if source == "not_in_company_group" or source == "groups_overage":
+        return Refused(source, person.employee_id, matched_by=by)
+    if by != "object_id" and person.guarded and person.login_key != names.principal:
+        return Refused("needs_confirmation", person.employee_id, (("asks", attempt.object_id),), by)
+    told = differences(names, person.login_key, person.email_key)
+    return Accepted(person.employee_id, by != "object_id", by, told, source)
 
 
 def _circumstances(
@@ -143,44 +174,57 @@ def _circumstances(
     return None if flow is not None else Refused("unknown_request")
 
 
-def _who(
-    attempt: LoginAttempt, people: Sequence[Person], name_keys: frozenset[str], mail_keys: frozenset[str]
-) -> tuple[Person, bool] | Refused:
+def _who(attempt: LoginAttempt, people: Sequence[Person], names: Names) -> tuple[Person, MatchedBy] | Refused:
     object_id = UUID(attempt.object_id)
     linked = [person for person in people if person.object_id == object_id]
     present = [person for person in linked if person.state != "departed"]
     if present:
-        return present[0], False
-    keys = name_keys | mail_keys
-    named = [person for person in people if person.login_key in keys or person.email_key in keys]
+        return present[0], "object_id"
+    named = [person for person in people if _named_by(person, names)]
     if not named:
         if linked:
-            return Refused("departed", linked[-1].employee_id)
+            return Refused("departed", linked[-1].employee_id, matched_by="object_id")
+        if names.is_pairwise:
+            return Refused("name_id_pairwise", details=(("looked_for", "login name or e-mail of the assertion"),))
         return Refused("no_such_employee", details=(("looked_for", "login name or e-mail of the assertion"),))
     if len(named) > 1:
         # The NameID is one person's login name and the e-mail is another's: neither may win (S89).
         return Refused("matches_username_not_email", details=(("employees", str(len(named))),))
-    person = named[0]
-    if person.object_id is not None:
+    person, by = named[0], _named_by(named[0], names)
+    if person.object_id is not None or by is None:
         return Refused("no_such_employee", details=(("linked_to", "another Entra object id"),))
-    return person, True
+    return person, by
 
 
-def _group(attempt: LoginAttempt, policy: LoginPolicy, person: Person) -> str | None:
-    """Why he is not let in for not being in the company's group; None where he is, or where nobody asks.
+def _named_by(person: Person, names: Names) -> MatchedBy | None:
+    """The first of the assertion's names that is his login name or e-mail."""
+    own = {person.login_key, person.email_key} - {None}
+    said: tuple[tuple[MatchedBy, str | None], ...] = (
+        ("name_id", names.name_id),
+        ("name_claim", names.name_claim),
+        ("email_claim", names.email_claim),
+    )
+    return next((by for by, name in said if name in own), None)
+
+
+def _group(
+    attempt: LoginAttempt, policy: LoginPolicy, person: Person
+) -> GroupSource | Literal["not_in_company_group", "groups_overage"]:
+    """What says that he is in the company's group, or the reason why he is not let in.
 
     Two sources can say that he is: the assertion's claim, and the group as it was provisioned (decision D12). One yes is
     enough: the claim is left out above 150 groups and may be filtered, and provisioning may be behind by a cycle.
     """
-    if policy.group_check == "off" or _is_provisioned_member(policy, person):
-        return None
+    if policy.group_check == "off":
+        return "not_asked"
+    if _is_provisioned_member(policy, person):
+        return "provisioned"
     if attempt.groups is None:
         if attempt.groups_overage:
             return "groups_overage"
-        return None if policy.group_check == "when_sent" else "not_in_company_group"
-    wanted = {str(policy.group_id) if policy.group_id else "", (policy.group_name or "").casefold()} - {""}
-    sent = {group.casefold() for group in attempt.groups}
-    return None if wanted & sent else "not_in_company_group"
+        return "not_sent" if policy.group_check == "when_sent" else "not_in_company_group"
+    own = CompanyGroup(policy.group_id, policy.group_name)
+    return "claim" if own.is_claimed(attempt.groups) else "not_in_company_group"
 
 
 def _is_provisioned_member(policy: LoginPolicy, person: Person) -> bool:

@@ -23,7 +23,9 @@ from directory.employees.writing import repeated
 from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.logins import store
-from directory.logins.decision import Accepted, Decision, Flow, Person, Refused, decide
+from directory.logins.decision import Accepted, Decision, Flow, LoginPolicy, Person, Refused, decide
+from directory.logins.names import names_of
+from directory.logins.telling import tell
 from directory.oidc.store import carry_over
 from directory.repeating import done_again
 from directory.traces import steps
@@ -104,11 +106,12 @@ async def _complete(database: Database, attempt: login.LoginAttempt) -> tuple[De
     async with scope_for_login(database, attempt.company).transaction() as tx:
         flow = await store.consume_flow(tx, attempt.in_response_to) if attempt.in_response_to else None
         live = flow if flow is not None and flow.expires_at > tx.now else None
-        decision, people = await _decided(tx, attempt, live)
+        decision, people, policy = await _decided(tx, attempt, live)
         return_to = live.return_to if live else attempt.relay_path or "/"
         attempt_id = await _traced(tx, attempt, flow, decision, people)
         if isinstance(decision, Accepted):
             await _let_in(tx, attempt, decision, live, return_to, attempt_id)
+        await tell(tx, decision, policy.open_findings)
     return decision, return_to, attempt_id
 
 
@@ -134,29 +137,21 @@ async def _traced(
     return attempt_id
 
 
-async def _decided(tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None) -> tuple[Decision, Sequence[Person]]:
+async def _decided(
+    tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None
+) -> tuple[Decision, Sequence[Person], LoginPolicy]:
     first_time = await store.remember_assertion(
         tx, hashlib.sha256(attempt.assertion_id.encode()).digest(), attempt.expires_at
     )
-    name_keys = frozenset(search_key(text) for text in (attempt.name_id, attempt.name_claim) if text)
-    mail_keys = frozenset({search_key(attempt.email_claim)}) if attempt.email_claim else frozenset()
+    keys = names_of(attempt).keys
     object_id = _object_id(attempt)
-    people = await store.find_for_login(tx, object_id, sorted(name_keys | mail_keys))
+    people = await store.find_for_login(tx, object_id, keys)
     if people and all(one.state == "departed" for one in people):
         # Whoever began a new employment while this waited for his lock is seen by a second look only.
-        people = await store.find_for_login(tx, object_id, sorted(name_keys | mail_keys))
+        people = await store.find_for_login(tx, object_id, keys)
     policy = await store.login_policy(tx, attempt.signer_fingerprint, people)
-    decision = decide(
-        attempt,
-        flow,
-        first_time=first_time,
-        policy=policy,
-        people=people,
-        name_keys=name_keys,
-        mail_keys=mail_keys,
-        now=tx.now,
-    )
-    return decision, people
+    decision = decide(attempt, flow, first_time=first_time, policy=policy, people=people, now=tx.now)
+    return decision, people, policy
 
 
 def _object_id(attempt: login.LoginAttempt) -> UUID:

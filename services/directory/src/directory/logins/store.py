@@ -9,10 +9,15 @@ import asyncpg
 from directory.database import CompanyTx, statement
 from directory.employees.approvers import left_after
 from directory.employees.lifecycle import local_date
-from directory.logins.decision import Flow, LoginPolicy, Membership, Person
+from directory.employees.matching import PRIVILEGED_ROLES
+from directory.findings.catalogue import CLAIMS
+from directory.logins.decision import Flow, LoginPolicy, Membership, OpenFinding, Person
 from shared.attempts import attempt_of_flow
 from shared.ids import EmployeeId
 from shared.schemas.login import LoginAttempt
+
+_PRIVILEGED = sorted(PRIVILEGED_ROLES)
+_CLAIMS = sorted(CLAIMS)
 
 _INSERT_FLOW = statement(
     "login_flows.insert",
@@ -51,7 +56,12 @@ _POLICY = statement(
             from group_members m
             join groups g on g.company_id = $1 and g.group_id = m.group_id
             where m.company_id = $1 and m.employee_id = any($3::uuid[])
-        ) as memberships
+        ) as memberships,
+        array(
+            select row(f.kind, f.employee_id, f.last_seen_at)
+            from findings f
+            where f.company_id = $1 and f.kind = any($4::text[]) and f.subject = 'company' and f.closed_at is null
+        ) as open_findings
     from connections
     where company_id = $1
     """,
@@ -62,7 +72,8 @@ _FIND_FOR_LOGIN = statement(
     "employees.find_for_login",
     """
     select employee_id, state, login_key, email_key, entra_object_id, blocked_at is not null as blocked,
-        rehire_asked_at is not null as awaits_rehire
+        rehire_asked_at is not null as awaits_rehire,
+        source <> 'entra' and adoption_confirmed_at is null and roles && $4::text[] as guarded
     from employees
     where company_id = $1 and (entra_object_id = $2 or login_key = any($3::text[]) or email_key = any($3::text[]))
     order by employee_id
@@ -247,15 +258,17 @@ async def remember_assertion(tx: CompanyTx, assertion_sha256: bytes, expires_at:
 
 async def login_policy(tx: CompanyTx, signer_fingerprint: str, people: Sequence[Person]) -> LoginPolicy:
     """What the company demands, and the groups that these people are in; they are locked, so nobody takes them out now."""
-    row = await tx.fetchrow(_POLICY, tx.company_id, signer_fingerprint, [one.employee_id for one in people])
+    ids = [one.employee_id for one in people]
+    row = await tx.fetchrow(_POLICY, tx.company_id, signer_fingerprint, ids, _CLAIMS)
     assert row is not None  # noqa: S101  a company has a connection from its first moment
     memberships = tuple(Membership(EmployeeId(one), object_id, key) for one, object_id, key in row["memberships"])
-    return LoginPolicy(**{**dict(row), "memberships": memberships})
+    told = tuple(OpenFinding(kind, employee_id, seen_at) for kind, employee_id, seen_at in row["open_findings"])
+    return LoginPolicy(**{**dict(row), "memberships": memberships, "open_findings": told})
 
 
 async def find_for_login(tx: CompanyTx, object_id: UUID, keys: list[str]) -> list[Person]:
     """Everybody whom the assertion could mean, locked, also those who have departed."""
-    rows = await tx.fetch(_FIND_FOR_LOGIN, tx.company_id, object_id, keys)
+    rows = await tx.fetch(_FIND_FOR_LOGIN, tx.company_id, object_id, keys, _PRIVILEGED)
     return [
         Person(
             EmployeeId(row["employee_id"]),
@@ -265,6 +278,7 @@ async def find_for_login(tx: CompanyTx, object_id: UUID, keys: list[str]) -> lis
             row["entra_object_id"],
             row["blocked"],
             row["awaits_rehire"],
+            row["guarded"],
         )
         for row in rows
     ]

@@ -24,7 +24,7 @@ from shared.schemas.login import LoginAttempt
 from shared.schemas.traces import RefusedAnswer, Step
 
 MatchedBy = Literal["object_id", "login_name", "email", "nobody", "several"]
-NOBODY = {"no_such_employee": "nobody", "matches_username_not_email": "several"}
+NOBODY = {"no_such_employee": "nobody", "name_id_pairwise": "nobody", "matches_username_not_email": "several"}
 
 
 def started(flow: Flow | None, at: datetime, *, unsolicited: bool) -> list[Step]:
@@ -46,7 +46,9 @@ def of_answer(
     if (found := matched(attempt, decision, people)) is not None:
         steps.append(Step(step="matched", at=now, facts=found))
     if isinstance(decision, Accepted):
-        return [*steps, Step(step="decided", at=now, facts={"outcome": "accepted"})]
+        differs = {"differs": " ".join(decision.differences)} if decision.differences else {}
+        accepted = {"outcome": "accepted", "group": decision.group_source, **differs}
+        return [*steps, Step(step="decided", at=now, facts=accepted)]
     facts = {"outcome": decision.reason, **{name: text[:200] for name, text in decision.details}}
     return [*steps, Step(step="decided", at=now, facts=facts)]
 

@@ -54,7 +54,8 @@ def _sentence(words: Words, step: Step) -> str:
         case "decided" | "session":
             outcome = facts.get("outcome", "")
             if outcome in ("accepted", "opened"):
-                return _filled(words, f"{step.step}_{outcome}", facts)
+                differs = [f"{_said(words, one).title} ({one})." for one in facts.get("differs", "").split()]
+                return " ".join([_filled(words, f"{step.step}_{outcome}", facts), *differs])
             return _filled(words, f"{step.step}_refused", {**facts, "title": _said(words, outcome).title})
     return _filled(words, step.step, {**facts, "certificate": f"{facts.get('certificate', '')[:16]}…"})
 
