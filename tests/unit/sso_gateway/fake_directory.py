@@ -34,6 +34,18 @@ from shared.schemas.login import (
     SignedMode,
     TrustedCertificate,
 )
+from shared.schemas.oidc import (
+    AppUser,
+    EndedGrant,
+    EndGrant,
+    Grant,
+    Granted,
+    IssueCode,
+    IssuedCode,
+    ReadGrant,
+    RedeemCode,
+    RefreshGrant,
+)
 from shared.schemas.traces import NotedRefusals, NoteRefusals, RefusedOfCompany
 from tests.support.saml_responses import ENTITY_ID, ISSUER, NOW, TENANT, SigningKey, signing_key
 
@@ -88,6 +100,9 @@ class Memory:
     logouts: list[EndIdpSession] = field(default_factory=list)
     refuse_logout: str | None = None
     refusals: list[RefusedOfCompany] = field(default_factory=list)
+    codes: dict[str, IssueCode] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    """By the hash of their refresh token."""
     fail: ErrorCode | None = None
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -206,3 +221,63 @@ class FakeDirectory(DirectoryClient):
         ended = len(self.memory.sessions)
         self.memory.sessions.clear()
         return EndedIdpSession(accepted=True, sessions=ended, found_by="session_index" if ended else "nothing")
+
+    # What apps hold: enough of it to be asked; whether it ends is directory's own tests' matter.
+
+    async def issue_code(self, request: IssueCode) -> IssuedCode:
+        self._called("issue_code")
+        if request.session.session_sha256 not in self.memory.sessions:
+            return IssuedCode(reason="no_session")
+        self.memory.codes[request.code_sha256] = request
+        return IssuedCode(company="contoso", employee_id=EMPLOYEE)
+
+    async def redeem_code(self, request: RedeemCode) -> Granted:
+        self._called("redeem_code")
+        asked = self.memory.codes.pop(request.code_sha256, None)
+        if asked is None or asked.code_challenge != request.code_challenge:
+            return Granted(reason="unknown")
+        grant = a_grant(asked.client_id, asked.scopes, asked.nonce)
+        self.memory.grants[request.refresh_sha256 or ""] = grant
+        return Granted(grant=grant)
+
+    async def refresh_grant(self, request: RefreshGrant) -> Granted:
+        self._called("refresh_grant")
+        grant = self.memory.grants.pop(request.refresh_sha256, None)
+        if grant is None:
+            return Granted(reason="reused")
+        self.memory.grants[request.successors[0]] = grant
+        return Granted(grant=grant)
+
+    async def read_grant(self, request: ReadGrant) -> Grant:
+        self._called("read_grant")
+        for refresh_sha256, grant in self.memory.grants.items():
+            if request.credential.grant_id or request.credential.refresh_sha256 == refresh_sha256:
+                return grant
+        raise DomainError(ErrorCode.unauthorized, "There is no such grant.")
+
+    async def end_grant(self, request: EndGrant) -> EndedGrant:
+        self._called("end_grant")
+        ended = bool(self.memory.grants)
+        self.memory.grants.clear()
+        return EndedGrant(ended=ended)
+
+
+def a_grant(client_id: str = "mobile-app", scopes: list[str] | None = None, nonce: str | None = None) -> Grant:
+    return Grant(
+        grant_id="a" * 32,
+        session_id="b" * 32,
+        client_id=client_id,
+        scopes=scopes or ["openid"],
+        nonce=nonce,
+        authenticated_at=NOW - timedelta(hours=1),
+        expires_at=NOW + timedelta(days=1),
+        user=AppUser(
+            company="contoso",
+            employee_id=EMPLOYEE,
+            login_name="anna@contoso.com",
+            email="anna@contoso.com",
+            given_name="Anna <b>",
+            family_name="Ærø",
+            roles=["approver"],
+        ),
+    )

@@ -32,7 +32,9 @@ def kind_of(address: str) -> Kind:
     if _LOOPBACK.match(address):
         _check_port(address)
         return "loopback"
-    scheme = address.partition(":")[0]
+    scheme, colon, rest = address.partition(":")
+    if not colon:
+        raise RedirectWrong(f"{address!r} has no scheme, as https: or com.example.app: would be.")
     if scheme == "https":
         _check_https(address)
         return "https"
@@ -43,7 +45,7 @@ def kind_of(address: str) -> Kind:
             f"{address!r} has a scheme that anybody may use; an app's own is a domain of its maker's turned round, "
             "as in com.example.app:/callback."
         )
-    if not address.partition(":")[2].startswith("/"):
+    if not rest.startswith("/"):
         raise RedirectWrong(f"{address!r} has no path; write it as {scheme}:/callback.")
     return "own_scheme"
 
