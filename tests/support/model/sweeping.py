@@ -29,12 +29,13 @@ def sweep(company: Company, turn: Turn) -> dict[str, int]:
     trimmed, company.traces = len(company.traces) - len(kept), kept
     lapsed = brake.lapse(company, turn)
     # What is noted of traffic is written down in the background, which does not run here, and the journal by another service:
-    # there are no cycles and no exchanges. Nobody here comes by OAuth.
+    # there are no cycles and no exchanges. Nobody here comes by OAuth, nor by an app.
     swept = {
         "login flows": 0,
         **{what: len(gone) for what, gone in over.items()},
         "cycles": 0,
         "access tokens": 0,
+        "app grants": 0,
         "exchanges": 0,
         "login traces": trimmed,
         "held deactivations": lapsed,
