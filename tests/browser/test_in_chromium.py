@@ -331,3 +331,19 @@ async def test_without_any_cookie_a_login_ends_in_words_and_not_in_a_circle(
     assert page.url == f"{world.url}/login/finish"
     assert "allow cookies" in shown
     await context.close()
+
+
+async def test_a_test_of_sign_on_ends_at_a_page_with_every_rule_and_no_session(
+    page: Page, context: BrowserContext, world: World
+) -> None:
+    await page.goto(f"{world.sign_on_url}?test=1")
+    assert page.url.startswith("http://localhost:"), "at Microsoft's"
+    await choose(page, world.anna)
+
+    assert "Test: this person would be signed in" in await page.inner_text("h1")
+    assert await page.locator("[data-rule]").count() == 15
+    assert await page.locator('[data-outcome="failed"]').count() == 0
+    assert {cookie["name"] for cookie in await context.cookies(world.company.stack.sso_url)} == {"__Host-login"}
+    assert (await page.request.get(f"{world.company.stack.sso_url}/session")).status == 401
+    await page.get_by_role("link", name="Test once more").click()
+    assert page.url.startswith("http://localhost:")

@@ -94,7 +94,7 @@ async def test_the_first_login_tells_that_it_linked_the_object_id_and_by_which_c
     await company.sign_in(browser, anna)
     [entry] = (await page(company)).entries
     found = facts(await trace(company, entry.attempt_id or ""), "matched")
-    assert (found["by"], found["linked"], found["claim"]) == ("email", "now", "name_id")
+    assert (found["by"], found["linked"], found["claim"]) == ("email", "now", "NameID")
 
 
 def _body(name: str) -> dict[str, object]:

@@ -159,7 +159,9 @@ def guest(company: Company, **attributes: Any) -> Person:
     return company.tenant.edit_person(person.object_id, mail="anna@gmail.com")
 
 
-@pytest.mark.parametrize("home", ["live.com", f"https://sts.windows.net/{uuid4()}/", "mail"])
+@pytest.mark.parametrize(
+    "home", ["live.com", f"https://sts.windows.net/{uuid4()}/", "mail"], ids=["Microsoft account", "tenant", "mail"]
+)
 async def test_a_guest_is_linked_by_the_mail_address_and_known_by_the_object_id_of_this_tenant(
     company: Company, browser: Browser, home: str
 ) -> None:

@@ -124,7 +124,10 @@ class Company:
     async def start_login(self, browser: Browser, *, return_to: str | None = None) -> tuple[str, str]:
         """AuthnRequest ID and RelayState that Entra received."""
         query = f"?return_to={return_to}" if return_to else ""
-        page = await browser.get(self.login_url + query)
+        return self.asked(await browser.get(self.login_url + query))
+
+    def asked(self, page: Page) -> tuple[str, str]:
+        """Of Entra, by the redirect to it: AuthnRequest ID and RelayState."""
         asked = parse_qs(urlsplit(page.location).query)
         return self.request_id(page.location), asked.get("RelayState", [""])[0]
 

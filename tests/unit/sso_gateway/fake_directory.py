@@ -32,6 +32,7 @@ from shared.schemas.login import (
     ReadSession,
     SignedIn,
     SignedMode,
+    TriedLogin,
     TrustedCertificate,
 )
 from shared.schemas.oidc import (
@@ -154,6 +155,8 @@ class FakeDirectory(DirectoryClient):
         flow = self.memory.flows.pop(request.in_response_to, None) if request.in_response_to else None
         if request.in_response_to and flow is None:
             return LoginOutcome(accepted=False, reason="unknown_request")
+        if flow is not None and flow.test:
+            return LoginOutcome(accepted=False, tried=TriedLogin(accepted=True, employee_id=EMPLOYEE, by="object_id"))
         return_to = flow.return_to if flow else request.relay_path or "/"
         self.memory.tickets[request.ticket_sha256] = _Ticket(flow.browser_sha256 if flow else None, return_to)
         return LoginOutcome(accepted=True, employee_id=EMPLOYEE, return_to=return_to)

@@ -20,6 +20,7 @@ from tests.unit.sso_gateway.fake_directory import FakeDirectory, connection
 
 FORM = "application/x-www-form-urlencoded"
 GENUINE = {"SAMLResponse": b64encode(respond(Recipe(in_response_to=None))).decode()}
+TEST_REFUSED = {"SAMLResponse": "x", "RelayState": "test._" + "0" * 32}
 OUR_OWN = {"Sec-Fetch-Site": "same-origin"}
 ASKED = (
     "client_id=mobile-app&redirect_uri=com.bitabiz.app%3A%2Fcallback&response_type=code&scope=openid"
@@ -37,6 +38,8 @@ ANSWERS = [
     ("POST", "/login", b"email=" + b"a" * 10_000, 400),
     ("GET", "/login/contoso", None, 302),
     ("GET", "/login/contoso/", None, 302),
+    ("GET", "/login/contoso?test=1", None, 302),
+    ("POST", "/saml/contoso/acs", TEST_REFUSED, 403),
     ("GET", "/login/contoso?" + "&".join(["a"] * 101), None, 400),
     ("GET", "/login/fabrikam", None, 404),
     ("GET", "/login/UPPER", None, 404),

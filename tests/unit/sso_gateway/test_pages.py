@@ -33,6 +33,7 @@ def test_every_reason_has_its_texts_in_both_languages() -> None:
         for reason, text in texts.refusals.items():
             assert all((text.title, text.what, text.remedy)), (language, reason)
     assert TEXTS["da"].words.keys() == TEXTS["en"].words.keys()
+    assert TEXTS["da"].test.keys() == TEXTS["en"].test.keys()
     for reason in PAGE_REASONS:
         assert TEXTS["da"].refusals[reason].title != TEXTS["en"].refusals[reason].title
 

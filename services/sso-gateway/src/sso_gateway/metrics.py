@@ -15,6 +15,9 @@ DURATION = Histogram(
     ["stage"],
     buckets=_SECONDS,
 )
+TESTS = Counter(
+    "sso_login_tests_total", "Logins in test mode, which are no logins: started, would be ok, rejected", ["outcome"]
+)
 AUTHN_REQUESTS = Counter("sso_authn_requests_total", "Logins started by us", ["binding"])
 REPLAYS = Counter("sso_saml_replays_total", "Assertions presented a second time")
 SESSIONS_ENDED = Counter("sso_sessions_revoked_total", "Sessions that ended here before their time", ["cause"])

@@ -135,6 +135,31 @@ class LoginAttempt(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What bore a signature, each of which was verified."""
 
 
+TriedGroup = Literal["not_asked", "not_sent", "claim", "provisioned", "not_in_it", "too_many"]
+"""What said that somebody is in the company's group, why nothing needed to, or why he is not let in for it."""
+
+
+class TriedLogin(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How a login in test mode would have been decided; for the eyes of whoever proved himself."""
+
+    accepted: bool
+    reason: str | None = None
+    sso_enabled: bool = True
+    """False: such a login is refused for now, for SSO is off."""
+    employee_id: str | None = None
+    login_name: str | None = None
+    email: str | None = None
+    """As search keys."""
+    by: str | None = None
+    """By what he was found: object_id, login_name, email."""
+    claim: str | None = None
+    would_link: bool = False
+    """It would have tied the Entra object id to him."""
+    differs: list[str] = []
+    """Codes: where NameID and claims are others than his names, and which setting mends it."""
+    group: TriedGroup | None = None
+
+
 class LoginOutcome(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Either accepted, with the employee, or refused with a reason of the interfaces' list."""
 
@@ -146,6 +171,8 @@ class LoginOutcome(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
     """True when this login tied the Entra object id to the employee for the first time."""
     attempt_id: str = ""
     """Under which the attempt is traced."""
+    tried: TriedLogin | None = None
+    """Of a login in test mode, which is never accepted."""
 
 
 class OpenSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

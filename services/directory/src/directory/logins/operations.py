@@ -7,6 +7,7 @@ is written.
 import hashlib
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from directory.logins import store
 from directory.logins.decision import Accepted, Decision, Flow, LoginPolicy, Person, Refused, decide
 from directory.logins.names import names_of
 from directory.logins.telling import tell
+from directory.logins.trial import tried
 from directory.oidc.store import carry_over
 from directory.repeating import done_again
 from directory.traces import steps
@@ -65,11 +67,11 @@ async def find_companies(database: Database, request: login.FindCompanies) -> lo
 
 
 async def begin_login(database: Database, request: login.BeginLogin) -> login.BegunLogin:
-    """Raises DomainError `not_allowed` where the company has SSO switched off."""
+    """Raises DomainError `not_allowed` where the company has SSO switched off; a test is let begin all the same, if it can be."""
     flow_id = f"_{secrets.token_hex(16)}"
     async with scope_for_login(database, request.company).transaction() as tx:
         connection = await read_connection(tx)
-        if not connection.sso_enabled:
+        if not connection.sso_enabled and not (request.test and await _can_be_tried(tx, connection)):
             raise DomainError(ErrorCode.not_allowed, "Single sign-on is switched off for this company.")
         await store.insert_flow(
             tx,
@@ -83,11 +85,20 @@ async def begin_login(database: Database, request: login.BeginLogin) -> login.Be
     return login.BegunLogin(flow_id=flow_id, connection=connection)
 
 
+async def _can_be_tried(tx: CompanyTx, connection: login.Connection) -> bool:
+    """While SSO is off: it is set up so far that Entra can answer, and the company is not closed."""
+    set_up = connection.login_url and connection.issuer and connection.certificates
+    return bool(set_up) and not await store.is_closed(tx)
+
+
 async def complete_login(database: Database, attempt: login.LoginAttempt) -> login.LoginOutcome:
     """Decide on a proven assertion, and leave a ticket if the person may come in."""
     # The object id that a first login brings may be given to somebody by provisioning at the same moment.
-    decision, return_to, attempt_id = await repeated(lambda: _complete(database, attempt))
+    decision, return_to, attempt_id, tested = await repeated(lambda: _complete(database, attempt))
     name_attempt(attempt_id)
+    if tested is not None:
+        log.info("login_tested", outcome=tested.reason or "accepted", employee=_text(decision.employee_id))
+        return login.LoginOutcome(accepted=False, reason=tested.reason, attempt_id=attempt_id, tried=tested)
     metrics.LOGIN_DECISIONS.labels(decision.reason if isinstance(decision, Refused) else "accepted").inc()
     if isinstance(decision, Refused):
         log.info("login_refused", reason=decision.reason, employee=_text(decision.employee_id))
@@ -102,17 +113,23 @@ async def complete_login(database: Database, attempt: login.LoginAttempt) -> log
     )
 
 
-async def _complete(database: Database, attempt: login.LoginAttempt) -> tuple[Decision, str, str]:
+async def _complete(
+    database: Database, attempt: login.LoginAttempt
+) -> tuple[Decision, str, str, login.TriedLogin | None]:
     async with scope_for_login(database, attempt.company).transaction() as tx:
         flow = await store.consume_flow(tx, attempt.in_response_to) if attempt.in_response_to else None
         live = flow if flow is not None and flow.expires_at > tx.now else None
-        decision, people, policy = await _decided(tx, attempt, live)
+        is_test = flow is not None and flow.is_test
+        decision, people, policy = await _decided(tx, attempt, live, is_test)
         return_to = live.return_to if live else attempt.relay_path or "/"
         attempt_id = await _traced(tx, attempt, flow, decision, people)
+        if is_test:
+            # Used up and remembered like any other; but nothing is linked, no certificate has signed, nobody gets a ticket.
+            return decision, return_to, attempt_id, tried(attempt, decision, policy, people)
         if isinstance(decision, Accepted):
             await _let_in(tx, attempt, decision, live, return_to, attempt_id)
         await tell(tx, decision, policy.open_findings)
-    return decision, return_to, attempt_id
+    return decision, return_to, attempt_id, None
 
 
 async def _traced(
@@ -138,7 +155,7 @@ async def _traced(
 
 
 async def _decided(
-    tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None
+    tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None, is_test: bool
 ) -> tuple[Decision, Sequence[Person], LoginPolicy]:
     first_time = await store.remember_assertion(
         tx, hashlib.sha256(attempt.assertion_id.encode()).digest(), attempt.expires_at
@@ -150,7 +167,14 @@ async def _decided(
         # Whoever began a new employment while this waited for his lock is seen by a second look only.
         people = await store.find_for_login(tx, object_id, keys)
     policy = await store.login_policy(tx, attempt.signer_fingerprint, people)
-    decision = decide(attempt, flow, first_time=first_time, policy=policy, people=people, now=tx.now)
+    decision = decide(
+        attempt,
+        flow,
+        first_time=first_time,
+        policy=replace(policy, sso_enabled=True) if is_test else policy,
+        people=people,
+        now=tx.now,
+    )
     return decision, people, policy
 
 

@@ -153,6 +153,8 @@ _READ_SESSION = statement(
 
 _HOLD_COMPANY = statement("companies.hold", "select true from companies where company_id = $1 for share")
 
+_IS_CLOSED = statement("companies.is_closed", "select ends_at is not null from companies where company_id = $1")
+
 _SESSION_OWNER = statement(
     "sessions.owner",
     """
@@ -362,6 +364,11 @@ async def read_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record |
 async def hold_company(tx: CompanyTx) -> None:
     """Until the transaction ends the company is neither closed nor moved: whoever ends all sessions comes before or after."""
     await tx.fetchval(_HOLD_COMPANY, tx.company_id)
+
+
+async def is_closed(tx: CompanyTx) -> bool:
+    closed: bool = await tx.fetchval(_IS_CLOSED, tx.company_id)
+    return closed
 
 
 async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:

@@ -43,7 +43,8 @@ def of_answer(
     if attempt.name_id_format:
         signed["name_id_format"] = attempt.name_id_format.rpartition(":")[2][:100]
     steps = [Step(step="answered", at=came, facts=away), Step(step="verified", at=now, facts=signed)]
-    if (found := matched(attempt, decision, people)) is not None:
+    is_test = flow is not None and flow.is_test
+    if (found := matched(attempt, decision, people, is_test=is_test)) is not None:
         steps.append(Step(step="matched", at=now, facts=found))
     if isinstance(decision, Accepted):
         differs = {"differs": " ".join(decision.differences)} if decision.differences else {}
@@ -53,7 +54,9 @@ def of_answer(
     return [*steps, Step(step="decided", at=now, facts=facts)]
 
 
-def matched(attempt: LoginAttempt, decision: Decision, people: Sequence[Person]) -> dict[str, str] | None:
+def matched(
+    attempt: LoginAttempt, decision: Decision, people: Sequence[Person], *, is_test: bool = False
+) -> dict[str, str] | None:
     """Whom the answer means and by what; None where it did not come so far."""
     if decision.employee_id is None:
         none = NOBODY.get(decision.reason) if isinstance(decision, Refused) else None
@@ -64,14 +67,15 @@ def matched(attempt: LoginAttempt, decision: Decision, people: Sequence[Person])
     found = {"employee": employee_text(decision.employee_id), **by_what(attempt, person)}
     if found["by"] == "object_id":
         return {**found, "linked": "before"}
-    return {**found, "linked": "now" if isinstance(decision, Accepted) and decision.link else "not"}
+    linked = isinstance(decision, Accepted) and decision.link and not is_test
+    return {**found, "linked": "now" if linked else "not"}
 
 
 def by_what(attempt: LoginAttempt, person: Person) -> dict[str, str]:
     """By the object id; or by which claim, and which of his names it is."""
     if person.object_id == UUID(attempt.object_id):
         return {"by": "object_id"}
-    claims = {"name_id": attempt.name_id, "name": attempt.name_claim, "emailaddress": attempt.email_claim}
+    claims = {"NameID": attempt.name_id, "name": attempt.name_claim, "emailaddress": attempt.email_claim}
     for claim, text in claims.items():
         key = search_key(text) if text else None
         if key is not None and key in (person.email_key, person.login_key):

@@ -13,7 +13,7 @@ from shared.telemetry import context
 from shared.telemetry.tracing import current_trace_id
 from shared.words import RefusalText
 from sso_gateway.pages.language import Language, preferred
-from sso_gateway.pages.texts import TEXTS
+from sso_gateway.pages.texts import TEXTS, Texts
 from sso_gateway.reasons import LOGOUT_ONLY, known
 
 HERE = Path(__file__).parent
@@ -148,6 +148,10 @@ class Pages:
 def wants_json(request: Request) -> bool:
     accept = request.headers.get("accept", "")
     return "application/json" in accept and "text/html" not in accept
+
+
+def texts_for(request: Request) -> Texts:
+    return TEXTS[_language(request)]
 
 
 def _language(request: Request) -> Language:

@@ -17,14 +17,22 @@ class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: dict[str, str]
     refusals: dict[str, RefusalText]
     """By reason."""
+    explanations: dict[str, RefusalText]
+    """By code: of what nobody refused."""
+    test: dict[str, str]
+    """Of the page that a sign-in in test mode ends at."""
     logout_refused: RefusalText
     """In place of it where a logout is refused for a reason that a login may be refused for, too."""
 
 
 def _read(language: Language) -> Texts:
     file = Path(__file__).parent / "words" / f"{language}.toml"
-    texts = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), Texts)
-    return msgspec.structs.replace(texts, refusals={**WORDS[language].refusals, **texts.refusals})
+    own = tomllib.loads(file.read_text(encoding="utf-8"))
+    texts = msgspec.convert({**own, "explanations": {}}, Texts)
+    shared = WORDS[language]
+    return msgspec.structs.replace(
+        texts, refusals={**shared.refusals, **texts.refusals}, explanations=shared.explanations
+    )
 
 
 TEXTS: dict[Language, Texts] = {language: _read(language) for language in get_args(Language)}

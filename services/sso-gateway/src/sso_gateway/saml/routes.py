@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from shared.attempts import attempt_of_flow, new_attempt_id, unproven_flow
+from shared.attempts import relay_state as relay_state_of
 from shared.errors import DomainError, ErrorCode
 from shared.ids import CompanyId
 from shared.schemas.login import BeginLogin, LoginAttempt, OpenSession, Origin
@@ -36,6 +37,7 @@ from sso_gateway.saml.errors import SamlRefusal
 from sso_gateway.saml.metadata import service_provider_metadata
 from sso_gateway.saml.profile import VerifiedAssertion
 from sso_gateway.saml.request import redirect_to_idp
+from sso_gateway.saml.testing import test_answered, test_refused
 from sso_gateway.sessions import cookies
 from sso_gateway.sessions.current import session_credential, signed_in
 from sso_gateway.sessions.remembered import remember
@@ -61,6 +63,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     gateway.limits.admit_company("login", company, request, exists=exists)
     return_to = return_path(request.query_params.get("return_to"))
     secret, asked_at = cookies.browser_secret(request), gateway.connections.now()
+    test = request.query_params.get("test") == "1"
     try:
         begun = await gateway.client.begin_login(
             BeginLogin(
@@ -69,6 +72,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
                 return_to=return_to,
                 ttl_s=gateway.settings.login_ttl_s,
                 origin=_origin(request, return_to),
+                test=test,
             )
         )
     except DomainError as error:
@@ -87,13 +91,16 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
         entity_id=trusted.expected.entity_id,
         acs_url=trusted.expected.acs_url,
         flow_id=begun.flow_id,
-        relay_state=begun.flow_id,
+        relay_state=relay_state_of(begun.flow_id, test=test),
         issued_at=gateway.clock(),
         login_hint=_login_hint(request),
         force_authn=demands_fresh_login(return_to),
     )
-    metrics.AUTHN_REQUESTS.labels("http_redirect").inc()
-    log.info("login_started", flow=begun.flow_id)
+    if test:
+        metrics.TESTS.labels("started").inc()
+    else:
+        metrics.AUTHN_REQUESTS.labels("http_redirect").inc()
+    log.info("login_started", flow=begun.flow_id, test=test)
     response = gateway.pages.protected(RedirectResponse(address, status_code=302))
     cookies.write(response, cookies.LOGIN, secret, gateway.settings.login_ttl_s)
     if cookies.sent(request, cookies.HINT) is not None:
@@ -128,7 +135,8 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
         return await _complete(gateway, request, trusted, verified, relay_state, answer)
     except SamlRefusal as refused:
         _noted(gateway, request.path_params["company"], refused.reason, answer, refused)
-        return _refused(gateway, request, refused.reason, refused, status=refused.status)
+        page = _refused(gateway, request, refused.reason, refused, status=refused.status)
+        return page if not answer.unproven_test else test_refused(gateway.pages, request, refused)
     except DomainError as error:
         if error.code is ErrorCode.not_found:
             return _refused(gateway, request, "unknown_company")
@@ -145,7 +153,7 @@ async def _verified(
         body = await form.read_form(request)
         gateway.limits.admit_company("acs", company, request, exists=True)
         posted = await large.understood(body, form.read_posted_response, body)
-        answer.unproven_flow, _ = unproven_flow(posted.relay_state)
+        answer.unproven_flow, answer.unproven_test = unproven_flow(posted.relay_state)
         answer.attempt_id = _named_by(answer.unproven_flow) or answer.attempt_id
         # Asked again: a body may take its time, and whoever was trusted when it began may be no longer.
         trusted = await gateway.connections.trusted(company)
@@ -170,6 +178,8 @@ class _Answer:
     attempt_id: str
     unproven_flow: str | None = None
     """Of the login that its RelayState names."""
+    unproven_test: bool = False
+    """The RelayState calls it a test: good for the look of a refusal, for nothing else."""
 
 
 def _named_by(flow_id: str | None) -> str | None:
@@ -220,6 +230,10 @@ async def _complete(
         )
     if outcome.attempt_id:
         name_attempt(outcome.attempt_id)
+    if outcome.tried is not None:
+        metrics.TESTS.labels("ok" if outcome.tried.accepted else "rejected").inc()
+        log.info("login_tested", outcome=outcome.tried.reason or "accepted", employee=outcome.tried.employee_id)
+        return test_answered(gateway.pages, request, trusted, verified, outcome.tried, gateway.clock())
     if not outcome.accepted:
         return _refused(gateway, request, outcome.reason or "other", flow=flow)
     log.info("login_accepted", flow=flow, employee=outcome.employee_id, linked=outcome.linked)
