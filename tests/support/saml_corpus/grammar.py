@@ -182,6 +182,12 @@ def _attributes() -> Iterator[Case]:
         ("unknown_attribute", 'extra="x"'),
     ):
         yield _signed(f"{name}_in_conditions", attack, at, f"{at}{attribute} ", known)
+        # Where optional ones are left out, so that they are no more than there may be: by name, then, and not by number.
+        if name != "id_where_none_is":
+            outside = edited("<samlp:Response ", f"<samlp:Response {attribute} ")
+            yield _case(f"{name}_in_response", attack, outside, "Response with known attributes only")
+        named = "NameID with known attributes only"
+        yield _signed(f"{name}_in_name", attack, "<NameID ", f"<NameID {attribute} ", named)
         if name != "id_where_none_is":
             refused = respond(edit_assertion=replacing("<Assertion ", f"<Assertion {attribute} "))
             yield _case(f"{name}_in_assertion", attack, refused, of_assertion)

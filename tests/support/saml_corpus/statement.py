@@ -166,6 +166,13 @@ def _times() -> Iterator[Case]:
     confirmation = "SubjectConfirmationData with NotOnOrAfter"
     yield _case(reason, "confirmation_without_end", attack, confirmation, confirmation_not_on_or_after=None)
     yield _case(reason, "confirmation_with_beginning", attack, confirmation, confirmation_not_before=NOW - minute)
+    # Restrictions that would not be kept: refused, not overlooked.
+    until = replacing("<AuthnStatement ", '<AuthnStatement SessionNotOnOrAfter="2026-11-24T08:00:00.000Z" ')
+    yield _case(reason, "end_of_session", attack, "AuthnStatement with known attributes only", edit_assertion=until)
+    of_address = replacing("<SubjectConfirmationData ", '<SubjectConfirmationData Address="192.0.2.1" ')
+    yield _case(
+        reason, "address", attack, "SubjectConfirmationData with known attributes only", edit_assertion=of_address
+    )
     written = 'NotBefore="2026-11-24T07:54:57.880Z"'
     for name, instant in (
         ("with_a_zone", "2026-11-24T08:54:57+01:00"),

@@ -9,8 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sso_gateway.saml.errors import MAX_SHOWN, Reason, SamlRefusal
+from sso_gateway.saml.errors import MAX_SHOWN, Reason, SamlRefusal, shown
 from tests.support.saml_corpus.__main__ import files
 from tests.support.saml_responses import OBJECT_ID
 from tests.unit.sso_gateway.saml_files import ACCEPTED, FOLDER, REFUSED, SamlFile, private_words
@@ -74,10 +76,33 @@ def test_the_files_are_what_the_script_makes() -> None:
     assert changed == [], "python -m tests.support.saml_corpus"
 
 
-def test_the_table_of_attacks_says_which_lines_have_cases_and_each_case_belongs_to_one() -> None:
-    """The first column names the attack, as `case.toml` does; the last one says `corpus` where there are cases of it."""
+def attacks() -> list[list[str]]:
+    """The table's rows: the attack as `case.toml` names it, the rule, and what shows it."""
     table = DOCS.read_text(encoding="utf-8").partition("## Attacks and the rule that stops each")[2]
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("| ")]
-    assert {attack for attack, _, shown_by in rows if "corpus" in shown_by.split(", ")} == {
+    return [row for row in rows if row[0] not in {"attack", "---"}]
+
+
+def test_the_table_of_attacks_says_which_lines_have_cases_and_each_case_belongs_to_one() -> None:
+    assert {attack for attack, _, shown_by in attacks() if "corpus" in shown_by.split(", ")} == {
         file.about["attack"] for file in REFUSED if "attack" in file.about
     }
+
+
+def test_every_attack_is_shown_by_tests_that_there_are() -> None:
+    tests = {path.name for path in Path(__file__).parents[2].rglob("test_*.py")}
+    assert len(attacks()) >= 38
+    for attack, rule, shown_by in attacks():
+        assert rule, attack
+        for one in shown_by.split(", "):
+            assert one in {"corpus", "`make fuzz`"} or one.strip("`") in tests, (attack, one)
+
+
+@given(st.text(max_size=400) | st.text(alphabet="<>&\u202e\u2028\x00\x1b\n\r\t\ud800\U000e0001e\u0301", max_size=400))
+def test_whatever_a_document_says_is_told_in_one_short_line(value: str) -> None:
+    """No control character, no line break, nothing that turns the direction of what follows."""
+    refused = SamlRefusal(Reason.wrong_audience, "https://www.bitabiz.com/contoso", value)
+    assert 1 <= len(refused.got) <= MAX_SHOWN
+    assert refused.got.isprintable()
+    assert refused.got.encode()
+    assert shown(refused.got) == refused.got

@@ -7,7 +7,8 @@
     LogoutResponse  Issuer, Status
 
 There is no slot for foreign content (Extensions, Advice, Object, a second or encrypted assertion), which is where wrapping
-attacks hide the signed original. Order and number of children count; text stands in leaves only. Checked on the received tree.
+attacks hide the signed original. Nor for a restriction that nobody here would keep (SessionNotOnOrAfter, Address): what is not
+kept is refused, not overlooked. Order and number of children count; text stands in leaves only. Checked on the received tree.
 """
 
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ SUBJECT = _node(
     _node(
         ASSERTION,
         "SubjectConfirmation",
-        _node(ASSERTION, "SubjectConfirmationData", optional="InResponseTo NotBefore NotOnOrAfter Recipient Address"),
+        _node(ASSERTION, "SubjectConfirmationData", optional="InResponseTo NotBefore NotOnOrAfter Recipient"),
         required="Method",
     ),
 )
@@ -109,7 +110,7 @@ AUTHN_STATEMENT = _node(
     "AuthnStatement",
     _node(ASSERTION, "AuthnContext", _leaf(ASSERTION, "AuthnContextClassRef")),
     required="AuthnInstant",
-    optional="SessionIndex SessionNotOnOrAfter",
+    optional="SessionIndex",
 )
 ASSERTION_SHAPE = _node(
     ASSERTION,
