@@ -1,4 +1,4 @@
-"""What the company is told of its claims, over time: seldom enough that no login waits for another, and over when it is."""
+"""First logins in the database: what the company is told of its claims over time, and that nobody is ever taken for another."""
 
 import asyncio
 import secrets
@@ -11,6 +11,7 @@ import pytest
 from directory.findings.catalogue import CLAIMS
 from directory.findings.store import open_findings
 from directory.logins import operations as logins
+from shared.errors import DomainError, ErrorCode
 from shared.schemas import login
 from shared.schemas.employee import Employee
 from shared.schemas.people import Finding
@@ -100,6 +101,48 @@ async def test_it_goes_with_the_person_it_was_seen_of(firm: Firm, sign_ins: Sign
 
 
 # Nobody is linked twice, nor two to one.
+
+SPELLINGS = [
+    ("anna@firma.dk", "ANNA@Firma.DK", True),
+    ("\u00c5se@firma.dk", "a\u030ase@firma.dk", True),
+    ("\u212bse@firma.dk", "\u00e5se@firma.dk", True),
+    ("\u212a@firma.dk", "k@firma.dk", True),
+    ("straße@firma.dk", "STRASSE@firma.dk", False),
+    ("straße@firma.dk", "STRAẞE@firma.dk", True),
+    ("ıris@firma.dk", "iris@firma.dk", False),
+    ("İris@firma.dk", "iris@firma.dk", False),
+    ("\u0430nna@firma.dk", "anna@firma.dk", False),
+    ("ａnna@firma.dk", "anna@firma.dk", False),
+    ("ﬁrma@firma.dk", "firma@firma.dk", False),
+    ("anna @firma.dk", "anna@firma.dk", False),
+    ("anna+x@firma.dk", "anna@firma.dk", False),
+    ("anna.@firma.dk", "anna@firma.dk", False),
+    ("anna\u200b@firma.dk", "anna@firma.dk", False),
+    ("an\u00adna@firma.dk", "anna@firma.dk", False),
+    ("anna@xn--smrrebrd-64af.dk", "anna@smørrebrød.dk", False),
+]
+"""Two spellings, and whether they are one name: without case, in Unicode NFC, and in no other way (D2)."""
+
+
+@pytest.mark.parametrize(("stored", "said", "same"), SPELLINGS)
+async def test_the_database_provisioning_and_the_login_agree_on_what_one_name_is(
+    firm: Firm, sign_ins: SignIns, stored: str, said: str, same: bool
+) -> None:
+    anna = await firm.create(login=stored)
+    found = (await firm.find(login_name=said)).employees
+    assert [one.id for one in found] == ([anna.id] if same else [])
+    object_id = uuid4()
+    outcome = await attempt(sign_ins, object_id, said)
+    assert outcome.employee_id == (anna.id if same else None)
+    assert (await attempt(sign_ins, object_id, stored)).employee_id == anna.id
+    if same:
+        with pytest.raises(DomainError) as refused:
+            await firm.create(login=said)
+        assert refused.value.code is ErrorCode.login_taken
+        return
+    other = await firm.create(login=said)
+    assert (await attempt(sign_ins, uuid4(), said)).employee_id == other.id
+    assert not (await attempt(sign_ins, uuid4(), stored)).accepted, "he is linked to another object"
 
 
 async def test_of_two_first_logins_at_once_by_one_name_one_is_linked(firm: Firm, sign_ins: SignIns) -> None:

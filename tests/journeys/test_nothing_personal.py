@@ -164,3 +164,17 @@ async def test_whom_to_suggest_is_told_to_entra_alone(
     written = "\n".join(noting.lines)
     assert '"event":"login_bounced"' in written
     assert "zenobia" not in written
+
+
+async def test_a_hint_that_somebody_s_link_brings_is_told_to_entra_and_written_nowhere(
+    company: Company, browser: Browser, noting: Noting, spans: InMemorySpanExporter
+) -> None:
+    hint = f"zenobia.anker@{company.name}.example"
+    page = await browser.get(f"{company.login_url}?login_hint={hint}")
+    assert parse_qs(urlsplit(page.location).query)["login_hint"] == [hint]
+    await browser.get(f"{company.stack.sso_url}/login?email={hint}")
+    written = "\n".join(noting.lines)
+    assert '"event":"login_started"' in written
+    told = str([(one.name, dict(one.attributes or {}), one.events) for one in spans.get_finished_spans()])
+    assert "/login/" in told
+    assert "zenobia" not in written + told
