@@ -124,7 +124,9 @@ def _answer(
         )
         if value is not None
     }
-    return _post_on(app, respond(simulator_.sign_in(app, person, asked.id, **changes)), relay_state)
+    return _post_on(
+        app, respond(simulator_.sign_in(app, person, asked.id, anew=asked.force_authn, **changes)), relay_state
+    )
 
 
 def _no_passive(simulator_: Simulator, app: EnterpriseApp, asked: AuthnRequest, relay_state: str | None) -> Response:

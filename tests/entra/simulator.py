@@ -1,5 +1,6 @@
 """The running simulator: tenant, provisioning engine, signed-in sessions, and what the control page did last."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,6 +37,8 @@ class Simulator:
         self.engine = ProvisioningEngine(tenant)
         self.url = ""
         self.sessions: list[Session] = []
+        self.signed_in_since: dict[str, datetime] = {}
+        """Who is signed in at Microsoft, and since when he has not been asked anew; by object id."""
         self.last_action: dict[str, LastAction] = {}
         self.last_cycle: dict[str, CycleResult] = {}
 
@@ -62,10 +65,19 @@ class Simulator:
         self.last_cycle[app.app_id] = result
         return result
 
-    def sign_in(self, app: EnterpriseApp, person: Person, in_response_to: str | None, **changes: Any) -> ResponseRecipe:
-        """The recipe of a response for this person, noted as a session."""
+    def sign_in(
+        self, app: EnterpriseApp, person: Person, in_response_to: str | None, *, anew: bool = False, **changes: Any
+    ) -> ResponseRecipe:
+        """The recipe of a response for this person, noted as a session.
+
+        `anew`: he shows who he is though he has before (ForceAuthn); otherwise AuthnInstant says when he first did.
+        """
         now = self.tenant.clock()
         recipe = recipe_for(self.tenant, app, person, now=now, in_response_to=in_response_to)
+        if anew:
+            self.signed_in_since[person.object_id] = recipe.authenticated_at
+        since = self.signed_in_since.setdefault(person.object_id, recipe.authenticated_at)
+        changes = {"authenticated_at": since} | changes
         session = Session(app_id=app.app_id, object_id=person.object_id, session_index=recipe.assertion_id)
         self.sessions = [*self.sessions[-999:], session]
         return msgspec.structs.replace(recipe, **changes)
@@ -74,6 +86,7 @@ class Simulator:
         """Front-channel logout of everything the person is signed in to; the sessions are over afterwards."""
         mine = [session for session in self.sessions if session.object_id == person.object_id]
         self.sessions = [session for session in self.sessions if session.object_id != person.object_id]
+        self.signed_in_since.pop(person.object_id, None)
         return [url for session in mine if (url := self.broadcast_logout_url(session))]
 
     def broadcast_logout_url(self, session: Session) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,15 +36,21 @@ async def at_entra(browser: Browser, address: str) -> str:
 
 async def code_after_login(company: Company, browser: Browser, app: App, address: str, person: Any) -> str:
     """From Entra's address back to the app."""
+    return (await answer_after_login(company, browser, app, address, person))["code"]
+
+
+async def answer_after_login(
+    company: Company, browser: Browser, app: App, address: str, person: Any, **changes: Any
+) -> dict[str, str]:
     request, relay_state = request_of(address)
     page = await company.post_response(
-        browser, company.recipe(person, in_response_to=request.id), relay_state=relay_state
+        browser, company.recipe(person, in_response_to=request.id, **changes), relay_state=relay_state
     )
     for _ in range(3):
         if not page.location.startswith(app.provider):
             break
         page = await browser.get(page.location)
-    return app.answered(page)["code"]
+    return app.answered(page)
 
 
 # The whole way.
@@ -180,9 +187,37 @@ async def test_a_login_that_is_older_than_max_age_does_not_do(
     await signed_in(company, browser)
     app = portal(company, http)
     assert app.answered(await browser.get(app.question(max_age="600")))["code"]
-    await _as_owner(company, "update sessions set signed_in_at = signed_in_at - interval '11 minutes'")
+    await _as_owner(company, "update sessions set authenticated_at = authenticated_at - interval '11 minutes'")
     assert app.answered(await browser.get(app.question(max_age="600", prompt="none")))["error"] == "login_required"
     assert request_of(await at_entra(browser, app.question(max_age="600", company=company.name)))[0].force_authn
+
+
+async def test_an_app_is_told_when_somebody_showed_himself_to_entra_and_not_when_he_came_here(
+    company: Company, browser: Browser, http: aiohttp.ClientSession
+) -> None:
+    person, weeks_ago = company.hire("anna"), datetime.now(UTC).replace(microsecond=0) - timedelta(days=81)
+    await company.cycle()
+    await company.sign_in(browser, person, authenticated_at=weeks_ago)
+    app = portal(company, http)
+
+    claims = await app.claims((await app.tokens(browser))["id_token"])
+    assert claims["auth_time"] == int(weeks_ago.timestamp())
+    entra = await at_entra(browser, app.question(company=company.name, max_age="3600"))
+    assert request_of(entra)[0].force_authn, "Entra has not asked him for weeks, however lately he came here"
+
+
+@pytest.mark.parametrize("demand", [{"prompt": "login"}, {"max_age": "3600"}])
+async def test_a_demand_for_a_fresh_login_that_never_reached_entra_is_not_met_and_goes_round_once(
+    company: Company, browser: Browser, http: aiohttp.ClientSession, demand: dict[str, str | None]
+) -> None:
+    person, weeks_ago = company.hire("anna"), datetime.now(UTC) - timedelta(days=81)
+    await company.cycle()
+    await company.sign_in(browser, person, authenticated_at=weeks_ago)
+    app = portal(company, http)
+    # The request is not signed: whoever sits at the browser takes ForceAuthn out of it, and Entra answers without a question.
+    entra = await at_entra(browser, app.question(company=company.name, **demand))
+    answer = await answer_after_login(company, browser, app, entra, person, authenticated_at=weeks_ago)
+    assert (answer["error"], "code" in answer) == ("login_required", False)
 
 
 async def _as_owner(company: Company, sql: str) -> None:

@@ -125,6 +125,8 @@ class LoginAttempt(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
     name_id: str
     name_id_format: str | None = None
     session_index: str | None = None
+    authenticated_at: datetime | None = None
+    """When the person showed the identity provider who he is; None: not said."""
     email_claim: str | None = None
     name_claim: str | None = None
     groups: list[str] | None = None

@@ -35,7 +35,7 @@ class Grant(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     scopes: list[str]
     nonce: str | None
     authenticated_at: datetime
-    """When he signed in, in the browser."""
+    """When he last showed Entra who he is."""
     expires_at: datetime
     """When the session behind it ends by itself."""
     user: AppUser

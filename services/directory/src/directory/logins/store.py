@@ -105,8 +105,8 @@ _INSERT_TICKET = statement(
     """
     insert into login_tickets
         (company_id, ticket_sha256, employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at,
-         attempt_id)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+         attempt_id, authenticated_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     """,
 )
 
@@ -121,7 +121,7 @@ _CONSUME_TICKET = statement(
     delete from login_tickets
     where company_id = $1 and ticket_sha256 = $2
     returning employee_id, browser_sha256, return_to, name_id, name_id_format, session_index, expires_at, attempt_id,
-        (select name from companies where company_id = $1) as company_name
+        authenticated_at, (select name from companies where company_id = $1) as company_name
     """,
 )
 
@@ -130,8 +130,8 @@ _INSERT_SESSION = statement(
     """
     insert into sessions
         (company_id, session_sha256, employee_id, name_id, name_id_format, session_index, signed_in_at, expires_at,
-         attempt_id)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         attempt_id, authenticated_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     """,
 )
 
@@ -318,6 +318,7 @@ async def insert_ticket(
         attempt.session_index,
         expires_at,
         attempt_id,
+        attempt.authenticated_at,
     )
 
 
@@ -352,6 +353,7 @@ async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.R
         tx.now,
         expires_at,
         ticket["attempt_id"],
+        ticket["authenticated_at"],
     )
 
 

@@ -25,12 +25,12 @@ class Wanted:
     signed_in_after: datetime | None
 
 
-def code_refusal(wanted: Wanted, *, company: str, employee_id: str, signed_in_at: datetime) -> CodeRefusal | None:
+def code_refusal(wanted: Wanted, *, company: str, employee_id: str, authenticated_at: datetime) -> CodeRefusal | None:
     if wanted.company is not None and wanted.company != company:
         return "other_company"
     if wanted.employee_id is not None and wanted.employee_id != employee_id:
         return "other_person"
-    if wanted.signed_in_after is not None and signed_in_at < wanted.signed_in_after:
+    if wanted.signed_in_after is not None and authenticated_at < wanted.signed_in_after:
         return "signed_in_too_early"
     return None
 

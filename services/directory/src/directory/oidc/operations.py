@@ -45,7 +45,7 @@ async def issue_code(database: Database, request: oidc.IssueCode) -> oidc.Issued
                 return oidc.IssuedCode(reason="no_session")
             person = employee_text(session["employee_id"])
             refusal = code_refusal(
-                wanted, company=tx.company.name, employee_id=person, signed_in_at=session["signed_in_at"]
+                wanted, company=tx.company.name, employee_id=person, authenticated_at=session["authenticated_at"]
             )
             if refusal is not None:
                 return oidc.IssuedCode(reason=refusal)

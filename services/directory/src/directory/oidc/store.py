@@ -17,7 +17,7 @@ from shared.schemas.oidc import IssueCode
 _SESSION = statement(
     "sessions.hold_for_code",
     """
-    select s.session_id, s.employee_id, s.signed_in_at
+    select s.session_id, s.employee_id, coalesce(s.authenticated_at, s.signed_in_at) as authenticated_at
     from sessions s
     join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id
     where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and s.expires_at > $3
@@ -73,8 +73,10 @@ _OWN_SESSION = statement(
     """
     with own as (
         insert into sessions
-            (company_id, session_sha256, employee_id, name_id, name_id_format, signed_in_at, expires_at, client_id)
-        select s.company_id, $3, s.employee_id, s.name_id, s.name_id_format, s.signed_in_at, $4, g.client_id
+            (company_id, session_sha256, employee_id, name_id, name_id_format, signed_in_at, expires_at, client_id,
+             authenticated_at)
+        select s.company_id, $3, s.employee_id, s.name_id, s.name_id_format, s.signed_in_at, $4, g.client_id,
+            s.authenticated_at
         from app_grants g
         join sessions s on s.company_id = $1 and s.session_id = g.session_id
         where g.company_id = $1 and g.grant_id = $2
@@ -192,7 +194,7 @@ async def insert(
         asked.redirect_uri,
         asked.scopes,
         asked.nonce,
-        session["signed_in_at"],
+        session["authenticated_at"],
         code_sha256,
         code_challenge,
         expires_at,

@@ -71,6 +71,9 @@ async def _answer(gateway: Gateway, provider: Provider, request: Request, asked:
         refusal = found
     if "none" in asked.prompt:
         raise AppRefusal(asked.back, "login_required", "Nobody is signed in here whom you want, or not lately enough.")
+    if refusal == "signed_in_too_early" and asked.signed_in_after is not None:
+        # Once more would be for ever: Entra was asked to let him show himself anew, and has not, or never saw the question.
+        raise AppRefusal(asked.back, "login_required", "Entra did not ask anew who he is, as was demanded.")
     if refusal == "other_person" and asked.signed_in_after is not None:
         raise AppRefusal(asked.back, "login_required", "Somebody else signed in than the one of the id_token_hint.")
     demanded = fresh or asked.max_age_s is not None or refusal in {"other_person", "signed_in_too_early"}

@@ -85,6 +85,8 @@ class VerifiedAssertion:
     not_on_or_after: datetime
     """No copy of this assertion is accepted from here on, clock difference included: how long a replay must be remembered."""
     issued_at: datetime
+    authenticated_at: datetime
+    """When the person last showed Entra who he is, which may be weeks ago; never after `issued_at`."""
     signer_fingerprint: str
     signed: SignedMode = field(compare=False)
     """What bore a signature: told, and no part of who it is."""
@@ -132,6 +134,7 @@ def check(signed: SignedResponse, expected: Expected, now: datetime) -> Verified
         groups_overage=CLAIM_GROUPS_LINK in statement.claims,
         not_on_or_after=end + CLOCK_SKEW,
         issued_at=statement.issued_at,
+        authenticated_at=min(statement.authenticated_at, statement.issued_at),
         signer_fingerprint=signed.signer.fingerprint,
         signed=signed.signed,
         proof=_PROOF,

@@ -39,6 +39,7 @@ class Statement(msgspec.Struct, frozen=True):
     claims: dict[str, list[tuple[str, ...]]]
     """Attribute name to the values of each Attribute of that name: more than one is a second claim, not more values."""
     session_index: str | None
+    authenticated_at: datetime
 
 
 def read_statement(signed: SignedResponse) -> Statement:
@@ -46,7 +47,7 @@ def read_statement(signed: SignedResponse) -> Statement:
     assertion = root if root.tag == f"{SAML}Assertion" else _child(root, "Assertion")
     subject, conditions = _child(assertion, "Subject"), _child(assertion, "Conditions")
     name_id, confirmation = subject
-    data = confirmation[0]
+    data, authn = confirmation[0], _child(assertion, "AuthnStatement")
     return Statement(
         assertion_id=assertion.get("ID") or "",
         version=assertion.get("Version") or "",
@@ -66,7 +67,8 @@ def read_statement(signed: SignedResponse) -> Statement:
             for restriction in conditions.findall(f"{SAML}AudienceRestriction")
         ),
         claims=_claims(assertion),
-        session_index=_child(assertion, "AuthnStatement").get("SessionIndex"),
+        session_index=authn.get("SessionIndex"),
+        authenticated_at=instant(authn.get("AuthnInstant") or "", "AuthnInstant"),
     )
 
 

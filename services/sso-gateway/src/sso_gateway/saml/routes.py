@@ -263,6 +263,7 @@ def _attempt(
         name_id=verified.name_id,
         name_id_format=verified.name_id_format,
         session_index=verified.session_index,
+        authenticated_at=verified.authenticated_at,
         email_claim=verified.email,
         name_claim=verified.name_claim,
         groups=None if verified.groups is None else list(verified.groups),
