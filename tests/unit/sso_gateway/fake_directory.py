@@ -115,6 +115,9 @@ class FakeDirectory(DirectoryClient):
 
     def _called(self, name: str) -> None:
         self.memory.calls[name] += 1
+        self._perhaps_failing()
+
+    def _perhaps_failing(self) -> None:
         if self.memory.fail is not None:
             raise DomainError(self.memory.fail, "as the test wants it")
 
@@ -162,7 +165,8 @@ class FakeDirectory(DirectoryClient):
         return LoginOutcome(accepted=True, employee_id=EMPLOYEE, return_to=return_to)
 
     async def note_refusals(self, request: NoteRefusals) -> NotedRefusals:
-        self._called("note_refusals")
+        # Not counted: it comes behind the requests, be it those of the test before.
+        self._perhaps_failing()
         self.memory.refusals += request.companies
         return NotedRefusals(outcomes=["written"] * len(request.companies))
 
