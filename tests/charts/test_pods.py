@@ -136,6 +136,27 @@ def test_each_container_is_given_its_own_secrets_and_no_others() -> None:
     }
 
 
+def test_the_apps_and_the_signing_keys_are_sso_gateways_alone_and_a_first_set_has_no_previous_key() -> None:
+    documents = rendered(ci("production"))
+    files = files_by_container(documents)
+    keys = {f"{slot}.pem": ("gateway-signing-keys", f"{slot}.pem") for slot in ("current", "next", "previous")}
+    own = {"DIRECTORY_SECRET": ("gateway-credentials", "sso"), "OIDC_CLIENTS": ("gateway-apps", "clients.json")}
+    assert files["sso"] == {**own, **keys}
+    assert not any("signing" in secret for name in files.keys() - {"sso"} for secret, _ in files[name].values())
+    (sso,) = [pod for pod in pod_templates(documents) for one in pod["spec"]["containers"] if one["name"] == "sso"]
+    environment = env_of(sso["spec"]["containers"][0])
+    assert environment["OIDC_CLIENTS_FILE"] == "/run/secrets/identity-gateway/OIDC_CLIENTS"
+    (volume,) = [one for one in sso["spec"]["volumes"] if one["name"] == "sso-signing-keys"]
+    (mount,) = [one for one in sso["spec"]["containers"][0]["volumeMounts"] if one["name"] == "sso-signing-keys"]
+    assert environment["OIDC_KEYS_DIR"] == mount["mountPath"]
+    optional = {
+        item["key"]: source["secret"].get("optional", False)
+        for source in volume["projected"]["sources"]
+        for item in source["secret"]["items"]
+    }
+    assert optional == {"current.pem": False, "next.pem": False, "previous.pem": True}
+
+
 def test_without_operator_commands_the_owner_role_is_in_the_two_jobs_alone() -> None:
     holders = {
         name for name, files in files_by_container(rendered(ci("production"))).items() if "DATABASE_URL" in files
@@ -151,7 +172,9 @@ def test_every_secret_is_an_existing_one_and_read_from_a_mounted_file(values: Pa
     for pod in pod_templates(documents):
         for container in pod["spec"]["containers"]:
             files = {value for name, value in env_of(container).items() if name.endswith("_FILE")}
-            assert files == secrets_of(pod, container).keys()
+            mounted = secrets_of(pod, container).keys()
+            keys = {path for path in mounted if path.startswith(f"{env_of(container).get('OIDC_KEYS_DIR', '-')}/")}
+            assert files == mounted - keys
             assert all("valueFrom" not in variable for variable in container["env"])
             assert "envFrom" not in container
 

@@ -76,6 +76,8 @@ def test_a_wrong_value_is_refused_with_its_place(setting: str, where: str) -> No
     [
         ("database.owner.existingSecret=gateway-database", "a role that owns nothing"),
         ("serviceCredentials.sso.existingSecret=gateway-scim-credential", "a credential of its own"),
+        ("openid.clients.existingSecret=gateway-apps", "belong together"),
+        ("openid.signingKeys.existingSecret=gateway-signing-keys", "belong together"),
         ("scimPublicUrl=https://login.example.com,ingress.sso.tlsSecret=one", "are one host"),
     ],
 )

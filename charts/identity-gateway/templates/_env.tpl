@@ -13,7 +13,9 @@ and is refused then). The test compares every name with the service's own Settin
 {{- else if eq .component "directory" -}}
 {{- toYaml (dict "DATABASE_APP_URL" $database.application "SCIM_INGEST_SECRET" $credentials.scim "SSO_GATEWAY_SECRET" $credentials.sso) -}}
 {{- else -}}
-{{- toYaml (dict "DIRECTORY_SECRET" (index $credentials .component)) -}}
+{{- $secrets := dict "DIRECTORY_SECRET" (index $credentials .component) -}}
+{{- if and (eq .component "sso") .root.Values.openid.clients.existingSecret }}{{ $_ := set $secrets "OIDC_CLIENTS" .root.Values.openid.clients }}{{ end -}}
+{{- toYaml $secrets -}}
 {{- end -}}
 {{- end -}}
 
@@ -37,6 +39,7 @@ and is refused then). The test compares every name with the service's own Settin
 {{- else if eq .component "sso" -}}
 {{- $_ := set $env "PUBLIC_URL" $values.ssoPublicUrl -}}
 {{- $_ := set $env "METADATA_HOSTS" (join "," $values.federation.hosts) -}}
+{{- if $values.openid.clients.existingSecret }}{{ $_ := set $env "OIDC_KEYS_DIR" "/run/signing-keys" }}{{ end -}}
 {{- with $values.ingress.trustedProxies }}{{ $_ := set $env "FORWARDED_ALLOW_IPS" (join "," .) }}{{ end -}}
 {{- end -}}
 {{- range $name, $_ := include "gateway.secrets" . | fromYaml -}}

@@ -12,6 +12,11 @@ volumeMounts:
     readOnly: true
   - name: {{ .component }}-tmp
     mountPath: /tmp
+  {{- if and (eq .component "sso") .root.Values.openid.clients.existingSecret }}
+  - name: sso-signing-keys
+    mountPath: /run/signing-keys
+    readOnly: true
+  {{- end }}
 {{- end -}}
 
 {{- define "gateway.pod" -}}
@@ -48,6 +53,23 @@ volumes:
               - key: {{ $secret.key | quote }}
                 path: {{ $file }}
         {{- end }}
+  {{- end }}
+  {{- if and (eq .component "sso") .root.Values.openid.clients.existingSecret }}
+  - name: sso-signing-keys
+    projected:
+      defaultMode: 0440
+      sources:
+        - secret:
+            name: {{ .root.Values.openid.signingKeys.existingSecret | quote }}
+            items:
+              - {key: current.pem, path: current.pem}
+              - {key: next.pem, path: next.pem}
+        {{- /* There is none before the first turn. */}}
+        - secret:
+            name: {{ .root.Values.openid.signingKeys.existingSecret | quote }}
+            optional: true
+            items:
+              - {key: previous.pem, path: previous.pem}
   {{- end }}
   {{- range $containers }}
   - name: {{ . }}-tmp
