@@ -64,6 +64,10 @@ async def chooser(page: Page, world: World) -> None:
     await page.locator(".choices").wait_for()
 
 
+async def app_refused(page: Page, world: World) -> None:
+    await page.goto(f"{world.url}/oauth2/authorize?client_id=mobile-app&redirect_uri=https%3A%2F%2Fevil.example%2F")
+
+
 async def sending(page: Page, world: World) -> None:
     """The page that goes on by itself, held where it is."""
 
@@ -121,7 +125,7 @@ async def logout_question(page: Page, world: World) -> None:
 PAGES: list[Callable[[Page, World], Awaitable[None]]] = [
     front, signed_in, remembered, remembered_question, question, asked_again, chooser, sending, somebody_else,
     unknown_person, unknown_company, no_page, not_for_you, refused_logout, told_signed_out,
-    logout_question,
+    logout_question, app_refused,
 ]  # fmt: skip
 
 

@@ -198,6 +198,7 @@ def test_the_demo_is_provisioned_kept_and_started_again(tmp_path: Path) -> None:
         assert all(len(app["assigned"]) >= 12 for app in listed), "a dozen people each"
         assert run.output.count("employee_created") == 23, "all but the one whose account is blocked"
         first = what_is_shown(run)
+        keys = keys_of_the_provider(run)
         assert first["events"][0]["kind"] == "company.created"
         assert first["head"] == first["events"][-1]["sequence"]
         assert run.end(signal.SIGTERM) == 0
@@ -205,6 +206,7 @@ def test_the_demo_is_provisioned_kept_and_started_again(tmp_path: Path) -> None:
         run.wait_until_ready()
         assert "employee_created" not in run.output, "the data was kept"
         assert what_is_shown(run) == first, "nothing is done again, and the credential is the same"
+        assert keys_of_the_provider(run) == keys
         # Killed without warning: nothing may survive.
         run.process.kill()
         run.process.communicate()
@@ -212,6 +214,17 @@ def test_the_demo_is_provisioned_kept_and_started_again(tmp_path: Path) -> None:
         while run.family() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert run.family() == []
+
+
+def keys_of_the_provider(run: Run) -> list[str]:
+    """By its discovery document; the demo's apps are known to it."""
+    provider = f"http://127.0.0.1:{run.base}"
+    assert f"python -m tests.stack.phone {provider}" in run.output
+    metadata = json.loads(get(f"{provider}/.well-known/openid-configuration")[1])
+    assert metadata["issuer"] == provider
+    known = {client["client_id"] for client in json.loads((run.folder / "demo" / "clients.json").read_text())["clients"]}
+    assert known == {"web-portal", "mobile-app"}
+    return sorted(key["kid"] for key in json.loads(get(metadata["jwks_uri"])[1])["keys"])
 
 
 def what_is_shown(run: Run) -> Any:

@@ -19,6 +19,7 @@ import asyncpg
 from directory.migrate import MigrationError, migrate
 from directory.settings import DatabaseSettings
 from shared.settings import read_settings
+from tests.stack.apps import set_up_apps
 from tests.stack.children import Children, taken_ports
 from tests.stack.demo import set_up
 from tests.stack.options import Options, OptionsWrong, kept_secrets, read_options, write_env
@@ -102,12 +103,14 @@ def _start_edges(options: Options, secrets: dict[str, str], children: Children) 
     # The simulated tenant's assertions may be trusted too.
     entra = "login.microsoftonline.com,http://localhost"
     federation = {"FEDERATION_HOSTS": entra, "METADATA_HOSTS": entra} if options.demo else {}
+    apps = set_up_apps(options.folder) if options.demo else {}
     for name, module, secret in (
         ("sso-gateway", "sso_gateway", "SSO_GATEWAY_SECRET"),
         ("scim-ingest", "scim_ingest", "SCIM_INGEST_SECRET"),
     ):
         environment = {
             **federation,
+            **(apps if name == "sso-gateway" else {}),
             **_common(options, name),
             "DIRECTORY_URL": options.url("directory"),
             "DIRECTORY_SECRET": secrets[secret],

@@ -44,6 +44,8 @@ def _steps(options: Options, company: DemoCompany) -> list[str]:
             f"     {command} --help",
             "  5. As the BitaBIZ application: what has happened so far.",
             f"     curl -s -H 'Authorization: Bearer {company.credential}' '{feed}'",
+            "  6. As the mobile app: sign in by OpenID Connect, and see what an app is given.",
+            f"     .venv/bin/python -m tests.stack.phone {options.url('sso-gateway')}",
         ]
     return steps
 

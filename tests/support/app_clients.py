@@ -32,7 +32,7 @@ CLIENTS: dict[str, Any] = {
             "name": "Mobile app",
             "type": "public",
             "redirect_uris": [MOBILE_RETURN, "http://127.0.0.1/callback", "http://[::1]/callback"],
-            "post_logout_redirect_uris": ["com.bitabiz.app:/signed-out"],
+            "post_logout_redirect_uris": ["com.bitabiz.app:/signed-out", "http://127.0.0.1/signed-out"],
             "scopes": ["openid", "profile", "email", "offline_access"],
             "grants": ["authorization_code", "refresh_token"],
         },

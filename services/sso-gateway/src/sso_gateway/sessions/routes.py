@@ -24,6 +24,8 @@ from sso_gateway.sessions import cookies
 from sso_gateway.sessions.current import not_signed_in, session_credential, signed_in
 
 MAX_FORM_BYTES = 8 * 1024
+FINISH = "/login/finish"
+"""Where somebody goes on who takes over the browser (S88)."""
 
 
 class GoOn(msgspec.Struct, frozen=True):
@@ -58,8 +60,13 @@ async def sign_out(gateway: Gateway, request: Request) -> Response:
     response: Response
     if idp_session is not None:
         response = _go_on_to_idp(gateway, request, idp_session)
+    elif wants_json(request):
+        response = Response(status_code=204)
+    elif goal == FINISH:
+        # Not a redirect, as below: an app may wait behind the login that is finished there.
+        response = gateway.pages.page(request, "continue.html", target=goal, lead="switching_lead")
     else:
-        response = Response(status_code=204) if wants_json(request) else RedirectResponse(goal, status_code=303)
+        response = RedirectResponse(goal, status_code=303)
     cookies.clear(response, cookies.SESSION)
     return gateway.pages.protected(response)
 
