@@ -222,7 +222,9 @@ def keys_of_the_provider(run: Run) -> list[str]:
     assert f"python -m tests.stack.phone {provider}" in run.output
     metadata = json.loads(get(f"{provider}/.well-known/openid-configuration")[1])
     assert metadata["issuer"] == provider
-    known = {client["client_id"] for client in json.loads((run.folder / "demo" / "clients.json").read_text())["clients"]}
+    known = {
+        client["client_id"] for client in json.loads((run.folder / "demo" / "clients.json").read_text())["clients"]
+    }
     assert known == {"web-portal", "mobile-app"}
     return sorted(key["kid"] for key in json.loads(get(metadata["jwks_uri"])[1])["keys"])
 
