@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 from shared import VERSION
 from shared.http.head import BoundedHead, refusing_oversized_heads
 from shared.http.middleware import FaultAnswer, RequestMiddleware
+from shared.http.routing import QuickRouter
 from shared.settings import CommonSettings
 from shared.telemetry import context, metrics
 from shared.telemetry.logs import EventLog, configure_logs
@@ -70,9 +71,8 @@ class Service:
             return fault_answer(context.request_id.get())
 
         handlers = exception_handlers or {}
-        starlette = Starlette(routes=list(routes), exception_handlers={**handlers, Exception: fault})
-        # It would send a browser to wherever its Host header points.
-        starlette.router.redirect_slashes = False
+        starlette = Starlette(exception_handlers={**handlers, Exception: fault})
+        starlette.router = QuickRouter(routes)
         main = refusing_oversized_heads(starlette, handlers.get(HTTPException))
         self.app: ASGIApp = RequestMiddleware(
             main, service=name, log=self.log, fault_answer=fault_answer, trust_caller=trust_caller, routes=list(routes)
