@@ -95,6 +95,20 @@ async def unknown_person(page: Page, world: World) -> None:
     await choose(page, world.bo)
 
 
+async def tried(page: Page, world: World) -> None:
+    """The end of a sign-in in test mode."""
+    await page.goto(f"{world.sign_on_url}?test=1")
+    await choose(page, world.anna)
+    await page.locator(".rules").wait_for()
+
+
+async def tried_in_vain(page: Page, world: World) -> None:
+    world.company.tenant.assign(world.company.app, world.bo.object_id)
+    await page.goto(f"{world.sign_on_url}?test=1")
+    await choose(page, world.bo)
+    await page.locator('[data-outcome="failed"]').wait_for()
+
+
 async def unknown_company(page: Page, world: World) -> None:
     await page.goto(f"{world.url}/login/no-such-company")
 
@@ -125,7 +139,7 @@ async def logout_question(page: Page, world: World) -> None:
 PAGES: list[Callable[[Page, World], Awaitable[None]]] = [
     front, signed_in, remembered, remembered_question, question, asked_again, chooser, sending, somebody_else,
     unknown_person, unknown_company, no_page, not_for_you, refused_logout, told_signed_out,
-    logout_question, app_refused,
+    logout_question, app_refused, tried, tried_in_vain,
 ]  # fmt: skip
 
 
