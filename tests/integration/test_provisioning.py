@@ -648,7 +648,7 @@ async def test_statements_within_the_door(firm: Firm, monkeypatch: pytest.Monkey
     assert await statements(firm.change(employee, title="Kok")) == ["lock"]
     by_reference = ["lock", "find_by_reference", "update", "record"]
     assert await statements(firm.change(employee, manager_ref=boss.id)) == by_reference
-    ended = ["end_of_employee"]
+    ended = ["end_of_people"]
     # Only whoever is about to lose his access pays for the brake.
     suspended = ["take", "lock", "of_employee", "note", "update", *ended, "record"]
     assert await statements(firm.change(employee, active=False)) == suspended

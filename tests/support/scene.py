@@ -120,8 +120,16 @@ class Scene:
         places = Counter[object]()
         for row in told:
             about = row["employee_id"] or str(row["kind"]).partition(".")[0]
+            if row["kind"] == "session.revoked":
+                # Of two that both end sessions the one that came to them first tells, wherever the other had got to.
+                about, row["actor_kind"], row["actor_id"] = (about, "receipts"), "", ""
             places[about] += 1
             row["sequence"] = places[about]
+            if ended := row["changes"].get("ended"):
+                ended["sessions"] = sorted(self.named(one) for one in ended["sessions"])
+                ended["why"] = "" if row["kind"] == "session.revoked" else ended["why"]
+            if opened := row["changes"].get("session"):
+                self.names[UUID(opened["id"].removeprefix("ses_"))] = "opened session"
         old = {UUID(one.id.removeprefix("emp_")) for one in self.people.values()}
         for table, row in rows:
             if table == "public.employees" and UUID(row["employee_id"]) not in old:

@@ -19,6 +19,7 @@ SecretId = NewType("SecretId", uuid.UUID)
 FederationId = NewType("FederationId", uuid.UUID)
 GroupId = NewType("GroupId", uuid.UUID)
 ExchangeId = NewType("ExchangeId", uuid.UUID)
+SessionId = NewType("SessionId", uuid.UUID)
 
 _EMPLOYEE = re.compile(r"emp_([0-9a-f]{32})\Z")
 _TOKEN = re.compile(r"tok_([0-9a-f]{32})\Z")
@@ -27,6 +28,7 @@ _SECRET = re.compile(r"sec_([0-9a-f]{32})\Z")
 _FEDERATION = re.compile(r"fed_([0-9a-f]{32})\Z")
 _GROUP = re.compile(r"grp_([0-9a-f]{32})\Z")
 _EXCHANGE = re.compile(r"xch_([0-9a-f]{32})\Z")
+_SESSION = re.compile(r"ses_([0-9a-f]{32})\Z")
 _GUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 
 
@@ -119,6 +121,17 @@ def exchange_from_text(text: str) -> ExchangeId | None:
     """None for whatever is not an exchange's id, as with employees."""
     found = _EXCHANGE.match(text)
     return ExchangeId(uuid.UUID(hex=found[1])) if found else None
+
+
+def session_text(session_id: uuid.UUID) -> str:
+    """Its name, which is no secret."""
+    return f"ses_{session_id.hex}"
+
+
+def session_from_text(text: str) -> SessionId | None:
+    """None for whatever is not a session's id, as with employees."""
+    found = _SESSION.match(text)
+    return SessionId(uuid.UUID(hex=found[1])) if found else None
 
 
 def moment_of(uuid7: uuid.UUID) -> datetime:

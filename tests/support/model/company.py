@@ -197,7 +197,7 @@ class Company:
                 awaits_link_since=None,
             ),
         )  # fmt: skip
-        self.end_sessions(after)
+        self.end_sessions(turn, [after], "departed")
         self.take_out_of_groups(turn, after)
         for event in self.history:
             if event.employee_id == after.employee_id:
@@ -226,9 +226,9 @@ class Company:
 
     def _settle(self, turn: Turn, kind: str, before: Person | None, after: Person) -> None:
         self.name_department(turn, after)
-        if before is not None and _ends_sessions(before, after):
-            self.end_sessions(after)
         self.tell(turn, kind, after, difference(before, after))
+        if before is not None and (why := _why_sessions_end(before, after)):
+            self.end_sessions(turn, [after], why)
         gained = before is None or any(
             new is not None and new != old for old, new in zip(before.answers, after.answers, strict=True)
         )
@@ -275,9 +275,22 @@ class Company:
                 group.version, group.updated_at = group.version + 1, turn.now
                 self.tell_of(group, turn, "group.members_changed", {"members": {"removed": [person.text]}})
 
-    def end_sessions(self, person: Person) -> None:
-        self.sessions = {name: one for name, one in self.sessions.items() if one.employee_id != person.employee_id}
-        self.tickets = {name: one for name, one in self.tickets.items() if one[0] != person.employee_id}
+    def end_sessions(self, turn: Turn, people: list[Person], why: str) -> int:
+        """All of theirs and their tickets, with a receipt for each who had any."""
+        ended = 0
+        for person in sorted(people, key=lambda one: one.employee_id):
+            sessions = [name for name, one in self.sessions.items() if one.employee_id == person.employee_id]
+            tickets = [name for name, one in self.tickets.items() if one[0] == person.employee_id]
+            self.sessions = {name: one for name, one in self.sessions.items() if name not in sessions}
+            self.tickets = {name: one for name, one in self.tickets.items() if name not in tickets}
+            self.give_receipt(turn, "session.revoked", person, why, len(sessions), len(tickets))
+            ended += len(sessions)
+        return ended
+
+    def give_receipt(self, turn: Turn, kind: str, person: Person, why: str, sessions: int, tickets: int = 0) -> None:
+        """Of sessions it holds how many; their names are chosen by the database."""
+        if sessions or tickets:
+            self.tell(turn, kind, person, {"ended": {"why": why, "sessions": sessions, "tickets": tickets}})
 
     def tell(self, turn: Turn, kind: str, person: Person | None, changes: dict[str, Any]) -> None:
         names = {name: one for name, one in changes.items() if name in NAMES}
@@ -297,10 +310,12 @@ class Company:
             found.last_seen_at, found.times = turn.now, found.times + 1
 
 
-def _ends_sessions(before: Person, after: Person) -> bool:
+def _why_sessions_end(before: Person, after: Person) -> str | None:
     """D11; and an account that is another Entra object's from now on is not the one that signed in."""
+    if before.has_access and not after.has_access:
+        return "blocked" if after.state == "active" else "suspended"
     relinked = before.entra_object_id is not None and before.entra_object_id != after.entra_object_id
-    return (before.has_access and not after.has_access) or relinked
+    return "relinked" if relinked else None
 
 
 def resolved(reference: str, people: list[Person]) -> UUID | None:

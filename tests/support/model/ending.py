@@ -10,8 +10,8 @@ def close(company: Company, turn: Turn, grace: timedelta) -> datetime:
     """When it will be deleted; who closes it again learns when, and changes nothing."""
     if company.ends_at is None:
         company.ends_at = turn.now + grace
-        company.sessions, company.tickets = {}, {}
         _tell(company, turn, "company.closed", None, company.ends_at)
+        company.end_sessions(turn, company.people, "company_closed")
     return company.ends_at
 
 

@@ -50,7 +50,7 @@ def change(company: Company, turn: Turn, text: str, changes: Values) -> tuple[Gr
     if renamed:
         company.tell_of(after, turn, "group.changed", renamed)
     _tell_members(company, turn, after, joining, leaving)
-    _end_access(company, group, leaving)
+    _end_access(company, turn, group, leaving)
     return after, True, left_out
 
 
@@ -58,7 +58,7 @@ def remove(company: Company, turn: Turn, text: str) -> None:
     group = found(company, text)
     company.groups.remove(group)
     company.tell_of(group, turn, "group.removed", _difference(_names(group), (None, None)))
-    _end_access(company, group, list(group.members))
+    _end_access(company, turn, group, list(group.members))
 
 
 def remove_all(company: Company, turn: Turn) -> int:
@@ -101,11 +101,10 @@ def is_in_the_company_s(company: Company, person: Person) -> bool:
     return any(person.employee_id in one.members for one in company.groups if is_the_company_s(company, one))
 
 
-def _end_access(company: Company, group: Group, gone: list[UUID]) -> None:
+def _end_access(company: Company, turn: Turn, group: Group, gone: list[UUID]) -> None:
     """S75: where being a member is required, there is no other reason to let somebody in."""
     if company.settings.group_check == "required" and is_the_company_s(company, group):
-        for one in gone:
-            company.end_sessions(company.by_id(one))
+        company.end_sessions(turn, [company.by_id(one) for one in gone], "left_group")
 
 
 def _check(names: Values) -> None:

@@ -138,11 +138,14 @@ def open_session(
             company.traced[ticket].outcome = "other_person_signed_in"
             return "other_person_signed_in"
         del company.sessions[current[1]]
+        company.give_receipt(
+            replace(turn, actor=("person", person.text)), "session.ended", person, "signed_in_again", 1
+        )
     del company.tickets[ticket]
     company.traced[ticket].outcome = "accepted"
     company.sessions[session] = Session(owner, turn.now, turn.now + ttl)
     company.known_as[session] = company.known_as[ticket]
-    company.tell(replace(turn, actor=("person", person.text)), "session.opened", person, {})
+    company.tell(replace(turn, actor=("person", person.text)), "session.opened", person, {"session": {}})
     return "opened"
 
 
@@ -151,7 +154,7 @@ def end_session(company: Company, turn: Turn, session: str) -> bool:
     if held is None:
         return False
     person = company.by_id(held.employee_id)
-    company.tell(replace(turn, actor=("person", person.text)), "session.ended", person, {})
+    company.give_receipt(replace(turn, actor=("person", person.text)), "session.ended", person, "signed_out", 1)
     return True
 
 
@@ -172,11 +175,13 @@ def sign_out_at_microsoft(company: Company, turn: Turn, signer: str, assertion: 
         _, last, _ = max(named, key=lambda one: (one[2], one[1]), default=("", None, None))
         meant = [one for one in named if one[1] == last]
     ended = 0
-    for name, owner, _ in meant:
-        company.tickets.pop(name, None)
-        if company.sessions.pop(name, None):
-            ended += 1
-            company.tell(replace(turn, actor=("entra", signer)), "session.signed_out", company.by_id(owner), {})
+    by_entra = replace(turn, actor=("entra", signer))
+    for person in sorted({company.by_id(owner) for _, owner, _ in meant}, key=lambda one: one.employee_id):
+        his = [name for name, owner, _ in meant if owner == person.employee_id]
+        tickets = sum(company.tickets.pop(name, None) is not None for name in his)
+        sessions = sum(company.sessions.pop(name, None) is not None for name in his)
+        company.give_receipt(by_entra, "session.signed_out", person, "signed_out_at_idp", sessions, tickets)
+        ended += sessions
     return ended
 
 

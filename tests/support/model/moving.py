@@ -57,8 +57,7 @@ def cut_over(company: Company, turn: Turn, anyway: bool) -> Moved:
     for one in sorted(one for one, held in company.held.items() if held.state != "released"):
         brake.withdraw(company, turn, company.by_id(one))
     released = _release_links(company, turn)
-    groups, sessions = remove_all(company, turn), len(company.sessions)
-    company.sessions, company.tickets = {}, {}
+    groups, sessions = remove_all(company, turn), company.end_sessions(turn, company.people, "company_moved")
     return Moved(changes, released, groups, sessions, 1)
 
 

@@ -283,7 +283,7 @@ class World:
                 row["kind"],
                 row["employee_id"],
                 (row["actor_kind"], row["actor_id"]),
-                _json(row["changes"]),
+                _counted(_json(row["changes"])),
                 _json(row["names"]),
             )
             for row in rows
@@ -313,6 +313,13 @@ def same(what: str, found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> No
         if isinstance(real, dict) and isinstance(wanted, dict):
             same(f"{what}, {name}", real, wanted)
         assert real == wanted, f"{what}, {name}:\nreally:       {real}\nby the rules: {wanted}"
+
+
+def _counted(changes: dict[str, Any]) -> dict[str, Any]:
+    """How many sessions ended instead of which, and no name of the one that was opened: the database chooses their names."""
+    if "ended" in changes:
+        return {**changes, "ended": {**changes["ended"], "sessions": len(changes["ended"]["sessions"])}}
+    return {**changes, "session": {}} if "session" in changes else changes
 
 
 def _json(text: str | None) -> Any:

@@ -12,7 +12,7 @@ import asyncpg
 from directory.database import CompanyTx, statement
 from directory.events.catalogue import EventKind
 from directory.events.store import Changes, record
-from directory.logins.store import end_all
+from directory.logins.ending import Why, end_all
 from shared.errors import DomainError, ErrorCode
 from shared.telemetry.logs import EventLog
 
@@ -69,13 +69,13 @@ async def close(tx: CompanyTx, grace: timedelta) -> datetime:
     ends_at = tx.now + grace
     await tx.execute(_CLOSE, tx.company_id, tx.now, tx.now, ends_at, row["sso_enabled"], row["provisioning_enabled"])
     await tx.execute(_SWITCH, tx.company_id, False, False, tx.now)
-    ended = await end_all(tx)
     changes = {
         "ends_at": {"before": None, "after": ends_at},
         "sso.enabled": {"before": row["sso_enabled"], "after": False},
         "provisioning.enabled": {"before": row["provisioning_enabled"], "after": False},
     }
     record(tx, EventKind.company_closed, changes=changes)
+    ended = await end_all(tx, Why.company_closed)
     log.info("company_closed", sessions=ended, ends_at=ends_at.isoformat())
     return ends_at
 

@@ -25,7 +25,7 @@ from directory.database import CompanyTx
 from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.groups.operations import remove_all
-from directory.logins.store import end_all
+from directory.logins.ending import Why, end_all
 from directory.oauth import setting_up
 from directory.oauth.store import turn
 from shared.errors import DomainError, ErrorCode
@@ -122,7 +122,7 @@ async def cut_over(tx: CompanyTx, *, anyway: bool = False) -> Moved:
     await withdraw_all(tx)
     released = await _release_links(tx)
     groups = await remove_all(tx)
-    sessions = await end_all(tx)
+    sessions = await end_all(tx, Why.company_moved)
     return Moved(changes, released, groups, sessions, retired)
 
 

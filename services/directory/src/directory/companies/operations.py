@@ -21,7 +21,7 @@ from directory.companies.manifest import Manifest
 from directory.database import Actor, CompanyTx, Database
 from directory.events.catalogue import EventKind
 from directory.events.store import Changes, record
-from directory.logins.store import end_all
+from directory.logins.ending import Why, end_all
 from directory.oauth import setting_up
 from shared.errors import DomainError, ErrorCode
 from shared.ids import TokenId, new_uuid7, token_from_text, token_text
@@ -98,7 +98,7 @@ async def _update(database: Database, manifest: Manifest, actor: Actor) -> Appli
                     await setting_up.distrust_tenant(tx, "live")
                 if "sso.enabled" in changes and not manifest.sso.enabled:
                     # Off means that nobody is in by it (S68): who signed in before it was off, too.
-                    log.info("sso_switched_off", sessions=await end_all(tx))
+                    log.info("sso_switched_off", sessions=await end_all(tx, Why.sso_off))
             return AppliedManifest(created=False, changes=changes, entity_id=row["entity_id"], token=None)
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name == "entra_binding_taken":

@@ -24,7 +24,7 @@ from directory.events.catalogue import EventKind
 from directory.events.store import record
 from directory.findings.catalogue import FindingKind
 from directory.findings.store import close_findings, raise_finding, take_finding
-from directory.logins.store import end_all
+from directory.logins.ending import Why, end_all
 from directory.rpc import serve
 from shared import operations as declared
 from shared.errors import DomainError, ErrorCode
@@ -185,7 +185,7 @@ async def remove(tx: CompanyTx, fingerprint: str, *, compromised: bool = False) 
         await signing_store.note_compromised(tx, meant[0])
         changes["compromised"] = {"before": None, "after": True}
     record(tx, EventKind.certificate_removed, changes=changes)
-    ended = await end_all(tx) if compromised else 0
+    ended = await end_all(tx, Why.certificate_compromised) if compromised else 0
     log.info("certificate_removed", compromised=compromised, sessions=ended)
     return ended
 

@@ -20,7 +20,7 @@ from directory.events.store import forget_names, former_names, record
 from directory.findings.catalogue import FindingKind
 from directory.findings.store import close_findings
 from directory.groups.membership import forget_member
-from directory.logins.store import end_sessions
+from directory.logins.ending import Why, end_sessions
 from directory.repeating import ATTEMPTS
 from shared.errors import DomainError, ErrorCode
 from shared.ids import employee_text
@@ -63,7 +63,7 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     former = (await former_names(tx, [before.employee_id])).get(before.employee_id, [])
     after = revisions.departed(before, tx.now, tx.company.time_zone, on, former)
     await store.update(tx, after, settles_manager=_settles_manager(before, after))
-    await end_sessions(tx, before.employee_id)
+    await end_sessions(tx, [before.employee_id], Why.departed)
     await forget_member(tx, before.employee_id)
     # The released names themselves must not be kept, nor in what was told before (S40).
     await forget_names(tx, before.employee_id)
@@ -77,9 +77,9 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
 
 async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None, after: EmployeeRecord) -> None:
     """Ended sessions, the history, reports that waited for this person."""
-    if before is not None and _sessions_end(before, after):
-        await end_sessions(tx, after.employee_id)
     record(tx, kind, employee_id=after.employee_id, changes=differences(before, after))
+    if before is not None and (why := _why_sessions_end(before, after)):
+        await end_sessions(tx, [after.employee_id], why)
     if before is not None and after.source == "entra":
         await _nobody_waits_to_confirm(tx, before)
     await link_waiting_reports(tx, before, after)
@@ -98,11 +98,13 @@ def _settles_manager(before: EmployeeRecord, after: EmployeeRecord) -> bool:
     )
 
 
-def _sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> bool:
+def _why_sessions_end(before: EmployeeRecord, after: EmployeeRecord) -> Why | None:
     """When access ends (decision D11), or when the account is somebody else's in Entra from now on."""
-    lost_access = before.has_access and not after.has_access
-    relinked = before.entra_object_id is not None and after.entra_object_id != before.entra_object_id
-    return lost_access or relinked
+    if before.has_access and not after.has_access:
+        return Why.suspended if after.state != "active" else Why.blocked
+    if before.entra_object_id is not None and after.entra_object_id != before.entra_object_id:
+        return Why.relinked
+    return None
 
 
 async def repeated(attempt: Callable[[], Awaitable[AnswerT]], values: NewEmployee | None = None) -> AnswerT:

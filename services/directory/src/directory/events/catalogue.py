@@ -113,10 +113,14 @@ class EventKind(StrEnum):
     )
     employee_linked = "employee.linked", "The first login tied the Entra object id to the employee"
     session_opened = "session.opened", "Somebody signed in"
-    session_ended = "session.ended", "A session was ended by its owner"
+    session_ended = "session.ended", "Sessions were ended by their owner: which, and why (a receipt)"
     session_signed_out = (
         "session.signed_out",
-        "A session ended because its owner signed out at Microsoft; the certificate that proved it is the actor",
+        "Sessions ended because their owner signed out at Microsoft; the certificate that proved it is the actor (a receipt)",
+    )
+    session_revoked = (
+        "session.revoked",
+        "Sessions, and tickets on their way, ended by what happened to their owner or the company: which, and why (a receipt)",
     )
     app_granted = "app.granted", "An app was let in on somebody's behalf: `client_id`"
     app_grant_ended = "app.grant_ended", "An app gave back what it held on somebody's behalf"

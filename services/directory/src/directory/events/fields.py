@@ -73,8 +73,11 @@ SHAPES: dict[str, dict[str, Any]] = {
     "group": {"id": str},
     "members": {"added": list[str], "removed": list[str]},
     "exchange": {"id": str},
+    "session": {"id": str},
+    "ended": {"why": str, "sessions": list[str], "tickets": int},
 }
-"""Fields without before and after: which group or exchange it is, and which employees came into a group or went."""
+"""Fields without before and after: which group, exchange or session it is, which employees came into a group or went, and which
+sessions ended, why, and how many tickets with them."""
 
 _SWITCHES = frozenset({"ends_at", "sso.enabled", "provisioning.enabled"})
 _GROUP = frozenset({"group", "display_name", "external_id"})
@@ -83,6 +86,10 @@ _HELD = frozenset({"step", "asked_by", "updated_at"})
 _GRANTS = frozenset({*EMPLOYEE, "approver_departments"})
 
 _TELLS: dict[str, frozenset[str]] = {
+    "session.opened": frozenset({"session"}),
+    "session.ended": frozenset({"ended"}),
+    "session.signed_out": frozenset({"ended"}),
+    "session.revoked": frozenset({"ended"}),
     "company.created": frozenset(_SETTINGS),
     "company.updated": frozenset(_SETTINGS),
     "company.moved": frozenset(_SETTINGS),

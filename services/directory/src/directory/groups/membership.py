@@ -19,7 +19,7 @@ from directory.groups.record import (
     not_found,
     wanted_members,
 )
-from directory.logins.store import end_sessions_of
+from directory.logins.ending import Why, end_sessions
 from shared.ids import EmployeeId, GroupId, employee_text, group_text
 from shared.schemas.group import GroupChanges
 from shared.telemetry.logs import EventLog
@@ -93,7 +93,7 @@ async def end_access(tx: CompanyTx, group: GroupRecord, removed: Sequence[Employ
         return
     own, required = await store.company_group(tx)
     if required and own.is_it(group.entra_object_id, group.name_key):
-        ended = await end_sessions_of(tx, removed)
+        ended = await end_sessions(tx, removed, Why.left_group)
         log.info("sessions_ended_with_membership", group=group_text(group.group_id), sessions=ended)
 
 

@@ -23,8 +23,9 @@ from directory.employees.keys import search_key
 from directory.employees.writing import repeated
 from directory.events.catalogue import EventKind
 from directory.events.store import record
-from directory.logins import store
+from directory.logins import ending, store
 from directory.logins.decision import Accepted, Decision, Flow, LoginPolicy, Person, Refused, decide
+from directory.logins.ending import Why
 from directory.logins.names import names_of
 from directory.logins.telling import tell
 from directory.logins.trial import tried
@@ -34,7 +35,7 @@ from directory.traces import steps
 from directory.traces import store as traces
 from shared.attempts import attempt_from_text, attempt_of_flow, new_attempt_id
 from shared.errors import DomainError, ErrorCode
-from shared.ids import EmployeeId, employee_text
+from shared.ids import EmployeeId, employee_text, session_text
 from shared.schemas import login
 from shared.telemetry.logs import EventLog
 from shared.telemetry.tracing import name_attempt
@@ -266,13 +267,13 @@ async def _redeem(
             )
         )
     session, expires_at = sha256_from_text(request.session_sha256), tx.now + timedelta(seconds=request.session_ttl_s)
-    await store.insert_session(tx, session, ticket, expires_at)
+    session_id = await store.insert_session(tx, session, ticket, expires_at)
     if request.current_session is not None and current is not None:
         former = sha256_from_text(request.current_session.session_sha256)
         await carry_over(tx, former, session)
-        await store.end_session(tx, former)
+        await ending.end_session(tx, former, Why.signed_in_again)
     tx.actor = Actor("person", employee_text(employee_id))
-    record(tx, EventKind.session_opened, employee_id=employee_id)
+    record(tx, EventKind.session_opened, employee_id=employee_id, changes={"session": {"id": session_text(session_id)}})
     log.info("session_opened", employee=employee_text(employee_id), attempt=attempt_id)
     return login.OpenedSession(
         opened=True,
@@ -339,11 +340,9 @@ async def end_session(database: Database, request: login.EndSession) -> login.En
     idp_session = None
     try:
         async with scope_for_session(database, request.session).transaction() as tx:
-            ended = await store.end_session(tx, sha256_from_text(request.session.session_sha256))
-            if ended is not None:
-                tx.actor = Actor("person", employee_text(ended["employee_id"]))
-                record(tx, EventKind.session_ended, employee_id=ended["employee_id"])
-                idp_session = await _idp_session(tx, ended) if request.at_idp else None
+            ended = await ending.end_session(tx, sha256_from_text(request.session.session_sha256), Why.signed_out)
+            if ended is not None and request.at_idp:
+                idp_session = await _idp_session(tx, ended)
     except DomainError as error:
         if error.code not in {ErrorCode.not_found, ErrorCode.unauthorized}:
             raise

@@ -11,14 +11,14 @@ import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 
+import asyncpg
+
 from directory.access import scope_for_login
 from directory.database import Actor, CompanyTx, Database
-from directory.events.catalogue import EventKind
-from directory.events.store import record
 from directory.logins import signing_out_store as store
+from directory.logins.ending import Why, receipts
 from directory.logins.store import hold_company, remember_assertion
 from directory.repeating import done_again
-from shared.ids import EmployeeId
 from shared.schemas.login import EndedIdpSession, EndIdpSession
 from shared.telemetry.logs import EventLog
 
@@ -82,10 +82,8 @@ async def _remember(tx: CompanyTx, indexes: Sequence[str]) -> bool:
     return all(new)
 
 
-def _told(tx: CompanyTx, ended: list[EmployeeId], *, by_index: bool) -> EndedIdpSession:
-    """`ended`: the owner of each session."""
-    for owner in ended:
-        record(tx, EventKind.session_signed_out, employee_id=owner)
-    if not ended:
+def _told(tx: CompanyTx, ended: list[asyncpg.Record], *, by_index: bool) -> EndedIdpSession:
+    sessions = receipts(tx, ended, Why.signed_out_at_idp)
+    if not sessions:
         return EndedIdpSession(accepted=True)
-    return EndedIdpSession(accepted=True, sessions=len(ended), found_by="session_index" if by_index else "name_id")
+    return EndedIdpSession(accepted=True, sessions=sessions, found_by="session_index" if by_index else "name_id")

@@ -3,7 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+import asyncpg
+
 from directory.database import CompanyTx, statement
+from directory.logins.ending import RECEIPTS, TOLD_EACH
 from shared.ids import EmployeeId
 
 _IS_TRUSTED = statement(
@@ -53,40 +56,36 @@ _LOCK_PEOPLE = statement(
 
 _END_BY_INDEX = statement(
     "sessions.end_by_index",
-    """
+    f"""
     with tickets as (
         delete from login_tickets
         where company_id = $1 and employee_id = any($2::uuid[]) and session_index = any($3::text[]) and expires_at > $4
+        returning employee_id
     ), ended as (
         delete from sessions
         where company_id = $1 and employee_id = any($2::uuid[]) and session_index = any($3::text[]) and expires_at > $4
-        returning employee_id
-    ), told as (
-        select pg_notify('sessions_ended', $1::text || '/' || employee_id::text)
-        from (select distinct employee_id from ended) as owners
-    )
-    select array(select employee_id from ended) as owners, (select count(*) from told) as told
-    """,
+        returning employee_id, session_id, signed_in_at
+    ), {RECEIPTS}
+    {TOLD_EACH} order by employee_id
+    """,  # noqa: S608  composed of constants
 )
 
 _END_BY_NAME_ID = statement(
     "sessions.end_by_name_id",
-    """
+    f"""
     with tickets as (
         delete from login_tickets
         where company_id = $1 and employee_id = $2 and name_id = $3
             and ($4::text is null or coalesce(name_id_format, $4) = $4) and expires_at > $6
+        returning employee_id
     ), ended as (
         delete from sessions
         where company_id = $1 and employee_id = $2 and name_id = $3 and client_id is null
             and ($4::text is null or coalesce(name_id_format, $4) = $4) and signed_in_at <= $5 and expires_at > $6
-        returning employee_id
-    ), told as (
-        select pg_notify('sessions_ended', $1::text || '/' || employee_id::text)
-        from (select distinct employee_id from ended) as owners
-    )
-    select array(select employee_id from ended) as owners, (select count(*) from told) as told
-    """,
+        returning employee_id, session_id, signed_in_at
+    ), {RECEIPTS}
+    {TOLD_EACH}
+    """,  # noqa: S608
 )
 
 
@@ -114,14 +113,12 @@ async def lock_people(tx: CompanyTx, people: Sequence[EmployeeId]) -> None:
     await tx.fetch(_LOCK_PEOPLE, tx.company_id, people)
 
 
-async def end_by_index(tx: CompanyTx, owners: Sequence[EmployeeId], indexes: Sequence[str]) -> list[EmployeeId]:
-    """The owner of each session that ended; tickets go too, and every listener is told."""
-    row = await tx.fetchrow(_END_BY_INDEX, tx.company_id, owners, indexes, tx.now)
-    return [EmployeeId(owner) for owner in row["owners"]] if row is not None else []
+async def end_by_index(tx: CompanyTx, owners: Sequence[EmployeeId], indexes: Sequence[str]) -> list[asyncpg.Record]:
+    """What each of them lost, for `ending.receipts`; tickets go too, and every listener is told."""
+    return await tx.fetch(_END_BY_INDEX, tx.company_id, owners, indexes, tx.now)
 
 
 async def end_by_name_id(
     tx: CompanyTx, owner: EmployeeId, name_id: str, name_id_format: str | None, until: datetime
-) -> list[EmployeeId]:
-    row = await tx.fetchrow(_END_BY_NAME_ID, tx.company_id, owner, name_id, name_id_format, until, tx.now)
-    return [EmployeeId(one) for one in row["owners"]] if row is not None else []
+) -> list[asyncpg.Record]:
+    return await tx.fetch(_END_BY_NAME_ID, tx.company_id, owner, name_id, name_id_format, until, tx.now)

@@ -132,6 +132,7 @@ _INSERT_SESSION = statement(
         (company_id, session_sha256, employee_id, name_id, name_id_format, session_index, signed_in_at, expires_at,
          attempt_id, authenticated_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    returning session_id
     """,
 )
 
@@ -162,50 +163,6 @@ _SESSION_OWNER = statement(
     where company_id = $1 and session_sha256 = $2 and client_id is null and expires_at > $3
     """,
 )
-
-_END_SESSION = statement(
-    "sessions.end",
-    """
-    delete from sessions
-    where company_id = $1 and session_sha256 = $2
-    returning employee_id, name_id, name_id_format, session_index
-    """,
-)
-
-_END_SESSIONS = statement(
-    "sessions.end_of_employee",
-    """
-    with tickets as (delete from login_tickets where company_id = $1 and employee_id = $2)
-    delete from sessions where company_id = $1 and employee_id = $2
-    """,
-)
-
-_END_SESSIONS_OF = statement(
-    "sessions.end_of_many",
-    """
-    with tickets as (
-        delete from login_tickets where company_id = $1 and employee_id = any($2::uuid[])
-    ), ended as (
-        delete from sessions where company_id = $1 and employee_id = any($2::uuid[]) returning employee_id
-    ), told as (
-        select pg_notify('sessions_ended', $1::text || '/' || employee_id::text)
-        from (select distinct employee_id from ended) as owners
-    )
-    select (select count(*) from ended) as sessions, (select count(*) from told) as owners
-    """,
-)
-
-_END_ALL = statement(
-    "sessions.end_of_company",
-    """
-    with flows as (delete from login_flows where company_id = $1),
-        tickets as (delete from login_tickets where company_id = $1),
-        ended as (delete from sessions where company_id = $1 returning 1)
-    select count(*), pg_notify('sessions_ended', $2) from ended
-    """,
-)
-
-_NOTIFY = statement("sessions.notify_ended", "select pg_notify('sessions_ended', $1)")
 
 # The company first, as everywhere.
 _LOCK_PERSON = statement(
@@ -341,8 +298,8 @@ async def lock_person(tx: CompanyTx, employee_id: EmployeeId) -> str | None:
     return state
 
 
-async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.Record, expires_at: datetime) -> None:
-    await tx.execute(
+async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.Record, expires_at: datetime) -> UUID:
+    session_id: UUID = await tx.fetchval(
         _INSERT_SESSION,
         tx.company_id,
         session_sha256,
@@ -355,6 +312,7 @@ async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.R
         ticket["attempt_id"],
         ticket["authenticated_at"],
     )
+    return session_id
 
 
 async def read_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record | None:
@@ -378,29 +336,3 @@ async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | No
     return EmployeeId(owner) if owner is not None else None
 
 
-async def end_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record | None:
-    """Whose session was ended, and what the identity provider knew it by; None if there was none."""
-    return await tx.fetchrow(_END_SESSION, tx.company_id, session_sha256)
-
-
-async def end_sessions(tx: CompanyTx, employee_id: EmployeeId) -> int:
-    """End all sessions and pending tickets of an employee, and tell every listener; returns the number of sessions.
-
-    For the transaction that suspends him or lets him go (decision D11).
-    """
-    ended = await tx.execute(_END_SESSIONS, tx.company_id, employee_id)
-    if ended:
-        await tx.fetchval(_NOTIFY, f"{tx.company_id}/{employee_id}")
-    return ended
-
-
-async def end_sessions_of(tx: CompanyTx, people: Sequence[EmployeeId]) -> int:
-    """The same for several at once, whose locks the caller holds."""
-    ended: int = await tx.fetchval(_END_SESSIONS_OF, tx.company_id, people)
-    return ended
-
-
-async def end_all(tx: CompanyTx) -> int:
-    """Every session of the company, and every login under way; returns the number of sessions. Listeners hear no employee."""
-    ended: int = await tx.fetchval(_END_ALL, tx.company_id, f"{tx.company_id}/")
-    return ended
