@@ -295,8 +295,9 @@ async def test_a_release_does_what_was_held_in_the_name_of_whoever_released_it(f
         "employee.deactivation_held",
         "employee.deactivation_released",
         "employee.suspended",
+        "session.revoked",
     ]
-    assert [event["actor_kind"] for event in told[1:]] == ["entra", "operator", "operator"]
+    assert [event["actor_kind"] for event in told[1:]] == ["entra", "operator", "operator", "operator"]
     assert told[2]["changes"]["asked_by"]["after"] == f"tok_{firm.token_id.hex}"
     assert (await firm.kinds(people[5]))[-1] == "employee.departed"
 

@@ -34,7 +34,7 @@ _WRONG = statement("employees.wrong", "select 1 / 0")
 _ASLEEP = statement("employees.asleep", "select pg_sleep(30)")
 _MANY = statement("employees.many", "select generate_series(1, 100000)")
 
-# What would outlive a transaction; `migrate.py` and the launcher have connections of their own.
+# What would outlive a transaction; `migrate.py`, `listening.py` and the launcher have connections of their own.
 _OUTLIVES = re.compile(
     r"pg_(try_)?advisory_lock|set_config\([^)]*,\s*false\s*\)|\bset\s+(session|role)\b|create\s+temp|with\s+hold"
     r"|^\s*listen\s|\bprepare\s+\w+\s+as\b|\bconnection\.(add_listener|set_type_codec|prepare)\(",
@@ -138,7 +138,7 @@ async def test_what_would_be_left_is_found(single: Database) -> None:
 
 def test_no_statement_of_directory_says_anything_for_a_whole_session() -> None:
     source = Path(directory.__file__).parent
-    apart = {source / "migrate.py"}
+    apart = {source / "migrate.py", source / "listening.py"}
     found = {
         str(file.relative_to(source)): match[0]
         for file in [*source.rglob("*.py"), *source.rglob("*.sql")]

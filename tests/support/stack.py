@@ -4,7 +4,7 @@ What a test may look at beside the services' own answers: an operator's commands
 """
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,12 +25,14 @@ from directory.settings import Settings as DirectorySettings
 from scim_ingest.app import create_service as create_scim
 from scim_ingest.settings import Settings as ScimSettings
 from shared.clock import system_clock
+from shared.directory_client import DirectoryClient
 from shared.http.service import Service
 from shared.ids import employee_from_text
 from shared.telemetry import metrics
 from sso_gateway.app import create_service as create_gateway
 from sso_gateway.settings import Settings as GatewaySettings
 from tests.support.app_clients import provider_settings
+from tests.support.clock import remembering_no_session
 
 SCIM_SECRET = secrets.token_urlsafe(24)
 GATEWAY_SECRET = secrets.token_urlsafe(24)
@@ -38,6 +40,7 @@ GATEWAY_SECRET = secrets.token_urlsafe(24)
 
 BEHIND = frozenset(
     {
+        "watch_endings",
         "note_exchanges",
         "enter_to_journal",
         "insert_exchanges",
@@ -47,7 +50,7 @@ BEHIND = frozenset(
         "insert_refused",
     }
 )
-"""What the journal and the traces do about every second, whatever is being counted."""
+"""What the journal and the traces do about every second, and who waits for ended sessions, whatever is being counted."""
 
 
 @dataclass
@@ -195,7 +198,7 @@ async def running_stack(owner_url: str, app_url: str) -> AsyncIterator[Stack]:
     directory_url = f"http://127.0.0.1:{directory.port}"
     scim_port, sso_port = free_port(), free_port()
     scim = create_scim(_scim_settings(directory_url, scim_port))
-    gateway = create_gateway(_gateway_settings(directory_url, sso_port))
+    gateway = create_gateway(_gateway_settings(directory_url, sso_port), now=remembering_no_session())
     try:
         await scim.start()
         await gateway.start()
@@ -254,10 +257,33 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def second_gateway(stack: Stack, *, public_url: str = "", **settings: object) -> AsyncIterator[str]:
-    """One more sso-gateway over the same directory, as a second pod would be; its address. `public_url`: the first one's."""
+    """One more sso-gateway over the same directory, as a second pod would be; its address. It remembers no session.
+    `public_url`: the first one's."""
+    async with _one_more_gateway(stack, remembering_no_session(), None, public_url, settings) as url:
+        yield url
+
+
+@asynccontextmanager
+async def remembering_gateway(
+    stack: Stack, now: Callable[[], float], client: DirectoryClient | None = None
+) -> AsyncIterator[str]:
+    """The same, which remembers sessions; `now`: its seconds."""
+    async with _one_more_gateway(stack, now, client, "", {}) as url:
+        yield url
+
+
+@asynccontextmanager
+async def _one_more_gateway(
+    stack: Stack,
+    now: Callable[[], float],
+    client: DirectoryClient | None,
+    public_url: str,
+    settings: Mapping[str, object],
+) -> AsyncIterator[str]:
     port = free_port()
     settings = {"directory_url": stack.directory_url, **settings}
-    gateway = create_gateway(_gateway_settings(port=port, public_url=public_url or stack.sso_url, **settings))  # type: ignore[arg-type]
+    made = _gateway_settings(port=port, public_url=public_url or stack.sso_url, **settings)  # type: ignore[arg-type]
+    gateway = create_gateway(made, now=now, client=client)
     await gateway.start()
     try:
         yield f"http://127.0.0.1:{port}"

@@ -75,6 +75,7 @@ from shared.operations import (
     REPLAY_EXCHANGE,
     REVOKE_ROLE,
     SET_ONLY_DIRECT_APPROVER,
+    WATCH_ENDINGS,
     WORK_LIST,
     Operation,
 )
@@ -249,6 +250,9 @@ class DirectoryClient:
 
     async def read_session(self, request: login.ReadSession) -> login.SignedIn:
         return await self._call(READ_SESSION, request)
+
+    async def watch_endings(self, request: login.WatchEndings) -> login.Endings:
+        return await self._call(WATCH_ENDINGS, request)
 
     async def end_session(self, request: login.EndSession) -> login.EndedSession:
         return await self._call(END_SESSION, request)

@@ -267,6 +267,13 @@ READ_SESSION = Operation(
     summary="Whose session it is",
     refusals=(ErrorCode.unauthorized,),
 )
+WATCH_ENDINGS = Operation(
+    "/logins/watch_endings",
+    login.WatchEndings,
+    login.Endings,
+    caller="sso-gateway",
+    summary="Wait until sessions end, of whatever company, and hear whose",
+)
 END_SESSION = Operation(
     "/logins/end_session",
     login.EndSession,

@@ -13,6 +13,7 @@ from sso_gateway.app import create_service
 from sso_gateway.settings import Settings
 from tests.support.app_clients import provider_settings
 from tests.support.browser import Browser, Page
+from tests.support.clock import remembering_no_session
 from tests.support.saml_responses import NOW
 from tests.unit.sso_gateway.fake_directory import FakeDirectory, Memory
 
@@ -78,9 +79,11 @@ class Running:
 
 @pytest.fixture(scope="session")
 async def running() -> AsyncIterator[Running]:
-    """One gateway for all tests, which remembers no connection; directory's memory is new for each."""
+    """One gateway for all tests, which remembers no connection and no session; directory's memory is new for each."""
     directory = FakeDirectory()
-    service = create_service(settings(connection_ttl_s=0), clock=lambda: NOW, client=directory)
+    service = create_service(
+        settings(connection_ttl_s=0), clock=lambda: NOW, now=remembering_no_session(), client=directory
+    )
     await service.start()
     try:
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:

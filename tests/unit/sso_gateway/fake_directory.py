@@ -3,6 +3,7 @@
 For the gateway's own tests alone; the journeys run against the real one.
 """
 
+import asyncio
 import base64
 import secrets
 from collections import Counter
@@ -20,6 +21,8 @@ from shared.schemas.login import (
     EndedIdpSession,
     EndedSession,
     EndIdpSession,
+    Ending,
+    Endings,
     EndSession,
     FindCompanies,
     GetConnection,
@@ -34,6 +37,7 @@ from shared.schemas.login import (
     SignedMode,
     TriedLogin,
     TrustedCertificate,
+    WatchEndings,
 )
 from shared.schemas.oidc import (
     AppUser,
@@ -104,6 +108,9 @@ class Memory:
     codes: dict[str, IssueCode] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     """By the hash of their refresh token."""
+    endings: "asyncio.Queue[list[Ending]]" = field(default_factory=asyncio.Queue)
+    """What its watchers hear."""
+    watch_fails: bool = False
     fail: ErrorCode | None = None
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -203,6 +210,15 @@ class FakeDirectory(DirectoryClient):
             signed_in_at=NOW,
             expires_at=NOW + timedelta(days=1),
         )
+
+    async def watch_endings(self, request: WatchEndings) -> Endings:
+        self.memory.calls["watch_endings"] += 1
+        if not request.cursor:
+            return Endings(cursor="1", missed=True, listening=True)
+        if self.memory.watch_fails:
+            await asyncio.sleep(0)
+            raise DomainError(ErrorCode.unavailable, "as the test wants it")
+        return Endings(cursor="1", listening=True, endings=await self.memory.endings.get())
 
     async def end_session(self, request: EndSession) -> EndedSession:
         self._called("end_session")

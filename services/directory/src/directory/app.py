@@ -23,7 +23,9 @@ from directory.employees.setup import routes as people_routes
 from directory.events.heads import WaitingReaders
 from directory.groups.routes import routes as group_routes
 from directory.journal.routes import routes as journal_routes
+from directory.listening import listening
 from directory.logins.routes import routes as login_routes
+from directory.logins.watching import CHANNEL, EndingsHeard
 from directory.oauth.routes import routes as oauth_routes
 from directory.oidc.routes import routes as oidc_routes
 from directory.rpc import serve
@@ -53,6 +55,7 @@ def create_service(
         notes=notes,
     )
     readers = WaitingReaders(database.history_heads)
+    endings = EndingsHeard()
     callers = CallerSecrets({"scim-ingest": settings.scim_ingest_secret, "sso-gateway": settings.sso_gateway_secret})
 
     async def check_credential(request: CheckCredential) -> CompanyProvisioning:
@@ -74,8 +77,16 @@ def create_service(
         async with database:
             async with database.connection() as connection:
                 await check(connection)
-            async with written_down(database, database.notes, every_s=notes_every_s), counted(database):
+            async with (
+                written_down(database, database.notes, every_s=notes_every_s),
+                counted(database),
+                listening(settings.database_app_url, CHANNEL, endings),
+            ):
                 yield
+
+    def stopping() -> None:
+        readers.close()
+        endings.close()
 
     return Service(
         "directory",
@@ -89,7 +100,7 @@ def create_service(
             *group_routes(database, callers),
             *brake_routes(database, callers),
             *journal_routes(database, callers),
-            *login_routes(database, callers),
+            *login_routes(database, callers, endings),
             *oidc_routes(database, callers),
             *trace_routes(database, callers),
             *signing_routes(database, callers),
@@ -101,7 +112,7 @@ def create_service(
         ready=ready,
         fault_answer=_fault,
         trust_caller=True,
-        stopping=readers.close,
+        stopping=stopping,
     )
 
 

@@ -22,6 +22,13 @@ MANAGER_LINKS = Counter(
     "Manager references: linked at once, deferred until the manager appears, resolved then, cleared by a departure",
     ["result"],
 )
+LISTENING = Gauge(
+    "directory_listening",
+    "1 while this process hears what PostgreSQL tells on the channel; 0: ended sessions are refused within a second all the same",
+    ["channel"],
+)
+ENDINGS_HEARD = Counter("directory_endings_heard_total", "Notifications that sessions have ended")
+ENDINGS_WATCHERS = Gauge("directory_endings_watchers", "Gateways that wait to hear of ended sessions")
 FEED_READERS_WAITING = Gauge("directory_feed_readers_waiting", "Readers of the event feed who wait for the next event")
 FEED_READERS_REFUSED = Counter(
     "directory_feed_readers_refused_total", "Readers who were not let wait, because too many do already"

@@ -1,5 +1,6 @@
 """The sso-gateway service: its routes, its one client, and its answers to what nobody expected."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing
 from http import HTTPStatus
@@ -29,17 +30,26 @@ from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.saml.refusals import Refusals
 from sso_gateway.sessions import forward_auth_routes
 from sso_gateway.sessions import routes as session_routes
+from sso_gateway.sessions.known import Sessions
+from sso_gateway.sessions.watching import watching
 from sso_gateway.settings import Settings
 
 
 def create_service(
-    settings: Settings, *, clock: Clock = system_clock, client: DirectoryClient | None = None
+    settings: Settings,
+    *,
+    clock: Clock = system_clock,
+    now: Callable[[], float] = time.monotonic,
+    client: DirectoryClient | None = None,
 ) -> Service:
-    """The service, ready to be started. `client`: for tests that look at this service alone.
+    """The service, ready to be started. `client`: for tests that look at this service alone. `now`: seconds by which sessions
+    are remembered.
 
     Raises:
         SettingsError: where the apps of the OpenID Provider or its keys are wrong.
     """
+    # One connection of its own, so that it stays with one process of directory and waits for no other call.
+    watcher = client or DirectoryClient(settings.directory_url, settings.directory_secret, connections=1)
     client = client or DirectoryClient(settings.directory_url, settings.directory_secret)
     pages = Pages(settings.public_url)
     connections = Connections(client, settings.public_url, settings.connection_ttl_s)
@@ -59,6 +69,7 @@ def create_service(
         large=LargeForms(),
         refusals=Refusals(client, clock, every_s=settings.traces_every_s),
         clock=clock,
+        sessions=Sessions(client, clock, now=now),
         provider=provider_of(settings),
     )
 
@@ -67,7 +78,7 @@ def create_service(
         if not settings.knows_addresses:
             log.warning("client_addresses_unknown", setting="FORWARDED_ALLOW_IPS")
         with closing(gateway.large):
-            async with client, fetcher:
+            async with client, fetcher, watcher, watching(watcher, gateway.sessions):
                 async with gateway.refusals.running():
                     yield
                 await refresh.close()

@@ -16,6 +16,7 @@ from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.saml.refusals import Refusals
+from sso_gateway.sessions.known import Sessions
 from sso_gateway.settings import Settings
 
 log = EventLog("sso-gateway")
@@ -32,6 +33,7 @@ class Gateway:
     large: LargeForms
     refusals: Refusals
     clock: Clock
+    sessions: Sessions
     provider: Provider | None = None
     """The OpenID Provider; None: it is off."""
 

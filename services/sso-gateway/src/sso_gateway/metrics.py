@@ -20,6 +20,15 @@ TESTS = Counter(
 )
 AUTHN_REQUESTS = Counter("sso_authn_requests_total", "Logins started by us", ["binding"])
 REPLAYS = Counter("sso_saml_replays_total", "Assertions presented a second time")
+SESSION_READS = Counter(
+    "sso_session_reads_total",
+    "How it was found out whose a session is: remembered, joined (a question that was under way), asked of directory",
+    ["source"],
+)
+ENDINGS_WATCHED = Gauge(
+    "sso_endings_watched",
+    "1 while this process hears of ended sessions at once; 0: it refuses them within a second all the same",
+)
 SESSIONS_ENDED = Counter("sso_sessions_revoked_total", "Sessions that ended here before their time", ["cause"])
 LOGOUT_REQUESTS = Counter(
     "sso_logout_requests_total", "Logouts that Entra began: ok, server_error, or the reason of the refusal", ["outcome"]

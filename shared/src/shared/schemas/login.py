@@ -5,7 +5,9 @@ ticket), open (the browser brings the ticket: session). An IdP-initiated login l
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from shared.schemas import Schema
 
@@ -244,6 +246,30 @@ class EndedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
     """False: there was none (any more)."""
     idp_session: IdpSession | None = None
     """Where it was asked for and there was a session."""
+
+
+class WatchEndings(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which sessions have ended since: asked again and again by whoever remembers sessions."""
+
+    cursor: Annotated[str, msgspec.Meta(max_length=100)] = ""
+    """Of the last answer; empty the first time."""
+    wait_s: Annotated[float, msgspec.Meta(ge=0, le=10)]
+    """So long the answer may take where nothing ends."""
+
+
+class Ending(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    company_id: str
+    employee_id: str | None
+    """None: everybody's of the company."""
+
+
+class Endings(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    cursor: str
+    missed: bool = False
+    """What came since that cursor is not known: whatever is remembered is to be forgotten."""
+    listening: bool
+    """Whether this process hears of endings at the moment; where it does not, memory has to run out by itself."""
+    endings: list[Ending] = []
 
 
 class EndIdpSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

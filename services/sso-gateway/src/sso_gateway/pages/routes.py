@@ -41,7 +41,7 @@ def routes(gateway: Gateway) -> list[Route]:
 
 async def front_page(gateway: Gateway, request: Request) -> Response:
     told = SIGNED_OUT.get(request.query_params.get("signed_out", ""))
-    person = await signed_in(gateway.client, request)
+    person = await signed_in(gateway.sessions, request)
     return gateway.pages.page(request, "front.html", person=person, told=told, remembered=remembered(request))
 
 

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from shared.errors import DomainError, ErrorCode
-from shared.schemas.login import EndIdpSession
+from shared.schemas.login import Connection, EndIdpSession, Ending
 from shared.telemetry.tracing import internal_span
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
@@ -48,7 +48,7 @@ async def _receive_request(gateway: Gateway, request: Request, trusted: TrustedC
         with internal_span("logout verify"):
             trusted, signed = await proof.proven_message(gateway.connections, trusted, read_redirect(query))
             verified = check_logout_request(signed, trusted.expected, trusted.logout_url, gateway.clock())
-        reason = await _end_sessions(gateway, trusted.connection.company, verified)
+        reason = await _end_sessions(gateway, trusted.connection, verified)
     except SamlRefusal as refused:
         return _refused(gateway, request, _reason(refused), refused)
     except DomainError:
@@ -60,11 +60,11 @@ async def _receive_request(gateway: Gateway, request: Request, trusted: TrustedC
     return gateway.pages.framed(request, "signed_out.html", by=trusted.connection.login_url)
 
 
-async def _end_sessions(gateway: Gateway, company: str, verified: VerifiedLogout) -> str | None:
+async def _end_sessions(gateway: Gateway, connection: Connection, verified: VerifiedLogout) -> str | None:
     """Why directory would not; None when it is done."""
     ended = await gateway.client.end_idp_session(
         EndIdpSession(
-            company=company,
+            company=connection.company,
             session_indexes=list(verified.session_indexes),
             name_id=verified.name_id,
             name_id_format=verified.name_id_format,
@@ -74,6 +74,9 @@ async def _end_sessions(gateway: Gateway, company: str, verified: VerifiedLogout
     )
     if not ended.accepted:
         return ended.reason or "other"
+    if ended.sessions:
+        # Whose they were directory tells everybody in a moment; here it is known now.
+        gateway.sessions.forget_ended([Ending(company_id=connection.company_id, employee_id=None)])
     metrics.SESSIONS_ENDED.labels("idp_logout").inc(ended.sessions)
     log.info("idp_logout_done", sessions=ended.sessions, found_by=ended.found_by)
     return None

@@ -285,7 +285,7 @@ async def finish_login(gateway: Gateway, request: Request) -> Response:
     ticket = cookies.read(request, cookies.TICKET)
     company_id = company_of_token(ticket) if ticket else None
     if ticket is None or company_id is None:
-        if await signed_in(gateway.client, request) is not None:
+        if await signed_in(gateway.sessions, request) is not None:
             # The page was loaded again; the login itself is done.
             return gateway.pages.protected(RedirectResponse("/", status_code=303))
         return _refused(gateway, request, "expired")

@@ -56,7 +56,7 @@ async def forward_auth(gateway: Gateway, request: Request) -> Response:
         # Before anybody is looked up, so that whoever writes the ingress sees it at once.
         log.warning("forward_auth_misconfigured")
         return gateway.pages.refusal_json(request, "invalid_request", status=400, wanted=str(error), got="another")
-    person = await signed_in(gateway.client, request)
+    person = await signed_in(gateway.sessions, request)
     if person is None:
         return not_signed_in(gateway, request)
     if (unmet := unmet_condition(person, wanted)) is not None:

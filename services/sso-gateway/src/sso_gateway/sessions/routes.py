@@ -21,7 +21,7 @@ from sso_gateway.pages.render import wants_json
 from sso_gateway.return_path import return_path
 from sso_gateway.saml.request import logout_at_idp
 from sso_gateway.sessions import cookies
-from sso_gateway.sessions.current import not_signed_in, session_credential, signed_in
+from sso_gateway.sessions.current import known_session, not_signed_in, session_credential
 
 MAX_FORM_BYTES = 8 * 1024
 FINISH = "/login/finish"
@@ -42,10 +42,10 @@ def routes(gateway: Gateway) -> list[Route]:
 
 
 async def show_session(gateway: Gateway, request: Request) -> Response:
-    person = await signed_in(gateway.client, request)
-    if person is None:
+    known = await known_session(gateway.sessions, request)
+    if known is None:
         return not_signed_in(gateway, request)
-    return gateway.pages.json(person)
+    return gateway.pages.protected(Response(known.body, media_type="application/json"))
 
 
 async def sign_out(gateway: Gateway, request: Request) -> Response:
@@ -76,7 +76,12 @@ async def _end_session(gateway: Gateway, request: Request, *, at_idp: bool) -> I
     credential = session_credential(request)
     if credential is None:
         return None
-    ended = await gateway.client.end_session(EndSession(session=credential, at_idp=at_idp))
+    gateway.sessions.forget(credential)
+    try:
+        ended = await gateway.client.end_session(EndSession(session=credential, at_idp=at_idp))
+    finally:
+        # Somebody may have asked meanwhile.
+        gateway.sessions.forget(credential)
     if ended.ended:
         metrics.SESSIONS_ENDED.labels("logout").inc()
         log.info("session_ended", cause="logout")

@@ -1,0 +1,233 @@
+"""Whose a session is, remembered for a second at most, and forgotten as soon as somebody says that it ended."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from shared.errors import DomainError, ErrorCode
+from shared.schemas.login import Ending, ReadSession, SessionCredential, SignedIn
+from sso_gateway.sessions.known import Sessions
+from sso_gateway.sessions.watching import watching
+from tests.support.clock import Seconds
+from tests.support.saml_responses import NOW
+from tests.unit.sso_gateway.fake_directory import COMPANY_ID, EMPLOYEE, FakeDirectory
+
+SESSION = SessionCredential(company_id=COMPANY_ID, session_sha256="aa" * 32)
+HIS = [Ending(company_id=COMPANY_ID, employee_id=EMPLOYEE)]
+
+
+class SlowDirectory(FakeDirectory):
+    """Answers when it is let; what it has read it has read when it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory.sessions = {SESSION.session_sha256}
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.asked = asyncio.Event()
+
+    async def read_session(self, request: ReadSession) -> SignedIn:
+        found: SignedIn | DomainError
+        try:
+            found = await super().read_session(request)
+        except DomainError as error:
+            found = error
+        self.asked.set()
+        await self.may_answer.wait()
+        if isinstance(found, DomainError):
+            raise found
+        return found
+
+    @property
+    def questions(self) -> int:
+        return self.memory.calls["read_session"]
+
+
+@pytest.fixture
+def directory() -> SlowDirectory:
+    return SlowDirectory()
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    return Seconds()
+
+
+@pytest.fixture
+def sessions(directory: SlowDirectory, seconds: Seconds) -> Sessions:
+    return Sessions(directory, lambda: NOW, now=seconds, most=3)
+
+
+def another(number: int) -> SessionCredential:
+    return SessionCredential(company_id=COMPANY_ID, session_sha256=f"{number:064x}")
+
+
+async def test_a_session_is_asked_about_once_a_second(
+    sessions: Sessions, directory: SlowDirectory, seconds: Seconds
+) -> None:
+    for seconds.now in (0.0, 0.5, 0.999):
+        assert await sessions.read(SESSION) is not None
+    assert directory.questions == 1
+    seconds.now = 1.0
+    await sessions.read(SESSION)
+    assert directory.questions == 2
+
+
+async def test_it_is_refused_a_second_after_it_ended_whoever_says_nothing(
+    sessions: Sessions, directory: SlowDirectory, seconds: Seconds
+) -> None:
+    """D11, S39."""
+    await sessions.read(SESSION)
+    directory.memory.sessions.clear()
+    seconds.now = 0.99
+    assert await sessions.read(SESSION) is not None
+    seconds.now = 1.0
+    assert await sessions.read(SESSION) is None
+
+
+async def test_the_second_begins_before_the_question_is_put(
+    sessions: Sessions, directory: SlowDirectory, seconds: Seconds
+) -> None:
+    directory.may_answer.clear()
+    asking = asyncio.create_task(sessions.read(SESSION))
+    await directory.asked.wait()
+    directory.memory.sessions.clear()
+    seconds.now = 0.9
+    directory.may_answer.set()
+    assert await asking is not None
+    seconds.now = 1.0
+    assert await sessions.read(SESSION) is None
+
+
+async def test_no_question_is_joined_that_was_put_a_second_ago(
+    sessions: Sessions, directory: SlowDirectory, seconds: Seconds
+) -> None:
+    directory.may_answer.clear()
+    first = asyncio.create_task(sessions.read(SESSION))
+    await directory.asked.wait()
+    directory.memory.sessions.clear()
+    seconds.now = 1.0
+    second = asyncio.create_task(sessions.read(SESSION))
+    await asyncio.sleep(0)
+    directory.may_answer.set()
+    assert await first is not None
+    assert await second is None
+    assert await sessions.read(SESSION) is None, "and the late answer of the first is not remembered"
+
+
+async def test_simultaneous_questions_are_one(sessions: Sessions, directory: SlowDirectory) -> None:
+    answers = await asyncio.gather(*(sessions.read(SESSION) for _ in range(50)))
+    assert all(answers)
+    assert directory.questions == 1
+
+
+async def test_whoever_waits_with_him_is_answered_though_the_first_to_ask_goes_away(
+    sessions: Sessions, directory: SlowDirectory
+) -> None:
+    directory.may_answer.clear()
+    first, second = (asyncio.create_task(sessions.read(SESSION)) for _ in range(2))
+    await directory.asked.wait()
+    first.cancel()
+    directory.may_answer.set()
+    assert await second is not None
+
+
+@pytest.mark.parametrize("told", [HIS, [Ending(company_id=COMPANY_ID, employee_id=None)]], ids=["his", "everybody's"])
+async def test_what_is_said_to_have_ended_is_forgotten_at_once(
+    sessions: Sessions, directory: SlowDirectory, told: list[Ending]
+) -> None:
+    await sessions.read(SESSION)
+    directory.memory.sessions.clear()
+    sessions.forget_ended(told)
+    assert await sessions.read(SESSION) is None
+
+
+async def test_what_ended_elsewhere_keeps_it(sessions: Sessions, directory: SlowDirectory) -> None:
+    await sessions.read(SESSION)
+    other = "0198c0de-0000-7000-8000-00000000000f"
+    sessions.forget_ended([Ending(company_id=other, employee_id=None), Ending(company_id=other, employee_id=EMPLOYEE)])
+    sessions.forget_ended([Ending(company_id=COMPANY_ID, employee_id="emp_0198c0de00007000800000000000000f")])
+    await sessions.read(SESSION)
+    assert directory.questions == 1
+
+
+async def test_an_answer_that_was_on_its_way_when_it_ended_is_nobody_s_who_asks_later(
+    sessions: Sessions, directory: SlowDirectory
+) -> None:
+    directory.may_answer.clear()
+    before = asyncio.create_task(sessions.read(SESSION))
+    await directory.asked.wait()
+    directory.memory.sessions.clear()
+    sessions.forget_ended(HIS)
+    after = asyncio.create_task(sessions.read(SESSION))
+    await asyncio.sleep(0)
+    directory.may_answer.set()
+    assert await before is not None, "he asked before it ended"
+    assert await after is None
+    assert await sessions.read(SESSION) is None
+
+
+async def test_a_session_that_runs_out_within_the_second_is_refused(directory: SlowDirectory, seconds: Seconds) -> None:
+    clock = [NOW]
+    sessions = Sessions(directory, lambda: clock[0], now=seconds)
+    assert await sessions.read(SESSION) is not None
+    clock[0] = NOW + timedelta(days=1)
+    assert await sessions.read(SESSION) is None
+
+
+async def test_so_many_are_remembered_and_no_more(sessions: Sessions, directory: SlowDirectory) -> None:
+    directory.memory.sessions |= {another(number).session_sha256 for number in range(100)}
+    for number in range(100):
+        await sessions.read(another(number))
+    assert len(sessions) == 3
+
+
+async def test_what_had_its_second_takes_no_place(directory: SlowDirectory, seconds: Seconds) -> None:
+    sessions = Sessions(directory, lambda: NOW, now=seconds)
+    directory.memory.sessions |= {another(number).session_sha256 for number in range(150)}
+    for number in range(100):
+        await sessions.read(another(number))
+    seconds.now = 5.0
+    for number in range(100, 150):
+        await sessions.read(another(number))
+    assert len(sessions) == 50
+
+
+async def test_nobody_s_sessions_are_not_remembered(sessions: Sessions, directory: SlowDirectory) -> None:
+    for _ in range(2):
+        assert await sessions.read(another(1)) is None
+    assert (directory.questions, len(sessions)) == (2, 0)
+
+
+async def test_a_fault_is_told_to_all_who_wait_and_remembered_by_none(
+    sessions: Sessions, directory: SlowDirectory
+) -> None:
+    directory.memory.fail = ErrorCode.unavailable
+    for outcome in await asyncio.gather(*(sessions.read(SESSION) for _ in range(3)), return_exceptions=True):
+        assert isinstance(outcome, DomainError)
+    directory.memory.fail = None
+    assert await sessions.read(SESSION) is not None
+
+
+async def test_what_directory_tells_its_watchers_is_forgotten(sessions: Sessions, directory: SlowDirectory) -> None:
+    await sessions.read(SESSION)
+    async with watching(directory, sessions):
+        await directory.memory.endings.put(HIS)
+        await _until_forgotten(sessions)
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["it begins", "directory is away"])
+async def test_when_something_may_have_been_missed_everything_is_forgotten(
+    sessions: Sessions, directory: SlowDirectory, fails: bool
+) -> None:
+    directory.memory.watch_fails = fails
+    await sessions.read(SESSION)
+    async with watching(directory, sessions):
+        await _until_forgotten(sessions)
+
+
+async def _until_forgotten(sessions: Sessions) -> None:
+    async with asyncio.timeout(5):
+        while len(sessions):  # noqa: ASYNC110  the memory has no event of its own
+            await asyncio.sleep(0)
