@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
-from shared.schemas.login import EndSession
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, log
 from sso_gateway.oidc.asking import MAX_FIELDS, MAX_QUERY
@@ -23,7 +22,7 @@ from sso_gateway.oidc.provider import Provider
 from sso_gateway.oidc.redirects import with_answer
 from sso_gateway.oidc.tokens import IdClaims, read_id_token
 from sso_gateway.sessions import cookies
-from sso_gateway.sessions.current import session_credential, signed_in
+from sso_gateway.sessions.current import end_session, signed_in
 from sso_gateway.sessions.routes import from_our_own_pages
 
 PATH = "/oauth2/logout"
@@ -52,7 +51,7 @@ async def log_out(gateway: Gateway, provider: Provider, request: Request) -> Res
         asked = _read(provider, request.scope["query_string"])
     except LogoutRefused as refused:
         return _refused(gateway, request, refused)
-    person = await signed_in(gateway.client, request)
+    person = await signed_in(gateway.sessions, request)
     if person is None:
         metrics.OIDC_LOGOUTS.labels("nobody").inc()
         return _go_on(gateway, asked)
@@ -119,8 +118,7 @@ def _goal(provider: Provider, fields: dict[str, str], client_id: str | None) -> 
 
 
 async def _end(gateway: Gateway, request: Request) -> None:
-    credential = session_credential(request)
-    ended = await gateway.client.end_session(EndSession(session=credential)) if credential is not None else None
+    ended = await end_session(gateway, request)
     metrics.OIDC_LOGOUTS.labels("ended" if ended is not None and ended.ended else "nobody").inc()
     if ended is not None and ended.ended:
         metrics.SESSIONS_ENDED.labels("logout").inc()

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.schemas.login import SessionCredential, SignedIn
+from shared.schemas.login import EndedSession, EndSession, SessionCredential, SignedIn
 from shared.telemetry import context
 from shared.tokens import company_of_token, sha256
 from sso_gateway.gateway import Gateway
@@ -31,6 +31,17 @@ async def known_session(sessions: Sessions, request: Request) -> Known | None:
     if known is not None:
         context.company.set(known.person.company)
     return known
+
+
+async def end_session(gateway: Gateway, request: Request, *, at_idp: bool = False) -> EndedSession | None:
+    """None where the browser brings none. Nobody is let in by it here from now on; the others hear of it in a moment."""
+    credential = session_credential(request)
+    if credential is None:
+        return None
+    try:
+        return await gateway.client.end_session(EndSession(session=credential, at_idp=at_idp))
+    finally:
+        gateway.sessions.forget(credential)
 
 
 def not_signed_in(gateway: Gateway, request: Request) -> Response:

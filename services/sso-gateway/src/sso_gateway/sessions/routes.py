@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
-from shared.schemas.login import EndSession, IdpSession
+from shared.schemas.login import IdpSession
 from shared.telemetry import context
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
@@ -21,7 +21,7 @@ from sso_gateway.pages.render import wants_json
 from sso_gateway.return_path import return_path
 from sso_gateway.saml.request import logout_at_idp
 from sso_gateway.sessions import cookies
-from sso_gateway.sessions.current import known_session, not_signed_in, session_credential
+from sso_gateway.sessions.current import end_session, known_session, not_signed_in
 
 MAX_FORM_BYTES = 8 * 1024
 FINISH = "/login/finish"
@@ -73,15 +73,9 @@ async def sign_out(gateway: Gateway, request: Request) -> Response:
 
 async def _end_session(gateway: Gateway, request: Request, *, at_idp: bool) -> IdpSession | None:
     """What Entra knows the session by, where somebody wants to sign out there too and there was one."""
-    credential = session_credential(request)
-    if credential is None:
+    ended = await end_session(gateway, request, at_idp=at_idp)
+    if ended is None:
         return None
-    gateway.sessions.forget(credential)
-    try:
-        ended = await gateway.client.end_session(EndSession(session=credential, at_idp=at_idp))
-    finally:
-        # Somebody may have asked meanwhile.
-        gateway.sessions.forget(credential)
     if ended.ended:
         metrics.SESSIONS_ENDED.labels("logout").inc()
         log.info("session_ended", cause="logout")
