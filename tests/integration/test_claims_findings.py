@@ -15,9 +15,9 @@ from shared.errors import DomainError, ErrorCode
 from shared.schemas import login
 from shared.schemas.employee import Employee
 from shared.schemas.people import Finding
-from tests.integration.test_signing_out import SIGNER, SignIns
 from tests.support.clock import SettableClock
 from tests.support.firm import Firm
+from tests.support.sign_ins import SIGNER, SignIns
 
 MAIL = "anna.holm@firma.dk"
 

@@ -51,12 +51,15 @@ class Fleet:
 
     async def remember(self, browser: Browser) -> None:
         """Each knows the session, and answers from memory."""
+        assert await self.remembers(browser)
+
+    async def remembers(self, browser: Browser) -> bool:
         assert await self.statuses(browser) == [200] * 4
         async with self.stack.counting() as count:
             assert await self.statuses(browser) == [200] * 4
             for url in self.urls:
                 assert (await browser.get(f"{url}/auth")).status == 200
-        assert count.calls == {}
+        return count.calls == {}
 
     async def refuse(self, browser: Browser) -> None:
         """Each does, by what it is told: no second passes."""
@@ -251,8 +254,9 @@ async def test_a_listener_that_is_killed_comes_back_by_itself(
 ) -> None:
     await _kill_the_listener(database_urls[0])
     await until(_listens)
+    # Each has been told that it may have missed something, at its own time.
+    await until(lambda: fleet.remembers(anna.browser))
     await fleet.all_wait()
-    await fleet.remember(anna.browser)
     await is_suspended(anna)
     await fleet.refuse(anna.browser)
 

@@ -334,5 +334,3 @@ async def is_closed(tx: CompanyTx) -> bool:
 async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:
     owner = await tx.fetchval(_SESSION_OWNER, tx.company_id, session_sha256, tx.now)
     return EmployeeId(owner) if owner is not None else None
-
-
