@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.entra.saml_requests import AuthnRequest, decode_redirect, parse_request
-from tests.support.apps import App, introspect, mobile, portal, signed_in
+from tests.support.apps import App, as_owner, introspect, mobile, portal, signed_in
 from tests.support.browser import Browser
 from tests.support.company import Company, new_company
 
@@ -187,7 +187,7 @@ async def test_a_login_that_is_older_than_max_age_does_not_do(
     await signed_in(company, browser)
     app = portal(company, http)
     assert app.answered(await browser.get(app.question(max_age="600")))["code"]
-    await _as_owner(company, "update sessions set authenticated_at = authenticated_at - interval '11 minutes'")
+    await as_owner(company, "update sessions set authenticated_at = authenticated_at - interval '11 minutes'")
     assert app.answered(await browser.get(app.question(max_age="600", prompt="none")))["error"] == "login_required"
     assert request_of(await at_entra(browser, app.question(max_age="600", company=company.name)))[0].force_authn
 
@@ -218,18 +218,6 @@ async def test_a_demand_for_a_fresh_login_that_never_reached_entra_is_not_met_an
     entra = await at_entra(browser, app.question(company=company.name, **demand))
     answer = await answer_after_login(company, browser, app, entra, person, authenticated_at=weeks_ago)
     assert (answer["error"], "code" in answer) == ("login_required", False)
-
-
-async def _as_owner(company: Company, sql: str) -> None:
-    import asyncpg
-
-    owner = await asyncpg.connect(company.stack.owner_url)
-    try:
-        async with owner.transaction():
-            await owner.execute("select registry.enter_by_name($1)", company.name)
-            await owner.execute(f"{sql} where company_id = current_company()")
-    finally:
-        await owner.close()
 
 
 async def test_an_id_token_hint_of_somebody_else_is_not_answered_with_this_person(
@@ -309,7 +297,7 @@ async def test_a_code_is_over_after_a_minute(company: Company, browser: Browser,
     await signed_in(company, browser)
     app = portal(company, http)
     code = await app.code(browser)
-    await _as_owner(company, "update app_grants set code_expires_at = code_expires_at - interval '60 seconds'")
+    await as_owner(company, "update app_grants set code_expires_at = code_expires_at - interval '60 seconds'")
     assert (await app.exchange(code)).error == "invalid_grant"
 
 
@@ -345,7 +333,7 @@ async def test_whoever_lost_the_answer_may_repeat_himself_and_is_given_the_same(
     assert {one.status for one in answers} == {200}
     [successor] = {one.json["refresh_token"] for one in answers}
 
-    await _as_owner(company, "update app_grants set refreshed_at = refreshed_at - interval '11 seconds'")
+    await as_owner(company, "update app_grants set refreshed_at = refreshed_at - interval '11 seconds'")
     assert (await app.refresh(first["refresh_token"])).error == "invalid_grant"
     assert (await app.refresh(successor)).error == "invalid_grant"
 

@@ -18,6 +18,8 @@ from shared.telemetry.logs import JsonFormatter, TextFormatter
 from shared.telemetry.tracing import configure_tracing
 from tests.entra.people import Person
 from tests.entra.saml import respond
+from tests.support.app_clients import BACK_END_SECRET, PORTAL_SECRET
+from tests.support.apps import introspect, mobile, portal
 from tests.support.browser import Browser, Page
 from tests.support.company import Company
 
@@ -178,3 +180,41 @@ async def test_a_hint_that_somebody_s_link_brings_is_told_to_entra_and_written_n
     told = str([(one.name, dict(one.attributes or {}), one.events) for one in spans.get_finished_spans()])
     assert "/login/" in told
     assert "zenobia" not in written + told
+
+
+async def test_nor_does_anything_that_an_app_is_given(
+    company: Company, http: aiohttp.ClientSession, noting: Noting, spans: InMemorySpanExporter
+) -> None:
+    """An app's own question and answer stand in addresses by the standard; nothing of them is written down."""
+    anna = company.hire("zenobia.anker", given_name="Zenobia", surname="Kvistgaard")
+    await company.cycle()
+    browser = Watched(http)
+    app, phone = portal(company, http), mobile(company, http)
+    page = await browser.get(app.question(company=company.name, login_hint=anna.user_principal_name))
+    assert "zenobia" not in unquote(page.location), "whom to suggest goes on in a cookie"
+    await company.sign_in(browser, anna)
+    secrets = {app.verifier, phone.verifier, app.state, app.nonce}
+    for one in (app, phone):
+        code = await one.code(browser, login_hint=anna.user_principal_name)
+        tokens = (await one.exchange(code)).json
+        fresh = (await one.refresh(tokens["refresh_token"])).json
+        secrets |= {code, *(given[name] for given in (tokens, fresh) for name in given if name.endswith("_token"))}
+        await one.userinfo(fresh["access_token"])
+        await introspect(one, fresh["access_token"])
+        await one.refresh("A" * 86)
+        await one.exchange(code)
+        await one.revoke(fresh["refresh_token"])
+        await browser.get(f"{one.provider}/oauth2/logout?id_token_hint={fresh['id_token']}")
+        await company.sign_in(browser, anna)
+
+    written = "\n".join(noting.lines)
+    for event in ("code_issued", "tokens_issued", "app_granted", "app_grant_misused", "app_refused", "session_ended"):
+        assert f'"event":"{event}"' in written, "there is something to look through"
+    told = "\n".join(str((span.name, dict(span.attributes or {}), span.events)) for span in spans.get_finished_spans())
+    for text in (written, told, metrics.exposition()[0].decode()):
+        found = [
+            one
+            for one in {*secrets, PORTAL_SECRET, BACK_END_SECRET, "zenobia", "kvistgaard"}
+            if one.lower() in text.lower()
+        ]
+        assert not found, found

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import aiohttp
+import asyncpg
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from yarl import URL
@@ -148,3 +149,14 @@ async def signed_in(company: Company, browser: Browser, alias: str = "anna") -> 
     page = await company.sign_in(browser, person)
     assert page.status == 200
     return person
+
+
+async def as_owner(company: Company, sql: str) -> str:
+    """A statement about the company's own rows; what it did."""
+    owner = await asyncpg.connect(company.stack.owner_url)
+    try:
+        async with owner.transaction():
+            await owner.execute("select registry.enter_by_name($1)", company.name)
+            return str(await owner.execute(f"{sql} where company_id = current_company()"))
+    finally:
+        await owner.close()
