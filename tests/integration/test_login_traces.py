@@ -27,11 +27,12 @@ from shared.clock import system_clock
 from shared.errors import DomainError, ErrorCode
 from shared.schemas import login
 from shared.schemas.traces import LoginEntry, NoteRefusals, RefusedAnswer, RefusedOfCompany
-from tests.integration.test_signing_out import SIGNER, SignIns, person
+from tests.integration.test_signing_out import person
 from tests.support.clock import SettableClock
 from tests.support.command import Command
 from tests.support.firm import Firm, Urls, uuid_of
 from tests.support.plans import plans_of
+from tests.support.sign_ins import SIGNER, SignIns
 from tests.support.stack import with_database
 from tests.support.traces import places_of
 
