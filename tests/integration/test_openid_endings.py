@@ -197,7 +197,7 @@ async def test_a_suspension_and_what_apps_do_at_that_moment_leave_nothing_behind
         codes = [await phone.code(browser) for phone in phones]
         held = [await phone.tokens(browser) for phone in (mobile(company, http), mobile(company, http))]
 
-        answers = await asyncio.gather(
+        answers: list[Any] = await asyncio.gather(
             *(phone.exchange(code) for phone, code in zip(phones, codes, strict=True)),
             company.suspend(company.scim_id(anna)),
             *(mobile(company, http).refresh(one["refresh_token"]) for one in held),
