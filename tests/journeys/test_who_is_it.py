@@ -328,7 +328,39 @@ async def test_an_administrator_s_account_is_not_taken_over_by_a_mail_address(
     company.tenant.edit_person(mallory.object_id, mail=mallory.user_principal_name)
     sara = company.hire("sara")
     assert await signs_in(company, browser, sara) == told.employee_id
+    assert await findings(company, "adoption_waits") == {}, "nobody can ask for her account by a name any more"
     assert await signs_in(company, browser, mallory) == "no_such_employee"
+
+
+@pytest.mark.usefixtures("operators_database")
+async def test_nor_is_that_of_one_who_is_provisioned_and_has_never_signed_in(
+    company: Company, browser: Browser
+) -> None:
+    """A24, by Entra's default mapping, which says no object id."""
+    sara = await hired(company, "sara")
+    await directory("company", "role", company.name, sara.user_principal_name, "--grant", "setup_admin")
+    mallory = company.hire("mallory")
+    company.tenant.edit_person(mallory.object_id, mail=sara.mail)
+    assert await signs_in(company, browser, mallory) == "needs_confirmation"
+    assert await signs_in(company, browser, sara) == company.scim_id(sara)
+    assert await findings(company, "adoption_waits") == {}
+    assert await signs_in(company, browser, mallory) == "no_such_employee"
+
+
+@pytest.mark.usefixtures("operators_database")
+async def test_a_provisioned_administrator_whose_login_name_is_another_is_confirmed(
+    company: Company, browser: Browser
+) -> None:
+    """A24: where userName is mapped from mail, say."""
+    by_mail = tuple(Mapping("mail", one.target) if one.target == "userName" else one for one in WITH_MAIL)
+    company.tenant.configure_provisioning(company.app, mappings=by_mail)
+    mail = f"sara.holm@{company.name}.example"
+    sara = await hired(company, "sara", mail=mail)
+    await directory("company", "role", company.name, mail, "--grant", "setup_admin")
+    assert await signs_in(company, browser, sara) == "needs_confirmation"
+    await directory("company", "confirm", company.name, mail)
+    assert await findings(company, "adoption_waits") == {}
+    assert await signs_in(company, browser, sara) == company.scim_id(sara)
 
 
 @pytest.mark.usefixtures("operators_database")

@@ -128,6 +128,8 @@ class Company:
     """Somebody released what the brake held: until then it holds nothing."""
     held: dict[UUID, Held] = field(default_factory=dict)
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
+    asked_by_sign_in: set[str] = field(default_factory=set)
+    """Whose account a first login wants, and not provisioning."""
     next: Connection | None = None
     """Prepared: nobody signs in by it, and its token changes nothing."""
     retired: dict[tuple[UUID, UUID], datetime] = field(default_factory=dict)

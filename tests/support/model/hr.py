@@ -111,9 +111,9 @@ def _new_employment(turn: Turn, old: Person, new_id: UUID) -> Person:
 
 def confirm_adoption(company: Company, turn: Turn, person: str) -> Person:
     before = _present(company, person)
-    if before.source == "entra" or before.adoption_confirmed_at is not None:
-        return before
     company.findings.pop(("adoption_waits", before.text), None)
+    if (before.source == "entra" and before.entra_object_id) or before.adoption_confirmed_at is not None:
+        return before
     after = replace(before, adoption_confirmed_at=turn.now)
     return company.change(turn, "employee.adoption_confirmed", before, after)
 

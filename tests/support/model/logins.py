@@ -7,7 +7,6 @@ from uuid import UUID
 from tests.support.model.company import Company, Session, Trace
 from tests.support.model.groups import is_in_the_company_s
 from tests.support.model.people import Person, Refused, Turn, key, object_id
-from tests.support.model.provisioning import guarded
 
 GRACE = timedelta(days=30)
 
@@ -37,6 +36,8 @@ def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Perso
     trace = Trace(turn.now, reason, person.employee_id if person else None, key(attempt.name_id))
     company.traces.append(trace)
     if reason == "accepted" and person is not None:
+        if link and _guarded(person) and person.text in company.asked_by_sign_in:
+            company.findings.pop(("adoption_waits", person.text), None)
         if link:
             after = replace(person, entra_object_id=attempt.object_id, awaits_link_since=None)
             person = company.change(turn, "employee.linked", person, after)
@@ -52,6 +53,7 @@ def _tell(company: Company, turn: Turn, attempt: Attempt, reason: str, person: P
     if reason == "needs_confirmation":
         assert person is not None
         company.raise_finding(turn, "adoption_waits", person.text, person)
+        company.asked_by_sign_in.add(person.text)
     seen: set[str] = set()
     if reason == "matches_username_not_email":
         seen = {"names_of_two_people"}
@@ -95,9 +97,15 @@ def _decided(company: Company, attempt: Attempt) -> tuple[str, Person | None, bo
     if named[0].entra_object_id is not None:
         return "no_such_employee", None, False
     reason = _may_enter(company, named[0], attempt)
-    if reason == "accepted" and guarded(named[0]) and key(named[0].login_name) != key(attempt.name_id):
+    if reason == "accepted" and _guarded(named[0]) and key(named[0].login_name) != key(attempt.name_id):
         reason = "needs_confirmation"
     return reason, named[0], True
+
+
+def _guarded(person: Person) -> bool:
+    """A24: an administrator's first login, unless the operator has moved the company to the tenant he comes from."""
+    known = person.entra_object_id or person.awaits_link_since or person.adoption_confirmed_at
+    return known is None and "setup_admin" in person.roles
 
 
 def _may_enter(company: Company, person: Person, attempt: Attempt) -> str:

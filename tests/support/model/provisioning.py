@@ -71,6 +71,7 @@ def _change(company: Company, turn: Turn, employee_id: UUID, changes: Values) ->
     link = object_id(changes.get("external_id"))
     if not alone and (guarded(before) or (_tied(before) and link not in {None, before.entra_object_id})):
         company.raise_finding(turn, "adoption_waits", before.text, before)
+        company.asked_by_sign_in.discard(before.text)
         raise Refused("needs_confirmation")
     said = changes.get("active") if before.state == "active" else None
     if said is False:
@@ -186,6 +187,7 @@ def _outcome(company: Company, turn: Turn, meant: Person, new: Values) -> str:
 
 def _park(company: Company, turn: Turn, meant: Person) -> None:
     company.raise_finding(turn, "adoption_waits", meant.text, meant)
+    company.asked_by_sign_in.discard(meant.text)
     raise Refused("needs_confirmation")
 
 

@@ -176,13 +176,15 @@ async def decide_rehire(tx: CompanyTx, person: str, choice: Literal["continue", 
 
 
 async def confirm_adoption(tx: CompanyTx, person: str) -> EmployeeRecord:
-    """Entra may take over this account, although it is a Setup admin's, or of somebody who has signed in (A24)."""
+    """Entra may take over this account, although it is a Setup admin's, or of somebody who has signed in; or an administrator's
+    first login may bring another name than his principal name (A24)."""
     before = await _locked(tx, person, await find(tx, person))
-    if before.source == "entra" or before.adoption_confirmed_at is not None:
+    await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
+    is_known = before.source == "entra" and before.entra_object_id is not None
+    if is_known or before.adoption_confirmed_at is not None:
         return before
     after = revisions.next_version(msgspec.structs.replace(before, adoption_confirmed_at=tx.now), tx.now)
     await writing.update(tx, EventKind.employee_adoption_confirmed, before, after)
-    await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
     return after
 
 

@@ -71,7 +71,8 @@ async def depart(tx: CompanyTx, before: EmployeeRecord, on: date | None = None) 
     lost = await lose_departments(tx, before)
     record(tx, EventKind.employee_departed, employee_id=before.employee_id, changes={**told, **lost})
     await release_reports(tx, before.employee_id)
-    await _nobody_waits_to_confirm(tx, before)
+    if before.source != "entra" or before.roles:
+        await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
     return after
 
 
@@ -86,7 +87,7 @@ async def _settle(tx: CompanyTx, kind: EventKind, before: EmployeeRecord | None,
 
 
 async def _nobody_waits_to_confirm(tx: CompanyTx, before: EmployeeRecord) -> None:
-    """He is Entra's now, or gone: nobody could answer the question any more whether Entra may have him (A24)."""
+    """He is Entra's now: nobody could answer the question any more whether Entra may have him (A24)."""
     if before.source != "entra":
         await close_findings(tx, FindingKind.adoption_waits, employee_text(before.employee_id))
 

@@ -31,6 +31,15 @@ _CLOSE = statement(
     "update findings set closed_at = $4 where company_id = $1 and kind = $2 and subject = any($3::text[]) and closed_at is null",
 )
 
+_CLOSE_TOLD = statement(
+    "findings.close_told",
+    """
+    update findings
+    set closed_at = $5
+    where company_id = $1 and kind = $2 and subject = $3 and details @> $4::jsonb and closed_at is null
+    """,
+)
+
 _TAKE = statement(
     "findings.take",
     """
@@ -122,6 +131,12 @@ async def raise_finding(
 async def close_findings(tx: CompanyTx, kind: FindingKind, *subjects: str) -> int:
     """How many were open."""
     return await tx.execute(_CLOSE, tx.company_id, kind.value, subjects, tx.now)
+
+
+async def close_told(tx: CompanyTx, kind: FindingKind, subject: str, details: Mapping[str, object]) -> int:
+    """Close it where these are among its details."""
+    told = msgspec.json.encode(details).decode()
+    return await tx.execute(_CLOSE_TOLD, tx.company_id, kind.value, subject, told, tx.now)
 
 
 async def take_finding(tx: CompanyTx, kind: FindingKind, subject: str) -> dict[str, Any] | None:

@@ -5,8 +5,8 @@ out. Who is it (decision D10): the employee with this Entra object id; failing t
 linked to nobody yet and whose login name or e-mail the assertion names. Never one of two, never somebody linked to another
 object id. A login never creates an employee.
 
-An administrator from an import, whom Entra has never had, is not taken over by an e-mail address (A24): his first login must
-bring his login name as principal name, or he is confirmed first. → docs/adr/0017-the-first-login-of-an-administrator.md
+An administrator who has never signed in is not taken over by an e-mail address (A24): his first login must bring his login name
+as principal name, or he is confirmed first. → docs/adr/0017-the-first-login-of-an-administrator.md
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ class Person:
     awaits_rehire: bool = False
     """He came back, and HR has not chosen yet what that means (A11)."""
     guarded: bool = False
-    """An administrator whom Entra has never had, and whom nobody has confirmed (A24)."""
+    """An administrator who is linked to no object, whom nobody has confirmed, and whom no move has released (A24)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,8 @@ class Accepted:
     matched_by: MatchedBy = "object_id"
     differences: tuple[Difference, ...] = ()
     group_source: GroupSource = "not_sent"
+    guarded: bool = False
+    """He is an administrator who was linked to nobody until now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def decide(
     if by != "object_id" and person.guarded and person.login_key != names.principal:
         return Refused("needs_confirmation", person.employee_id, (("asks", attempt.object_id),), by)
     told = differences(names, person.login_key, person.email_key)
-    return Accepted(person.employee_id, by != "object_id", by, told, source)
+    return Accepted(person.employee_id, by != "object_id", by, told, source, person.guarded)
 
 
 def _circumstances(

@@ -73,7 +73,8 @@ _FIND_FOR_LOGIN = statement(
     """
     select employee_id, state, login_key, email_key, entra_object_id, blocked_at is not null as blocked,
         rehire_asked_at is not null as awaits_rehire,
-        source <> 'entra' and adoption_confirmed_at is null and roles && $4::text[] as guarded
+        entra_object_id is null and awaits_link_since is null and adoption_confirmed_at is null and roles && $4::text[]
+            as guarded
     from employees
     where company_id = $1 and (entra_object_id = $2 or login_key = any($3::text[]) or email_key = any($3::text[]))
     order by employee_id

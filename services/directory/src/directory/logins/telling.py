@@ -12,7 +12,7 @@ from typing import Final
 
 from directory.database import CompanyTx
 from directory.findings.catalogue import FindingKind
-from directory.findings.store import close_findings, raise_finding
+from directory.findings.store import close_findings, close_told, raise_finding
 from directory.logins.decision import Accepted, Decision, OpenFinding
 from directory.logins.names import Difference
 from shared.ids import EmployeeId, employee_text
@@ -33,6 +33,7 @@ CHANGE: Final = {
 }
 """The very setting in Entra, by the names of its pages."""
 SUBJECT: Final = "company"
+BY_SIGN_IN: Final = {"by": "sign_in"}
 SEEN_AGAIN_AFTER: Final = timedelta(hours=1)
 OVER_AFTER: Final = timedelta(days=30)
 
@@ -54,6 +55,10 @@ async def tell(tx: CompanyTx, decision: Decision, already: tuple[OpenFinding, ..
             await _ask_for_confirmation(tx, decision.employee_id, dict(decision.details))
         await _raise(tx, _BY_REFUSAL.get(decision.reason), None, already)
         return
+    if decision.guarded:
+        # Whoever asked for his account by a login asks in vain from now on. Provisioning may still wait.
+        subject = employee_text(decision.employee_id)
+        await close_told(tx, FindingKind.adoption_waits, subject, BY_SIGN_IN)
     shown = {kind for one in decision.differences if (kind := _BY_DIFFERENCE.get(one)) is not None}
     for kind in sorted(shown):
         await _raise(tx, kind, decision.employee_id, already)
@@ -64,7 +69,7 @@ async def tell(tx: CompanyTx, decision: Decision, already: tuple[OpenFinding, ..
 async def _ask_for_confirmation(tx: CompanyTx, employee_id: EmployeeId, details: dict[str, str]) -> None:
     """As provisioning does that wants the account (A24), with the object that signed in."""
     subject = employee_text(employee_id)
-    told = {"by": "sign_in", "object_id": details["asks"]}
+    told = {**BY_SIGN_IN, "object_id": details["asks"]}
     await raise_finding(tx, FindingKind.adoption_waits, subject, employee_id=employee_id, details=told)
 
 
