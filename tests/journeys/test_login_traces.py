@@ -231,6 +231,27 @@ async def test_a_ticket_in_another_browser_is_told_as_the_end_of_that_attempt(
     assert [one.outcome for one in (await page(company, outcome="other_browser")).entries] == ["other_browser"]
 
 
+async def test_somebody_else_in_the_browser_is_told_and_so_is_the_switch(company: Company, browser: Browser) -> None:
+    anna, bo = company.hire("anna"), company.hire("bo")
+    await company.cycle()
+    await company.sign_in(browser, anna)
+    request_id, relay_state = await company.start_login(browser)
+    response = company.recipe(bo, in_response_to=request_id)
+    answer = await browser.follow(await company.post_response(browser, response, relay_state=relay_state))
+    assert spoken(answer) == attempt_of_flow(request_id)
+    assert (await trace(company, spoken(answer))).entry.outcome == "other_person_signed_in"
+
+    sso = company.stack.sso_url
+    await browser.post(f"{sso}/logout", {"return_to": "/login/finish"}, from_url=sso)
+    await browser.follow(await browser.get(f"{sso}/login/finish"))
+    found = await trace(company, spoken(answer))
+    assert found.entry.outcome == "accepted"
+    assert [one.facts["outcome"] for one in found.steps if one.step == "session"] == [
+        "other_person_signed_in",
+        "opened",
+    ]
+
+
 async def test_an_accepted_login_whose_browser_never_came_back_says_so_in_the_end(
     company: Company, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

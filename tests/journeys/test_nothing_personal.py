@@ -18,6 +18,7 @@ from shared.telemetry.logs import JsonFormatter, TextFormatter
 from shared.telemetry.tracing import configure_tracing
 from tests.entra.people import Person
 from tests.entra.saml import respond
+from tests.support import login_traces
 from tests.support.app_clients import BACK_END_SECRET, PORTAL_SECRET
 from tests.support.apps import introspect, mobile, portal
 from tests.support.browser import Browser, Page
@@ -99,6 +100,13 @@ async def everything(company: Company, browser: Watched, people: list[Person], s
     assert (await browser.post(company.acs_url, {"SAMLResponse": posted[-1][:-8]})).status == 403
     await company.suspend(company.scim_id(bo))
     assert (await answers(bo)).shows("suspended")
+    for person, told in ((anna, "would be signed in"), (stranger, "no_such_employee")):
+        request_id, relay_state = company.asked(await browser.get(f"{company.login_url}?test=1"))
+        document = respond(company.recipe(person, in_response_to=request_id))
+        assert (await company.post_response(browser, document, relay_state=relay_state)).shows(told)
+    # Read by whoever helps: a person without an attempt, and one by a NameID that is nobody's.
+    for name in (str(bo.mail), str(stranger.mail), "nobody@nowhere.example"):
+        await login_traces.page(company, person=name)
     return posted
 
 

@@ -61,6 +61,8 @@ WRONG: list[tuple[str, Any, str]] = [
     ("rehire", {"ask_after_days": "90"}, "rehire.ask_after_days: wanted a whole number of days from 0 to 36500"),
     ("rehire", {"days": 1}, "rehire.days: there is no such setting"),
     ("brake", {"people": -1}, "brake.people: wanted a whole number of people from 0 to 1000000"),
+    ("sso", {"traces_days": 0}, "sso.traces_days: wanted a whole number of days from 1 to 400"),
+    ("sso", {"traces_days": 401}, "sso.traces_days: wanted a whole number of days from 1 to 400"),
     ("provisioning", {"journal_days": 0}, "provisioning.journal_days: wanted a whole number of days from 1 to 400"),
     ("brake", {"percent": True}, "brake.percent: wanted a whole number of percent from 0 to 100"),
     (
