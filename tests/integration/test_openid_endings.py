@@ -21,7 +21,9 @@ from directory.companies import ending, signing
 from directory.companies.certificates import read_certificates
 from directory.database import Actor
 from directory.employees import hr
+from directory.events.store import of_employee
 from directory.sweep import sweep_company
+from shared.ids import employee_from_text
 from sso_gateway.oidc import signing_keys
 from sso_gateway.oidc.refresh_tokens import read_refresh_token
 from sso_gateway.oidc.rotation import new_set, rotate
@@ -138,6 +140,39 @@ async def test_a_token_of_one_company_opens_nothing_in_another(
     assert (await app.refresh(replace(own, family=others.family).text)).error == "invalid_grant"
     assert (await app.refresh(own.text)).status == 200
     assert (await app.refresh(others.text)).status == 200
+
+
+async def test_the_history_tells_what_an_app_was_given_and_how_its_own_session_ended(
+    company: Company, browser: Browser, http: aiohttp.ClientSession
+) -> None:
+    anna = await signed_in(company, browser)
+    phone = mobile(company, http)
+    sessions = []
+    for ends in (phone.revoke, lambda token: phone.refresh(token)):
+        tokens = await phone.tokens(browser)
+        sessions.append((await phone.claims(tokens["access_token"]))["sid"])
+        for _ in range(2):
+            await phone.refresh(tokens["refresh_token"])
+        await as_owner(company, "update app_grants set refreshed_at = refreshed_at - interval '1 minute'")
+        await ends(tokens["refresh_token"])
+    employee_id = employee_from_text(company.scim_id(anna))
+    assert employee_id is not None
+    async with company.stack.database.scope_for_name(company.name).transaction() as tx:
+        told = [
+            (event.kind, event.changes)
+            for event in await of_employee(tx, employee_id)
+            if event.kind.startswith("app.") or "ended" in event.changes
+        ]
+    first, second = ({"id": one} for one in sessions)
+    came, went = {"before": None, "after": "mobile-app"}, {"before": "mobile-app", "after": None}
+    assert told == [
+        ("app.granted", {"client_id": came, "session": first}),
+        ("session.ended", {"ended": {"why": "given_back", "sessions": [sessions[0]], "tickets": 0}}),
+        ("app.grant_ended", {"client_id": went, "session": first}),
+        ("app.granted", {"client_id": came, "session": second}),
+        ("session.revoked", {"ended": {"why": "app_misused", "sessions": [sessions[1]], "tickets": 0}}),
+        ("app.grant_misused", {"client_id": went, "session": second}),
+    ]
 
 
 # In time.

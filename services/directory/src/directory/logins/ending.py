@@ -41,11 +41,17 @@ class Why(StrEnum):
     by_himself = "by_himself"
     """From the list of his sessions."""
     by_admin = "by_admin"
+    given_back = "given_back"
+    """An app's own session, by the app."""
+    app_misused = "app_misused"
+    """An app's own session: a code or refresh token of it came a second time, or with a wrong proof."""
 
 
 _KINDS = {
     Why.signed_out_at_idp: EventKind.session_signed_out,
-    **dict.fromkeys((Why.signed_out, Why.signed_in_again, Why.switched, Why.by_himself), EventKind.session_ended),
+    **dict.fromkeys(
+        (Why.signed_out, Why.signed_in_again, Why.switched, Why.by_himself, Why.given_back), EventKind.session_ended
+    ),
 }
 ENDINGS = (EventKind.session_ended, EventKind.session_signed_out, EventKind.session_revoked)
 

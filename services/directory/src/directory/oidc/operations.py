@@ -15,6 +15,7 @@ from directory.access import scope_for_session, sha256_from_text
 from directory.database import Actor, CompanyScope, CompanyTx, Database
 from directory.events.catalogue import EventKind
 from directory.events.store import record
+from directory.logins.ending import Why, end_some
 from directory.logins.store import lock_person
 from directory.oidc import store
 from directory.oidc.decision import (
@@ -27,7 +28,7 @@ from directory.oidc.decision import (
 from directory.repeating import done_again
 from directory.traces.operations import redeemed as trace_redeemed
 from shared.errors import DomainError, ErrorCode
-from shared.ids import EmployeeId, employee_text
+from shared.ids import EmployeeId, employee_text, session_text
 from shared.schemas import oidc
 from shared.telemetry.logs import EventLog
 
@@ -105,7 +106,7 @@ async def _redeem(tx: CompanyTx, request: oidc.RedeemCode) -> oidc.Granted:
 def _redeemed(tx: CompanyTx, owner: EmployeeId, row: asyncpg.Record) -> None:
     """An app has come in on somebody's behalf: the last step of a login that an app began."""
     tx.actor = Actor("person", employee_text(owner))
-    record(tx, EventKind.app_granted, employee_id=owner, changes=_told(row["client_id"]))
+    record(tx, EventKind.app_granted, employee_id=owner, changes=_told(row))
     log.info("app_granted", employee=employee_text(owner), client=row["client_id"])
 
 
@@ -184,11 +185,13 @@ async def _given_back(tx: CompanyTx, request: oidc.EndGrant) -> bool:
         found = await store.find_to_end(tx, grant_id=_uuid(credential.grant_id))
     else:
         found = await store.find_to_end(tx, family=_family(credential)[0])
-    if not found or found[0]["client_id"] != request.client_id or not await store.end(tx, found[0]):
+    if not found or found[0]["client_id"] != request.client_id:
         return False
     owner = EmployeeId(found[0]["employee_id"])
     tx.actor = Actor("person", employee_text(owner))
-    record(tx, EventKind.app_grant_ended, employee_id=owner, changes=_told(request.client_id, ended=True))
+    if not await _end(tx, found[0], Why.given_back):
+        return False
+    record(tx, EventKind.app_grant_ended, employee_id=owner, changes=_told(found[0], ended=True))
     log.info("app_grant_ended", employee=employee_text(owner), client=request.client_id)
     return True
 
@@ -196,18 +199,27 @@ async def _given_back(tx: CompanyTx, request: oidc.EndGrant) -> bool:
 async def _end_misused(tx: CompanyTx, grant_id: UUID, refused: Refused) -> None:
     """Something that counts once came twice, or with a wrong proof: somebody else may have it."""
     for one in await store.find_to_end(tx, grant_id=grant_id):
-        if await store.end(tx, one):
+        if await _end(tx, one, Why.app_misused):
             owner = EmployeeId(one["employee_id"])
-            record(tx, EventKind.app_grant_misused, employee_id=owner, changes=_told(one["client_id"], ended=True))
+            record(tx, EventKind.app_grant_misused, employee_id=owner, changes=_told(one, ended=True))
             log.warning(
                 "app_grant_misused", employee=employee_text(owner), client=one["client_id"], reason=refused.reason
             )
             metrics.APP_GRANTS_MISUSED.labels(refused.reason).inc()
 
 
-def _told(client_id: str, *, ended: bool = False) -> dict[str, dict[str, object]]:
+async def _end(tx: CompanyTx, found: asyncpg.Record, why: Why) -> bool:
+    """With the app's own session, where it has one. False: it has ended already."""
+    if found["own_session"]:
+        return await end_some(tx, EmployeeId(found["employee_id"]), [found["session_id"]], why) > 0
+    return await store.end(tx, found)
+
+
+def _told(grant: asyncpg.Record, *, ended: bool = False) -> dict[str, dict[str, object]]:
+    """Which app, and on which session it hangs."""
+    client_id = grant["client_id"]
     before, after = (client_id, None) if ended else (None, client_id)
-    return {"client_id": {"before": before, "after": after}}
+    return {"client_id": {"before": before, "after": after}, "session": {"id": session_text(grant["session_id"])}}
 
 
 def _grant(tx: CompanyTx, row: asyncpg.Record) -> oidc.Grant:

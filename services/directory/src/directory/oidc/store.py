@@ -142,14 +142,6 @@ _TO_END = statement(
     """,
 )
 
-_END_OWN_SESSION = statement(
-    "sessions.end_of_app",
-    """
-    delete from sessions
-    where company_id = $1 and session_id = $2 and client_id is not null
-    returning pg_notify('sessions_ended', $1::text || '/' || employee_id::text)
-    """,
-)
 _END = statement(
     "app_grants.end",
     """
@@ -268,9 +260,7 @@ async def find_to_end(
 
 
 async def end(tx: CompanyTx, found: asyncpg.Record) -> bool:
-    """With the app's own session, where it has one; every listener is told. False: it has ended already."""
-    if found["own_session"]:
-        return await tx.fetchrow(_END_OWN_SESSION, tx.company_id, found["session_id"]) is not None
+    """For one that hangs on a browser's session, which goes on; every listener is told. False: it has ended already."""
     return await tx.fetchrow(_END, tx.company_id, found["grant_id"], found["employee_id"]) is not None
 
 
