@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import aiohttp
 import asyncpg
 import pytest
-from prometheus_client import Gauge
 
 from directory import listening
 from directory import metrics as directory_metrics
@@ -43,7 +42,6 @@ class Fleet:
 
     stack: Stack
     seconds: Seconds
-    waited_before: int = 0
     urls: list[str] = field(default_factory=list)
 
     async def statuses(self, browser: Browser) -> list[int]:
@@ -71,30 +69,39 @@ class Fleet:
         for url in self.urls:
             assert (await browser.get(f"{url}/auth")).status == 401
 
-    async def all_wait(self, gateways: int = 4) -> None:
-        """They have heard what there was to hear, and wait for what comes."""
-        await until(lambda: _waiting() >= self.waited_before + gateways)
+
+class Watching(DirectoryClient):
+    """Says when it has heard what there was to hear, and waits for what comes."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, GATEWAY_SECRET)
+        self.waits = asyncio.Event()
+
+    async def watch_endings(self, request: WatchEndings) -> Endings:
+        if request.cursor:
+            self.waits.set()
+        return await super().watch_endings(request)
 
 
-def _waiting() -> int:
-    return int(_value(directory_metrics.ENDINGS_WATCHERS))
+class OutOfReach(Watching):
+    """Answers every question but the one that waits."""
+
+    async def watch_endings(self, request: WatchEndings) -> Endings:
+        self.waits.set()
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 def _listens() -> bool:
-    return bool(_value(directory_metrics.LISTENING))
+    return any(sample.value for family in directory_metrics.LISTENING.collect() for sample in family.samples)
 
 
-def _value(gauge: Gauge) -> float:
-    return sum(sample.value for family in gauge.collect() for sample in family.samples)
-
-
-async def fleet_of(stack: Stack, leave: AsyncExitStack, client: Callable[[], DirectoryClient] | None = None) -> Fleet:
-    fleet = Fleet(stack, Seconds(), _waiting())
+async def fleet_of(stack: Stack, leave: AsyncExitStack, kind: type[Watching] = Watching) -> Fleet:
+    fleet = Fleet(stack, Seconds())
     for _ in range(4):
-        gateway = remembering_gateway(stack, fleet.seconds, client() if client else None)
-        fleet.urls.append(await leave.enter_async_context(gateway))
-    if client is None:
-        await fleet.all_wait()
+        client = kind(stack.directory_url)
+        fleet.urls.append(await leave.enter_async_context(remembering_gateway(stack, fleet.seconds, client)))
+        await client.waits.wait()
     return fleet
 
 
@@ -218,18 +225,10 @@ async def test_when_nobody_is_told_a_second_is_the_bound(deaf: Stack, browser: B
         await _a_second_is_the_bound(await fleet_of(deaf, leave), browser)
 
 
-class OutOfReach(DirectoryClient):
-    """Answers every question but the one that waits."""
-
-    async def watch_endings(self, request: WatchEndings) -> Endings:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-
 async def test_when_directory_cannot_be_watched_a_second_is_the_bound(stack: Stack, browser: Browser) -> None:
     """S39: what PostgreSQL tells gets as far as directory, and no further."""
     async with AsyncExitStack() as leave:
-        fleet = await fleet_of(stack, leave, lambda: OutOfReach(stack.directory_url, GATEWAY_SECRET))
+        fleet = await fleet_of(stack, leave, OutOfReach)
         await _a_second_is_the_bound(fleet, browser)
 
 
@@ -256,15 +255,13 @@ async def test_a_listener_that_is_killed_comes_back_by_itself(
     await until(_listens)
     # Each has been told that it may have missed something, at its own time.
     await until(lambda: fleet.remembers(anna.browser))
-    await fleet.all_wait()
     await is_suspended(anna)
     await fleet.refuse(anna.browser)
 
 
 async def test_a_directory_that_stops_waits_for_nobody_who_waits(database_urls: tuple[str, str]) -> None:
     """A gateway that waits to hear of ended sessions is answered, and does not hold the stop up for its grace."""
-    async with running_stack(*database_urls) as running:
-        fleet = Fleet(running, Seconds())
-        await fleet.all_wait(1)
+    async with running_stack(*database_urls) as running, AsyncExitStack() as leave:
+        await fleet_of(running, leave)
         async with asyncio.timeout(4):
             await running.directory.stop()
