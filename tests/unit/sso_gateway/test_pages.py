@@ -109,6 +109,8 @@ async def test_a_login_keeps_its_id_from_the_beginning_to_the_refusal(gateway: G
 
 
 async def test_what_is_no_login_has_no_such_id(gateway: Gateway) -> None:
+    """Nor that of a login before it on the same connection, which behind an ingress is somebody else's."""
+    await gateway.post_response(b"x")
     assert "attempt_id" not in (await gateway.get("/nowhere")).text
 
 

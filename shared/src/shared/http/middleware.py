@@ -52,6 +52,7 @@ class RequestMiddleware:
         request_id = self._request_id(headers)
         context.request_id.set(request_id)
         context.company.set("")
+        context.attempt.set("")
         exchange = _Exchange(send, request_id)
         started = time.perf_counter()
         self._active.inc()
