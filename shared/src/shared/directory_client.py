@@ -124,19 +124,26 @@ class DirectoryClient:
         self._connections = connections
         self._decoders: dict[str, msgspec.json.Decoder[Schema]] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._listening: aiohttp.ClientSession | None = None
+        """One connection and so, of several processes of directory, one: a cursor means something to that one alone."""
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=60.0)
-        self._session = aiohttp.ClientSession(
+        self._session = self._new_session(self._connections)
+        self._listening = self._new_session(1)
+        return self
+
+    def _new_session(self, connections: int) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=60.0)
+        return aiohttp.ClientSession(
             connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in (self._session, self._listening):
+            if session is not None:
+                await session.close()
 
     async def is_ready(self) -> bool:
         """Whether directory can serve, and accepts this service's credential; for the edges' readiness."""
@@ -150,10 +157,11 @@ class DirectoryClient:
             return False
 
     async def _call(self, operation: Operation[RequestT, AnswerT], request: RequestT) -> AnswerT:
-        assert self._session is not None, "open the client with `async with`"  # noqa: S101
+        session = self._listening if operation.waits else self._session
+        assert session is not None, "open the client with `async with`"  # noqa: S101
         with client_span(f"directory {operation.name}") as headers, metrics.http_client_call(operation.name) as call:
             try:
-                async with self._session.post(
+                async with session.post(
                     self._url + operation.path, data=_encoder.encode(request), headers={**self._headers, **headers}
                 ) as answer:
                     body = await answer.read()

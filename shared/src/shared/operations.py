@@ -44,6 +44,7 @@ class Operation(Generic[RequestT, AnswerT]):
         caller: Caller,
         summary: str,
         refusals: tuple[ErrorCode, ...] = (),
+        waits: bool = False,
     ) -> None:
         self.path = path
         self.request = request
@@ -51,6 +52,8 @@ class Operation(Generic[RequestT, AnswerT]):
         self.caller = caller
         self.summary = summary
         self.refusals = refusals
+        self.waits = waits
+        """It is answered when something happens, and has a connection of its own."""
         self.name = path.rsplit("/", 1)[-1]
         _REGISTRY.append(self)  # type: ignore[arg-type]
 
@@ -273,6 +276,7 @@ WATCH_ENDINGS = Operation(
     login.Endings,
     caller="sso-gateway",
     summary="Wait until sessions end, of whatever company, and hear whose",
+    waits=True,
 )
 END_SESSION = Operation(
     "/logins/end_session",

@@ -1,5 +1,7 @@
 """The client of directory: refusals come back as they were raised, everything else is `unavailable`."""
 
+import asyncio
+
 import msgspec
 import pytest
 from aiohttp import web
@@ -12,6 +14,7 @@ from shared.http.problem import STATUS, problem_response, read_problem
 from shared.http.service_auth import CallerSecrets
 from shared.operations import operations
 from shared.schemas.employee import CheckCredential, ScimCredential
+from shared.schemas.login import WatchEndings
 
 REQUEST = CheckCredential(credential=ScimCredential(token_sha256="0" * 64, company="contoso"))
 
@@ -57,6 +60,33 @@ async def test_a_directory_that_is_not_there_is_unavailable() -> None:
             await client.check_credential(REQUEST)
         assert raised.value.code is ErrorCode.unavailable
         assert not await client.is_ready()
+
+
+async def test_endings_are_heard_over_one_connection_whatever_else_is_asked() -> None:
+    heard, asked, together = list[int](), list[int](), asyncio.Barrier(4)
+
+    async def handle(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        (heard if "watch" in request.path else asked).append(request.transport.get_extra_info("peername")[1])
+        await together.wait()
+        return web.Response(status=500)
+
+    app = web.Application()
+    app.router.add_post("/{group}/{operation}", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        async with DirectoryClient(f"http://127.0.0.1:{runner.addresses[0][1]}", "secret-of-sixteen") as client:
+            for _ in range(5):
+                watched = client.watch_endings(WatchEndings(cursor="", wait_s=1.0))
+                calls = [client.check_credential(REQUEST) for _ in range(3)]
+                await asyncio.gather(watched, *calls, return_exceptions=True)
+    finally:
+        await runner.cleanup()
+    assert (len(heard), len(set(heard))) == (5, 1)
+    assert not set(heard) & set(asked)
 
 
 def test_every_operation_has_a_coroutine_of_its_name_in_the_client() -> None:
