@@ -19,7 +19,7 @@ from starlette.requests import Request
 from directory.cli.environment import owner_database
 from directory.companies import ending, signing
 from directory.companies.certificates import read_certificates
-from directory.database import Actor
+from directory.database import Actor, statement
 from directory.employees import hr
 from directory.events.store import of_employee
 from directory.sweep import sweep_company
@@ -28,7 +28,7 @@ from sso_gateway.oidc import signing_keys
 from sso_gateway.oidc.refresh_tokens import read_refresh_token
 from sso_gateway.oidc.rotation import new_set, rotate
 from tests.entra.people import Person
-from tests.support.app_clients import PORTAL_PLAIN_RETURN, PORTAL_SECRET, provider_settings
+from tests.support.app_clients import CLIENTS, PORTAL_PLAIN_RETURN, PORTAL_SECRET, provider_settings
 from tests.support.apps import App, as_owner, introspect, mobile, portal, signed_in
 from tests.support.browser import Browser
 from tests.support.company import Company
@@ -173,6 +173,49 @@ async def test_the_history_tells_what_an_app_was_given_and_how_its_own_session_e
         ("session.revoked", {"ended": {"why": "app_misused", "sessions": [sessions[1]], "tickets": 0}}),
         ("app.grant_misused", {"client_id": went, "session": second}),
     ]
+
+
+async def test_a_client_that_is_taken_out_gets_nothing_more_and_a_scope_neither(
+    company: Company, browser: Browser, http: aiohttp.ClientSession
+) -> None:
+    await signed_in(company, browser)
+    app = portal(company, http)
+    kept, lost = await app.tokens(browser), await app.tokens(browser)
+    clients = json.loads(json.dumps(CLIENTS))
+
+    def configured() -> Any:
+        settings: dict[str, Any] = {**provider_settings(), "oidc_clients": json.dumps(clients)}
+        return second_gateway(company.stack, **settings)
+
+    clients["clients"][0]["scopes"] = ["openid"]
+    async with configured() as here:
+        narrow = (await Pod(http, here).refresh(kept["refresh_token"])).json
+        assert narrow["scope"] == "openid"
+        assert "email" not in (await Pod(http, here).userinfo(narrow["access_token"])).json
+    del clients["clients"][0]
+    async with configured() as here:
+        gone = Pod(http, here)
+        assert (await gone.refresh(lost["refresh_token"])).error == "invalid_client"
+        assert (await gone.userinfo(lost["access_token"])).status == 401
+        for which in ("access_token", "refresh_token"):
+            assert await introspect(gone, lost[which]) == {"active": False}
+    assert (await app.refresh(lost["refresh_token"])).status == 200
+
+
+async def test_a_phone_that_refreshes_is_seen_and_a_browser_is_not_by_its_apps(
+    company: Company, browser: Browser, http: aiohttp.ClientSession
+) -> None:
+    await signed_in(company, browser)
+    app, phone = portal(company, http), mobile(company, http)
+    tokens, held = await app.tokens(browser), await phone.tokens(browser)
+    await app.refresh(tokens["refresh_token"])
+    async with company.stack.database.scope_for_name(company.name).transaction() as tx:
+        seen = statement(
+            "sessions.test_seen", "select client_id from sessions where company_id = $1 and seen_at is not null"
+        )
+        assert await tx.fetch(seen, tx.company_id) == []
+        await phone.refresh(held["refresh_token"])
+        assert [row["client_id"] for row in await tx.fetch(seen, tx.company_id)] == ["mobile-app"]
 
 
 # In time.

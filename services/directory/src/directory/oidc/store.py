@@ -90,6 +90,17 @@ _HANG_ON = statement(
     "update app_grants set session_id = $3 where company_id = $1 and grant_id = $2",
 )
 
+# Before the grant is touched: the order in which a suspension takes a session and what hangs on it.
+_SEEN = statement(
+    "sessions.seen_by_app",
+    """
+    update sessions s
+    set seen_at = $4
+    from app_grants g
+    where g.company_id = $1 and g.family_sha256 = $2 and g.refresh_sha256 = $3
+        and s.company_id = $1 and s.session_id = g.session_id and s.client_id is not null
+    """,
+)
 _ROTATE = statement(
     "app_grants.rotate",
     """
@@ -226,6 +237,7 @@ async def open_own_session(tx: CompanyTx, grant_id: UUID, session_sha256: bytes,
 
 async def rotate(tx: CompanyTx, family: bytes, presented: bytes, successor: bytes, client_id: str) -> UUID | None:
     """The grant, whose next refresh token is the successor now; None where the presented one was not the next."""
+    await tx.execute(_SEEN, tx.company_id, family, presented, tx.now)
     found: UUID | None = await tx.fetchval(_ROTATE, tx.company_id, family, presented, successor, tx.now, client_id)
     return found
 

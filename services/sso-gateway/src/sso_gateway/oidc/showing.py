@@ -28,7 +28,7 @@ async def userinfo(gateway: Gateway, provider: Provider, request: Request) -> Re
     if scheme.lower() == "bearer":
         claims = read_access_token(provider.keys(), token.strip(), issuer=provider.issuer, now=gateway.clock())
     grant = await living(gateway, _credential(claims)) if claims is not None else None
-    if claims is None or grant is None:
+    if claims is None or grant is None or provider.clients.get(grant.client_id) is None:
         gateway.limits.admit_address("token", request)
         raise _invalid_token(given=bool(headers))
     return answer(gateway, {"sub": grant.user.employee_id, **claims_for(grant.user, claims.scope.split())})
@@ -41,12 +41,13 @@ async def introspect(gateway: Gateway, provider: Provider, request: Request) -> 
         raise CallRefused("unauthorized_client", "This client may not ask about tokens.", status=403)
     token, now = call.wanted("token"), gateway.clock()
     claims = read_access_token(provider.keys(), token, issuer=provider.issuer, now=now)
-    if claims is not None:
-        grant = await living(gateway, _credential(claims))
-        return answer(gateway, _of_access_token(claims, grant) if grant else {"active": False})
-    refresh = _refresh_credential(token)
-    grant = await living(gateway, refresh) if refresh is not None else None
-    return answer(gateway, _of_refresh_token(provider, grant) if grant else {"active": False})
+    credential = _credential(claims) if claims is not None else _refresh_credential(token)
+    grant = await living(gateway, credential) if credential is not None else None
+    if grant is None or provider.clients.get(grant.client_id) is None:
+        return answer(gateway, {"active": False})
+    return answer(
+        gateway, _of_access_token(claims, grant) if claims is not None else _of_refresh_token(provider, grant)
+    )
 
 
 async def revoke(gateway: Gateway, provider: Provider, request: Request) -> Response:

@@ -75,8 +75,8 @@ async def _by_refresh_token(gateway: Gateway, provider: Provider, request: Reque
             )
         )
     grant = _granted(gateway, request, granted, presented.company_id, "refresh_token")
-    if scopes is not None:
-        grant = _with_scopes(grant, scopes)
+    # What the client may not ask for any more it is not given either.
+    grant = _with_scopes(grant, frozenset(call.client.scopes) if scopes is None else scopes)
     successor = successors[granted.successor]
     # Without nonce: it belongs to the login (OpenID Connect Core section 12.2).
     return _tokens(gateway, provider, presented.company_id, grant, successor, None, "refresh_token")
