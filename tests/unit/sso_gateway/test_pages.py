@@ -1,5 +1,6 @@
 """What people see: texts in two languages, headers, the way from an e-mail address to the company."""
 
+import asyncio
 import re
 from html import unescape
 from urllib.parse import parse_qs, urlsplit
@@ -109,9 +110,19 @@ async def test_a_login_keeps_its_id_from_the_beginning_to_the_refusal(gateway: G
 
 
 async def test_what_is_no_login_has_no_such_id(gateway: Gateway) -> None:
-    """Nor that of a login before it on the same connection, which behind an ingress is somebody else's."""
-    await gateway.post_response(b"x")
     assert "attempt_id" not in (await gateway.get("/nowhere")).text
+
+
+async def test_a_request_does_not_carry_the_login_before_it_on_its_connection(gateway: Gateway) -> None:
+    """Behind an ingress that is somebody else's. What was sent along with it is answered where it was."""
+    host, _, port = gateway.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    asked = "GET {} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n{}\r\n"
+    writer.write((asked.format("/login/contoso", "") + asked.format("/nowhere", "Connection: close\r\n")).encode())
+    answers = (await asyncio.wait_for(reader.read(), 10)).decode()
+    writer.close()
+    assert answers.count("HTTP/1.1 302") == answers.count("HTTP/1.1 404") == 1
+    assert "attempt_id" not in answers
 
 
 async def test_what_a_response_states_is_shown_escaped(gateway: Gateway) -> None:
