@@ -1,11 +1,17 @@
 """A sign-in in test mode shows the decision and opens no session: also while SSO is off, which is when somebody wants to try."""
 
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
+from directory.companies.ending import close
+from directory.database import Actor, Database
+from directory.metrics import LOGIN_DECISIONS
 from shared.attempts import unproven_flow
+from shared.clock import system_clock
+from sso_gateway import metrics
 from tests.entra.people import Person
 from tests.support.browser import Browser, Page
 from tests.support.company import Company
@@ -174,9 +180,37 @@ async def test_the_answer_to_a_test_is_good_once_and_never_for_a_session(
     assert (await rows(stack, company))["sessions"] == 0
 
 
-async def test_a_closed_company_and_one_without_a_certificate_cannot_be_tried(
-    company: Company, browser: Browser
+async def test_a_company_that_is_not_set_up_or_is_closed_cannot_be_tried(
+    company: Company, neighbour: Company, browser: Browser, stack: Stack
 ) -> None:
     await company.apply(sso={"enabled": False})
-    answer = await browser.get(f"{company.login_url}?test=1")
-    assert (answer.status, "sso_off" in answer.text) == (403, True)
+    async with (
+        Database(stack.owner_url, clock=system_clock, min_size=1, max_size=1) as database,
+        database.scope_for_name(neighbour.name).transaction(Actor("operator", "test")) as tx,
+    ):
+        await close(tx, timedelta(days=30))
+    for one in (company, neighbour):
+        answer = await browser.get(f"{one.login_url}?test=1")
+        assert (answer.status, answer.shows("sso_off")) == (403, True)
+
+
+async def test_a_test_is_in_no_figure_of_logins(company: Company, browser: Browser) -> None:
+    anna = company.hire("anna")
+    await company.cycle()
+    counted = (metrics.LOGINS, metrics.REJECTIONS, metrics.AUTHN_REQUESTS, LOGIN_DECISIONS)
+
+    def figures() -> list[tuple[object, ...]]:
+        families = [*counted, metrics.TESTS]
+        return [
+            (sample.name, tuple(sample.labels.items()), sample.value)
+            for one in families
+            for family in one.collect()
+            for sample in family.samples
+            if sample.name.endswith("_total")
+        ]
+
+    before = figures()
+    await try_it(company, browser, anna)
+    await try_it(company, browser, company.hire("stranger"))
+    changed = {name: labels for name, labels, value in figures() if (name, labels, value) not in before}
+    assert changed.keys() == {"sso_login_tests_total"}
