@@ -506,6 +506,7 @@ async def test_without_a_hint_of_his_own_the_person_is_asked_before_anything_end
     for query in (back, f"{back}&id_token_hint={others}", f"{back}&id_token_hint=garbage", ""):
         page = await browser.get(f"{app.provider}/oauth2/logout?{query}")
         assert (page.status, page.shows("Do you want to sign out?")) == (200, True)
+        assert page.shows("Web portal") == bool(query)
         assert (await company.session(browser)).status == 200
     form = {"client_id": "web-portal", "post_logout_redirect_uri": "https://portal.example/", "confirmed": "yes"}
 

@@ -43,6 +43,8 @@ class Asked:
     hint: IdClaims | None
     goal: str | None
     """Where to go on to, proven to be the client's; None: nowhere."""
+    app: str | None
+    """Its name, where it says which it is; not proven."""
     fields: dict[str, str]
 
 
@@ -58,7 +60,7 @@ async def log_out(gateway: Gateway, provider: Provider, request: Request) -> Res
     if asked.hint is None or asked.hint.sub != person.employee_id:
         metrics.OIDC_LOGOUTS.labels("asked").inc()
         fields = {name: value for name, value in asked.fields.items() if name != "id_token_hint"}
-        return gateway.pages.page(request, "logout.html", person=person, fields=fields)
+        return gateway.pages.page(request, "logout.html", person=person, app=asked.app, fields=fields)
     await _end(gateway, request)
     return _go_on(gateway, asked)
 
@@ -102,7 +104,8 @@ def _read(provider: Provider, query: bytes) -> Asked:
     named = fields.get("client_id", hint.aud if hint else None)
     if hint is not None and named != hint.aud:
         raise LogoutRefused("unknown_client", named)
-    return Asked(hint, _goal(provider, fields, named), fields)
+    client = provider.clients.get(named)
+    return Asked(hint, _goal(provider, fields, named), client.name if client is not None else None, fields)
 
 
 def _goal(provider: Provider, fields: dict[str, str], client_id: str | None) -> str | None:
