@@ -225,6 +225,25 @@ async def test_people_read_sentences(operator: Operator, capsys: pytest.CaptureF
     assert "shown this once" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("sso", "provisioning"), [(True, True), (True, False), (False, True), (False, False)])
+async def test_what_a_company_has_switched_on_is_shown_for_each(
+    operator: Operator, capsys: pytest.CaptureFixture[str], sso: bool, provisioning: bool
+) -> None:
+    """S76 and S2: either may run alone, and both stand beside each other."""
+    assert await operator.apply(operator.manifest(sso__enabled=sso, provisioning__enabled=provisioning)) == 0
+    capsys.readouterr()
+    switch = {True: "on", False: "off"}
+
+    assert await operator.run("company", "list") == 0
+    told = capsys.readouterr().out
+    rows = [line for line in told.splitlines() if operator.company in line]
+    assert re.findall(r"\b(on|off)\b", rows[0]) == [switch[sso], switch[provisioning]]
+    assert await operator.run("company", "show", operator.company) == 0
+    told = capsys.readouterr().out
+    assert re.search(rf"^ *Sign-on +{switch[sso]}$", told, re.MULTILINE)
+    assert re.search(rf"^ *Provisioning +{switch[provisioning]}$", told, re.MULTILINE)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [

@@ -203,7 +203,7 @@ async def logins_while(
 async def test_a_whole_rollover_refuses_nobody(
     company: Company, http: aiohttp.ClientSession, entra: EntraServer, first: str
 ) -> None:
-    """S64, our bar: 20 logins a second through all of it, and not one refused, in either order."""
+    """S64 and S60, our bar: 20 logins a second through all of it, and not one refused, in either order."""
     old = company.app.certificates[0]
     await signs_on_there(company, entra, "propose" if first == "bitabiz" else "adopt")
     made: list[Certificate] = []

@@ -9,6 +9,7 @@ import msgspec
 
 from directory.cli.company import json_command
 from directory.cli.environment import operator, owner_database
+from directory.cli.renewal import next_step
 from directory.cli.text import moment, table
 from directory.companies import signing
 from directory.settings import DatabaseSettings
@@ -56,7 +57,9 @@ async def _certificate(settings: DatabaseSettings, parsed: argparse.Namespace) -
         elif parsed.remove:
             answer["sessions_ended"] = await signing.remove(tx, parsed.remove, compromised=parsed.compromised)
             answer["removed"] = parsed.remove
-        answer["certificates"] = msgspec.to_builtins(await signing.read(tx))
+        certificates = await signing.read(tx)
+        answer["certificates"] = msgspec.to_builtins(certificates)
+        answer["next"] = next_step(parsed.company, certificates, tx.now)
     return answer
 
 
@@ -84,6 +87,8 @@ def _told(answer: Answer) -> str:
             for one in msgspec.convert(answer["certificates"], list[SigningCertificate])
         ],
     )
+    if answer["next"]:
+        shown = f"{shown}\n\n{answer['next']}"
     if "added" in answer:
         many = len(answer["added"])
         done = f"Trusted from now on: {many} more." if many else "All of it was trusted already."
