@@ -22,6 +22,7 @@ from directory.companies.certificates import read_certificates
 from directory.database import Actor, statement
 from directory.employees import hr
 from directory.events.store import of_employee
+from directory.oidc import operations as grants
 from directory.sweep import sweep_company
 from shared.ids import employee_from_text
 from sso_gateway.oidc import signing_keys
@@ -216,6 +217,20 @@ async def test_a_phone_that_refreshes_is_seen_and_a_browser_is_not_by_its_apps(
         assert await tx.fetch(seen, tx.company_id) == []
         await phone.refresh(held["refresh_token"])
         assert [row["client_id"] for row in await tx.fetch(seen, tx.company_id)] == ["mobile-app"]
+
+
+async def test_an_app_that_begins_anew_all_the_time_does_not_fill_the_house(
+    company: Company, browser: Browser, http: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grants, "MAX_HELD", 3)
+    await signed_in(company, browser)
+    held = {make: [await make(company, http).tokens(browser) for _ in range(5)] for make in (portal, mobile)}
+    waiting = await portal(company, http).code(browser)
+    assert waiting
+    for make, tokens in held.items():
+        states = [(await make(company, http).userinfo(one["access_token"])).status for one in tokens]
+        assert states == [401, 401, 200, 200, 200]
+    assert await as_owner(company, "delete from sessions") == "DELETE 4", "the browser's, and three of the phone"
 
 
 # In time.

@@ -43,6 +43,8 @@ class Why(StrEnum):
     by_admin = "by_admin"
     given_back = "given_back"
     """An app's own session, by the app."""
+    crowded_out = "crowded_out"
+    """An app's own session: the app has begun too many newer ones for the same person."""
     app_misused = "app_misused"
     """An app's own session: a code or refresh token of it came a second time, or with a wrong proof."""
 

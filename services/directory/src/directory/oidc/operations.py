@@ -35,6 +35,8 @@ from shared.telemetry.logs import EventLog
 log = EventLog("directory")
 
 OFFLINE = "offline_access"
+MAX_HELD = 50
+"""Grants that one app may hold on behalf of one person; the oldest goes first. Nobody has as many phones and browsers."""
 
 
 async def issue_code(database: Database, request: oidc.IssueCode) -> oidc.IssuedCode:
@@ -100,6 +102,8 @@ async def _redeem(tx: CompanyTx, request: oidc.RedeemCode) -> oidc.Granted:
     if row is None:
         return oidc.Granted(reason="ended")
     _redeemed(tx, owner, row)
+    for one in await store.find_crowded_out(tx, owner, request.client_id, MAX_HELD):
+        await _end(tx, one, Why.crowded_out)
     return oidc.Granted(grant=_grant(tx, row))
 
 

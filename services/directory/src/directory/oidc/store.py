@@ -153,6 +153,19 @@ _TO_END = statement(
     """,
 )
 
+# Whose person is locked.
+_CROWDED_OUT = statement(
+    "app_grants.crowded_out",
+    """
+    select g.grant_id, g.client_id, s.session_id, s.employee_id, s.client_id is not null as own_session
+    from sessions s
+    join app_grants g on g.company_id = $1 and g.session_id = s.session_id
+    where s.company_id = $1 and s.employee_id = $2 and g.client_id = $3 and g.redeemed_at is not null
+    order by g.redeemed_at desc, g.grant_id
+    offset $4
+    """,
+)
+
 _END = statement(
     "app_grants.end",
     """
@@ -269,6 +282,11 @@ async def find_to_end(
     tx: CompanyTx, *, grant_id: UUID | None = None, family: bytes | None = None
 ) -> Sequence[asyncpg.Record]:
     return await tx.fetch(_TO_END, tx.company_id, grant_id, family)
+
+
+async def find_crowded_out(tx: CompanyTx, owner: EmployeeId, client_id: str, keep: int) -> Sequence[asyncpg.Record]:
+    """What the app holds on his behalf beyond its newest."""
+    return await tx.fetch(_CROWDED_OUT, tx.company_id, owner, client_id, keep)
 
 
 async def end(tx: CompanyTx, found: asyncpg.Record) -> bool:
