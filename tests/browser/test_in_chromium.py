@@ -4,6 +4,7 @@ Our services are 127.0.0.1 and the simulated Entra ID is localhost: two sites, a
 """
 
 import json
+import os
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -113,9 +114,24 @@ async def test_the_second_person_in_one_browser_is_told_and_nothing_mixes(page: 
     await choose(page, world.anna)
     await page.goto(world.other.login_url)
     await choose(page, world.bo)
-    assert "other_person_signed_in" in await page.inner_text("main")
+    assert "Who goes on in this browser?" in await page.inner_text("main")
     answer = await page.request.get(f"{world.company.stack.sso_url}/session")
     assert (await answer.json())["login_name"] == world.anna.user_principal_name
+
+
+async def test_whoever_sits_there_chooses_to_continue_or_to_switch(page: Page, world: World) -> None:
+    """S88, in two companies and by the page's own buttons."""
+    who = f"{world.company.stack.sso_url}/session"
+    await page.goto(world.sign_on_url)
+    await choose(page, world.anna)
+    for button, person in (("Continue as Anna", world.anna), ("Switch to Bo", world.bo)):
+        await page.goto(world.other.login_url)
+        await choose(page, world.bo)
+        if folder := os.environ.get("SCREENSHOTS"):
+            await page.screenshot(path=f"{folder}/who.png")
+        await page.get_by_role("button", name=button).click()
+        await page.wait_for_url(f"{world.company.stack.sso_url}/")
+        assert (await (await page.request.get(who)).json())["login_name"] == person.user_principal_name
 
 
 async def test_signing_out_and_in_again_by_e_mail(page: Page, world: World) -> None:

@@ -233,8 +233,8 @@ async def test_a_second_person_in_the_same_browser_never_mixes(company: Company,
     await company.cycle()
     await company.sign_in(browser, anna)
     page = await company.sign_in(browser, bo)
-    assert page.status == 403
-    assert page.shows("other_person_signed_in")
+    assert page.status == 409
+    assert page.shows("Who goes on in this browser?")
     assert (await company.session(browser)).json["login_name"] == anna.user_principal_name
 
 

@@ -92,7 +92,7 @@ async def everything(company: Company, browser: Watched, people: list[Person], s
     assert (await answers(anna, in_response_to=request_id)).status in {200, 404}
     for path in ("/", "/session", "/auth", "/login", "/nowhere", "/login/finish"):
         await browser.get(sso + path)
-    assert (await answers(bo)).shows("other_person_signed_in")
+    assert (await answers(bo)).shows("Who goes on in this browser?")
     await browser.post(f"{sso}/logout", {"return_to": "/login/finish"}, from_url=sso)
     await browser.post(f"{sso}/logout", {}, from_url=sso)
     assert (await answers(stranger)).shows("no_such_employee")

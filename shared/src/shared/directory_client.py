@@ -25,6 +25,7 @@ from shared.operations import (
     CREATE_EMPLOYEE,
     CREATE_GROUP,
     DECIDE_REHIRE,
+    DROP_TICKET,
     EDIT_EMPLOYEE,
     END_EMPLOYMENT,
     END_GRANT,
@@ -255,6 +256,9 @@ class DirectoryClient:
 
     async def open_session(self, request: login.OpenSession) -> login.OpenedSession:
         return await self._call(OPEN_SESSION, request)
+
+    async def drop_ticket(self, request: login.DropTicket) -> login.DroppedTicket:
+        return await self._call(DROP_TICKET, request)
 
     async def read_session(self, request: login.ReadSession) -> login.SignedIn:
         return await self._call(READ_SESSION, request)

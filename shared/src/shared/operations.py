@@ -262,6 +262,13 @@ OPEN_SESSION = Operation(
     caller="sso-gateway",
     summary="Redeem a ticket once, for a session in the browser that began the login",
 )
+DROP_TICKET = Operation(
+    "/logins/drop_ticket",
+    login.DropTicket,
+    login.DroppedTicket,
+    caller="sso-gateway",
+    summary="Whoever proved somebody else's identity goes on as who he is",
+)
 READ_SESSION = Operation(
     "/logins/read_session",
     login.ReadSession,

@@ -18,6 +18,8 @@ from shared.schemas.login import (
     CompaniesFound,
     CompanyChoice,
     Connection,
+    DroppedTicket,
+    DropTicket,
     EndedIdpSession,
     EndedSession,
     EndIdpSession,
@@ -194,6 +196,10 @@ class FakeDirectory(DirectoryClient):
             company="contoso",
             company_name="Contoso A/S",
         )
+
+    async def drop_ticket(self, request: DropTicket) -> DroppedTicket:
+        self._called("drop_ticket")
+        return DroppedTicket(dropped=self.memory.tickets.pop(request.ticket_sha256, None) is not None)
 
     async def read_session(self, request: ReadSession) -> SignedIn:
         self._called("read_session")

@@ -8,6 +8,11 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 LOGINS = Counter("sso_login_total", "Finished logins: ok, rejected or server_error", ["outcome", "flow", "client"])
+CHOICES = Counter(
+    "sso_login_choices_total",
+    "Logins in a browser where somebody else is signed in: asked who goes on, switched, or continued as who was there",
+    ["outcome"],
+)
 REJECTIONS = Counter("sso_saml_rejections_total", "Refused logins, exactly one reason each", ["reason"])
 DURATION = Histogram(
     "sso_login_duration_seconds",

@@ -188,6 +188,36 @@ class OpenSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """The session that this browser has already, if any."""
     session_sha256: str
     session_ttl_s: int
+    instead_of: str | None = None
+    """`ses_…` of the other person's session that is to end for this one: he was asked, and said so (S88)."""
+
+
+class Named(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    login_name: str
+    given_name: str
+    family_name: str
+
+
+class Choice(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Two people and one browser: whoever sits there chooses."""
+
+    signed_in: Named
+    proven: Named
+    session_id: str
+    """`ses_…` of whoever is signed in; no secret."""
+    ttl_s: int
+    """So long the ticket is good, from now."""
+
+
+class DropTicket(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    company_id: str
+    ticket_sha256: str
+    browser_sha256: str | None
+
+
+class DroppedTicket(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    dropped: bool
+    """False: there was none (any more), or it is another browser's."""
 
 
 class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -201,6 +231,8 @@ class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of an opened one, for the browser to remember."""
     attempt_id: str = ""
     """Of the login whose ticket it was; empty where nobody knows."""
+    choice: Choice | None = None
+    """With `other_person_signed_in`; the ticket is good for longer from now on."""
 
 
 class SessionCredential(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,7 @@ is written.
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -41,6 +41,9 @@ from shared.telemetry.logs import EventLog
 from shared.telemetry.tracing import name_attempt
 
 log = EventLog("directory")
+
+CHOICE_TTL_S = 300
+"""So long somebody may choose who he is in a browser; a person reads slower than a redirect."""
 
 MAX_CHOICES = 50
 """Companies that one domain is asked for: as many as somebody reads through."""
@@ -206,26 +209,53 @@ async def _let_in(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Who is signed in in a browser."""
+
+    company_id: UUID
+    employee_id: EmployeeId
+    session_id: UUID
+    name: login.Named
+
+
 async def open_session(database: Database, request: login.OpenSession) -> login.OpenedSession:
     """Redeem a ticket, once, in the browser that began the login.
 
-    A browser that holds another person's live session keeps it and the ticket stays good: one browser, one person (S88).
-    The same person's former session ends: session ids change with every login.
+    A browser that holds another person's live session keeps it, and the ticket stays good until he has chosen: one browser, one
+    person (S88). `instead_of` says that he has, and names the session that ends. The same person's former session ends: session
+    ids change with every login.
     """
-    current = await _owner_of(database, request.current_session)
+    holder = await _holder_of(database, request.current_session)
+    switches = holder is not None and request.instead_of == session_text(holder.session_id)
+    if holder is not None and switches and str(holder.company_id) != request.company_id:
+        # Two companies are two scopes. The other's session goes first, once it is sure that the ticket will do: whatever fails
+        # behind that leaves nobody signed in, and at no moment are there two.
+        async with _scope_of(database, request.company_id).transaction() as tx:
+            _, refused = await _ticket(tx, request)
+        if refused is None:
+            assert request.current_session is not None  # noqa: S101  of whom else would there be a holder
+            async with scope_for_session(database, request.current_session).transaction() as tx:
+                await ending.end_session(tx, sha256_from_text(request.current_session.session_sha256), Why.switched)
+            holder = None
 
     async def attempt() -> login.OpenedSession:
         async with _scope_of(database, request.company_id).transaction() as tx:
-            outcome = await _redeem(tx, request, current)
+            outcome = await _redeem(tx, request, holder, switches=switches)
             await _traced_session(tx, outcome)
             return outcome
 
-    try:
-        return await done_again(attempt)
-    except _TicketStays as refused:
-        async with _scope_of(database, request.company_id).transaction() as tx:
-            await _traced_session(tx, refused.outcome)
-        return refused.outcome
+    return await done_again(attempt)
+
+
+async def drop_ticket(database: Database, request: login.DropTicket) -> login.DroppedTicket:
+    async with _scope_of(database, request.company_id).transaction() as tx:
+        ticket_sha256 = sha256_from_text(request.ticket_sha256)
+        ticket = await store.read_ticket(tx, ticket_sha256)
+        if ticket is None or not _is_of_browser(ticket, request.browser_sha256):
+            return login.DroppedTicket(dropped=False)
+        await store.consume_ticket(tx, ticket_sha256)
+        return login.DroppedTicket(dropped=True)
 
 
 async def _traced_session(tx: CompanyTx, outcome: login.OpenedSession) -> None:
@@ -235,43 +265,38 @@ async def _traced_session(tx: CompanyTx, outcome: login.OpenedSession) -> None:
         await traces.add_session(tx, outcome.attempt_id, told, steps.session(outcome.opened, outcome.reason, tx.now))
 
 
-class _TicketStays(Exception):
-    """Rolls the redemption back and answers all the same."""
-
-    def __init__(self, outcome: login.OpenedSession) -> None:
-        self.outcome = outcome
-
-
-async def _redeem(
-    tx: CompanyTx, request: login.OpenSession, current: "tuple[str, EmployeeId] | None"
-) -> login.OpenedSession:
+async def _ticket(tx: CompanyTx, request: login.OpenSession) -> tuple[asyncpg.Record | None, str | None]:
+    """The ticket, held with its owner until the transaction ends, and why it does not do; None: it does."""
     ticket_sha256 = sha256_from_text(request.ticket_sha256)
     employee_id = await store.ticket_owner(tx, ticket_sha256)
     # The person is locked before the ticket: the order in which a suspension locks them.
     state = await store.lock_person(tx, employee_id) if employee_id else None
-    ticket = await store.consume_ticket(tx, ticket_sha256)
-    attempt_id = (ticket["attempt_id"] or "") if ticket is not None else ""
+    ticket = await store.read_ticket(tx, ticket_sha256)
     if employee_id is None or ticket is None or ticket["expires_at"] <= tx.now:
-        return login.OpenedSession(opened=False, reason="expired", attempt_id=attempt_id)
-    if ticket["browser_sha256"] is not None and not _same_browser(request, ticket["browser_sha256"]):
-        return login.OpenedSession(opened=False, reason="other_browser", attempt_id=attempt_id)
-    if state != "active":
-        return login.OpenedSession(opened=False, reason=state or "no_such_employee", attempt_id=attempt_id)
-    if current is not None and current != (str(tx.company_id), employee_id):
-        raise _TicketStays(
-            login.OpenedSession(
-                opened=False,
-                reason="other_person_signed_in",
-                return_to=ticket["return_to"],
-                attempt_id=attempt_id,
-            )
-        )
+        return ticket, "expired"
+    if not _is_of_browser(ticket, request.browser_sha256):
+        return ticket, "other_browser"
+    return ticket, None if state == "active" else state or "no_such_employee"
+
+
+async def _redeem(
+    tx: CompanyTx, request: login.OpenSession, holder: _Holder | None, *, switches: bool
+) -> login.OpenedSession:
+    ticket_sha256 = sha256_from_text(request.ticket_sha256)
+    found, refused = await _ticket(tx, request)
+    attempt_id = (found["attempt_id"] or "") if found is not None else ""
+    if found is not None and refused is None and holder is not None and not switches and _is_other(tx, holder, found):
+        return await _asked(tx, ticket_sha256, found, holder)
+    ticket = await store.consume_ticket(tx, ticket_sha256)
+    if refused is not None or ticket is None:
+        return login.OpenedSession(opened=False, reason=refused or "expired", attempt_id=attempt_id)
+    employee_id = EmployeeId(ticket["employee_id"])
     session, expires_at = sha256_from_text(request.session_sha256), tx.now + timedelta(seconds=request.session_ttl_s)
     session_id = await store.insert_session(tx, session, ticket, expires_at)
-    if request.current_session is not None and current is not None:
-        former = sha256_from_text(request.current_session.session_sha256)
-        await carry_over(tx, former, session)
-        await ending.end_session(tx, former, Why.signed_in_again)
+    if request.current_session is not None and holder is not None:
+        await _take_its_place(
+            tx, sha256_from_text(request.current_session.session_sha256), session, holder, employee_id
+        )
     tx.actor = Actor("person", employee_text(employee_id))
     record(tx, EventKind.session_opened, employee_id=employee_id, changes={"session": {"id": session_text(session_id)}})
     log.info("session_opened", employee=employee_text(employee_id), attempt=attempt_id)
@@ -285,20 +310,63 @@ async def _redeem(
     )
 
 
-def _same_browser(request: login.OpenSession, expected: bytes) -> bool:
-    return request.browser_sha256 is not None and secrets.compare_digest(
-        sha256_from_text(request.browser_sha256), expected
+def _is_other(tx: CompanyTx, holder: _Holder, ticket: asyncpg.Record) -> bool:
+    return (holder.company_id, holder.employee_id) != (tx.company_id, ticket["employee_id"])
+
+
+async def _take_its_place(
+    tx: CompanyTx, former: bytes, session: bytes, holder: _Holder, employee_id: EmployeeId
+) -> None:
+    """The session that this browser had ends; what apps hold by it goes on for the same person only."""
+    if holder.employee_id != employee_id:
+        await ending.end_session(tx, former, Why.switched)
+        return
+    await carry_over(tx, former, session)
+    await ending.end_session(tx, former, Why.signed_in_again)
+
+
+async def _asked(tx: CompanyTx, ticket_sha256: bytes, ticket: asyncpg.Record, holder: _Holder) -> login.OpenedSession:
+    proven = await store.ask(tx, ticket_sha256, tx.now + timedelta(seconds=CHOICE_TTL_S))
+    assert proven is not None  # noqa: S101  its row is held
+    choice = login.Choice(
+        signed_in=holder.name,
+        proven=_named(proven),
+        session_id=session_text(holder.session_id),
+        ttl_s=max(1, int((proven["expires_at"] - tx.now).total_seconds())),
+    )
+    return login.OpenedSession(
+        opened=False,
+        reason="other_person_signed_in",
+        return_to=ticket["return_to"],
+        attempt_id=ticket["attempt_id"] or "",
+        choice=choice,
     )
 
 
-async def _owner_of(database: Database, session: login.SessionCredential | None) -> "tuple[str, EmployeeId] | None":
-    """Company and employee of a live session; None where there is none."""
+def _named(row: asyncpg.Record) -> login.Named:
+    return login.Named(
+        login_name=row["login_name"] or "", given_name=row["given_name"] or "", family_name=row["family_name"] or ""
+    )
+
+
+def _is_of_browser(ticket: asyncpg.Record, browser_sha256: str | None) -> bool:
+    """A login that nobody asked for is bound to none."""
+    expected = ticket["browser_sha256"]
+    return expected is None or (
+        browser_sha256 is not None and secrets.compare_digest(sha256_from_text(browser_sha256), expected)
+    )
+
+
+async def _holder_of(database: Database, session: login.SessionCredential | None) -> _Holder | None:
+    """Whose live session it is; None where there is none."""
     if session is None:
         return None
     try:
         async with scope_for_session(database, session).transaction() as tx:
-            owner = await store.session_owner(tx, sha256_from_text(session.session_sha256))
-            return (str(tx.company_id), owner) if owner else None
+            row = await store.session_holder(tx, sha256_from_text(session.session_sha256))
+            if row is None:
+                return None
+            return _Holder(tx.company_id, EmployeeId(row["employee_id"]), row["session_id"], _named(row))
     except DomainError as error:
         if error.code in {ErrorCode.not_found, ErrorCode.unauthorized}:
             return None

@@ -21,6 +21,7 @@ def routes(database: Database, callers: CallerSecrets, endings: EndingsHeard) ->
         serve(declared.BEGIN_LOGIN, callers, partial(do.begin_login, database)),
         serve(declared.COMPLETE_LOGIN, callers, partial(do.complete_login, database)),
         serve(declared.OPEN_SESSION, callers, partial(do.open_session, database)),
+        serve(declared.DROP_TICKET, callers, partial(do.drop_ticket, database)),
         serve(declared.READ_SESSION, callers, partial(do.read_session, database)),
         serve(declared.WATCH_ENDINGS, callers, endings.since),
         serve(declared.END_SESSION, callers, partial(do.end_session, database)),

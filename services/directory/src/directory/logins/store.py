@@ -116,6 +116,32 @@ _TICKET_OWNER = statement(
     "select employee_id from login_tickets where company_id = $1 and ticket_sha256 = $2",
 )
 
+# Once: whoever loads the page again has no more time for it.
+_ASK = statement(
+    "login_tickets.ask",
+    """
+    with asked as (
+        update login_tickets
+        set choice_until = coalesce(choice_until, $3), expires_at = coalesce(choice_until, $3)
+        where company_id = $1 and ticket_sha256 = $2
+        returning employee_id, expires_at
+    )
+    select e.login_name, e.given_name, e.family_name, asked.expires_at
+    from asked
+    join employees e on e.company_id = $1 and e.employee_id = asked.employee_id
+    """,
+)
+
+_READ_TICKET = statement(
+    "login_tickets.read",
+    """
+    select employee_id, browser_sha256, return_to, expires_at, attempt_id
+    from login_tickets
+    where company_id = $1 and ticket_sha256 = $2
+    for update
+    """,
+)
+
 _CONSUME_TICKET = statement(
     "login_tickets.consume",
     """
@@ -157,11 +183,13 @@ _HOLD_COMPANY = statement("companies.hold", "select true from companies where co
 
 _IS_CLOSED = statement("companies.is_closed", "select ends_at is not null from companies where company_id = $1")
 
-_SESSION_OWNER = statement(
-    "sessions.owner",
+_HOLDER = statement(
+    "sessions.holder",
     """
-    select employee_id from sessions
-    where company_id = $1 and session_sha256 = $2 and client_id is null and expires_at > $3
+    select s.session_id, s.employee_id, e.login_name, e.given_name, e.family_name
+    from sessions s
+    join employees e on e.company_id = $1 and e.employee_id = s.employee_id
+    where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and s.expires_at > $3
     """,
 )
 
@@ -285,6 +313,16 @@ async def consume_ticket(tx: CompanyTx, ticket_sha256: bytes) -> asyncpg.Record 
     return await tx.fetchrow(_CONSUME_TICKET, tx.company_id, ticket_sha256)
 
 
+async def read_ticket(tx: CompanyTx, ticket_sha256: bytes) -> asyncpg.Record | None:
+    """The ticket, which stays, and is held until the transaction ends; also where it has expired."""
+    return await tx.fetchrow(_READ_TICKET, tx.company_id, ticket_sha256)
+
+
+async def ask(tx: CompanyTx, ticket_sha256: bytes, until: datetime) -> asyncpg.Record | None:
+    """Whose ticket it is, by name, and until when it is good: `until` the first time, and no longer than that later."""
+    return await tx.fetchrow(_ASK, tx.company_id, ticket_sha256, until)
+
+
 async def ticket_owner(tx: CompanyTx, ticket_sha256: bytes) -> EmployeeId | None:
     owner = await tx.fetchval(_TICKET_OWNER, tx.company_id, ticket_sha256)
     return EmployeeId(owner) if owner is not None else None
@@ -332,6 +370,6 @@ async def is_closed(tx: CompanyTx) -> bool:
     return closed
 
 
-async def session_owner(tx: CompanyTx, session_sha256: bytes) -> EmployeeId | None:
-    owner = await tx.fetchval(_SESSION_OWNER, tx.company_id, session_sha256, tx.now)
-    return EmployeeId(owner) if owner is not None else None
+async def session_holder(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record | None:
+    """Who holds a browser's live session: id of the session, of the person, and his names."""
+    return await tx.fetchrow(_HOLDER, tx.company_id, session_sha256, tx.now)

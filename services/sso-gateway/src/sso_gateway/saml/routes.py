@@ -3,6 +3,7 @@
 GET  /login/{company}           start_login        a flow in directory, the browser's secret, 302 to Entra
 POST /saml/{company}/acs        receive_response   gate, profile, directory's decision; a ticket in a cookie, 303
 GET  /login/finish              finish_login       ticket and browser's secret for a session, 303
+POST /login/choose              choose             who goes on, where somebody else is signed in in this browser
 GET  /saml/{company}/metadata   show_metadata
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from starlette.requests import Request
@@ -20,8 +22,9 @@ from starlette.routing import Route
 from shared.attempts import attempt_of_flow, new_attempt_id, unproven_flow
 from shared.attempts import relay_state as relay_state_of
 from shared.errors import DomainError, ErrorCode
+from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from shared.ids import CompanyId
-from shared.schemas.login import BeginLogin, LoginAttempt, OpenSession, Origin
+from shared.schemas.login import BeginLogin, Choice, DropTicket, LoginAttempt, OpenSession, Origin
 from shared.schemas.traces import RefusedAnswer
 from shared.telemetry import context
 from shared.telemetry.tracing import current_trace_id, internal_span, name_attempt
@@ -29,6 +32,7 @@ from shared.tokens import company_of_token, new_company_token, sha256
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
 from sso_gateway.oidc.asking import demands_fresh_login
+from sso_gateway.pages.render import wants_json
 from sso_gateway.reasons import LOGIN_REASONS
 from sso_gateway.return_path import return_path
 from sso_gateway.saml import form, proof
@@ -41,12 +45,14 @@ from sso_gateway.saml.testing import test_answered, test_refused
 from sso_gateway.sessions import cookies
 from sso_gateway.sessions.current import session_credential, signed_in
 from sso_gateway.sessions.remembered import remember
+from sso_gateway.sessions.routes import MAX_FORM_BYTES, from_our_own_pages
 
 
 def routes(gateway: Gateway) -> list[Route]:
     # /login/finish stands before /login/{company}, whose name may therefore not be "finish".
     return [
         Route("/login/finish", bind(gateway, finish_login), methods=["GET"]),
+        Route("/login/choose", bind(gateway, choose), methods=["POST"]),
         Route("/login/{company}", bind(gateway, start_login), methods=["GET"]),
         Route("/saml/{company}/acs", bind(gateway, receive_response), methods=["POST"]),
         Route("/saml/{company}/metadata", bind(gateway, show_metadata), methods=["GET"]),
@@ -289,7 +295,13 @@ async def finish_login(gateway: Gateway, request: Request) -> Response:
             # The page was loaded again; the login itself is done.
             return gateway.pages.protected(RedirectResponse("/", status_code=303))
         return _refused(gateway, request, "expired")
-    secret = cookies.read(request, cookies.LOGIN)
+    return await _finish(gateway, request, ticket, company_id)
+
+
+async def _finish(
+    gateway: Gateway, request: Request, ticket: str, company_id: CompanyId, *, instead_of: str | None = None
+) -> Response:
+    secret, current = cookies.read(request, cookies.LOGIN), session_credential(request)
     session = new_company_token(company_id)
     with _stage("session"):
         opened = await gateway.client.open_session(
@@ -297,24 +309,93 @@ async def finish_login(gateway: Gateway, request: Request) -> Response:
                 company_id=str(company_id),
                 ticket_sha256=sha256(ticket).hex(),
                 browser_sha256=sha256(secret).hex() if secret else None,
-                current_session=session_credential(request),
+                current_session=current,
                 session_sha256=sha256(session).hex(),
                 session_ttl_s=gateway.settings.session_ttl_s,
+                instead_of=instead_of,
             )
         )
+    if current is not None and (opened.opened or instead_of is not None):
+        gateway.sessions.forget(current)
     if opened.attempt_id:
         name_attempt(opened.attempt_id)
+    if opened.choice is not None and not wants_json(request):
+        return _ask_who(gateway, request, ticket, opened.choice)
     if not opened.opened:
         response = _refused(gateway, request, opened.reason or "other")
         if opened.reason != "other_person_signed_in":
             cookies.clear(response, cookies.TICKET)
         return response
     metrics.LOGINS.labels("ok", "sp_initiated" if secret else "idp_initiated", "web").inc()
-    response = gateway.pages.protected(RedirectResponse(return_path(opened.return_to), status_code=303))
+    goal = return_path(opened.return_to)
+    if instead_of is None:
+        response = gateway.pages.protected(RedirectResponse(goal, status_code=303))
+    else:
+        metrics.CHOICES.labels("switched").inc()
+        # Not a redirect: the browser holds the whole chain after a form to form-action (docs/login.md).
+        response = gateway.pages.page(request, "continue.html", target=goal, lead="switched_lead")
     cookies.write(response, cookies.SESSION, session, gateway.settings.session_ttl_s)
     cookies.clear(response, cookies.TICKET)
     if opened.company is not None:
         remember(response, opened.company, opened.company_name or "")
+    return response
+
+
+def _ask_who(gateway: Gateway, request: Request, ticket: str, choice: Choice) -> Response:
+    """Somebody else is signed in in this browser: it is for whoever sits there to say who goes on (S88)."""
+    metrics.CHOICES.labels("asked").inc()
+    log.info("login_asked_who")
+    # 409: what was asked for is in conflict with what is, and the person can resolve it (RFC 9110 section 15.5.10).
+    about = {"choice": choice, "ticket": _tag(ticket), "attempt_id": context.attempt.get()}
+    response = gateway.pages.page(request, "who.html", status=409, **about)
+    cookies.write(response, cookies.TICKET, ticket, choice.ttl_s)
+    return response
+
+
+def _tag(ticket: str) -> str:
+    """Which ticket a page was about; no secret."""
+    return sha256(ticket).hex()[:16]
+
+
+async def choose(gateway: Gateway, request: Request) -> Response:
+    """The answer to that page. What it says counts for the ticket and the session that it was about, and for no other."""
+    if not from_our_own_pages(request, gateway.settings.public_url):
+        return gateway.pages.refusal(request, "wrong_origin", status=403)
+    try:
+        fields = dict(parse_qsl((await read_body(request, MAX_FORM_BYTES)).decode("utf-8"), max_num_fields=10))
+    except (BodyTooLarge, BodyTooSlow, ValueError):
+        return gateway.pages.refusal(request, "invalid_request", status=400)
+    ticket = cookies.read(request, cookies.TICKET)
+    company_id = company_of_token(ticket) if ticket else None
+    # Another tab may have brought another ticket meanwhile; that one is not decided here.
+    is_meant = ticket is not None and company_id is not None and fields.get("ticket") == _tag(ticket)
+    if fields.get("choice") == "switch":
+        if ticket is None or company_id is None or not is_meant:
+            return _refused(gateway, request, "expired")
+        return await _finish(gateway, request, ticket, company_id, instead_of=fields.get("instead_of", ""))
+    if fields.get("choice") != "continue":
+        return gateway.pages.refusal(request, "invalid_request", status=400)
+    return await _stay(gateway, request, ticket if is_meant else None)
+
+
+async def _stay(gateway: Gateway, request: Request, ticket: str | None) -> Response:
+    """Never where the other wanted to go."""
+    company_id = company_of_token(ticket) if ticket else None
+    if ticket is not None and company_id is not None:
+        secret = cookies.read(request, cookies.LOGIN)
+        browser_sha256 = sha256(secret).hex() if secret else None
+        await gateway.client.drop_ticket(
+            DropTicket(company_id=str(company_id), ticket_sha256=sha256(ticket).hex(), browser_sha256=browser_sha256)
+        )
+    metrics.CHOICES.labels("continued").inc()
+    log.info("login_dropped")
+    if await signed_in(gateway.sessions, request) is None:
+        # His session has ended while he read.
+        response = gateway.pages.refusal(request, "not_signed_in", status=401)
+    else:
+        response = gateway.pages.protected(RedirectResponse("/", status_code=303))
+    if ticket is not None:
+        cookies.clear(response, cookies.TICKET)
     return response
 
 
