@@ -29,6 +29,7 @@ from directory.cli import (
     overview,
     people,
     provisioning,
+    sessions,
 )
 from directory.cli.environment import database_settings, local_environment
 from directory.companies.fields import FileRefused
@@ -59,6 +60,7 @@ COMPANY_COMMANDS = (
     logins,
     move,
     provisioning,
+    sessions,
 )
 """Each adds its subcommands of `directory company`."""
 

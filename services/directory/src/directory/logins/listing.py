@@ -1,0 +1,59 @@
+"""The open sessions of a company or of one of its people, and how the former ones ended."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from directory.database import CompanyTx, statement
+from directory.events.store import of_employee
+from directory.logins.ending import ENDINGS, Why, end_sessions, end_some
+from shared.errors import DomainError, ErrorCode
+from shared.ids import EmployeeId, session_from_text
+from shared.schemas.history import HistoryEvent
+
+SHOWN = 1000
+
+_OPEN = statement(
+    "sessions.open",
+    """
+    select s.session_id, s.employee_id, e.login_name, s.client_id, s.signed_in_at, s.seen_at, s.expires_at
+    from sessions s
+    join employees e on e.company_id = $1 and e.employee_id = s.employee_id
+    where s.company_id = $1 and ($2::uuid is null or s.employee_id = $2) and s.expires_at > $3
+    order by s.signed_in_at desc, s.session_id
+    limit $4
+    """,
+)
+
+# Before their sessions are touched, as a suspension does.
+_LOCK = statement(
+    "employees.lock_to_end_sessions",
+    "select employee_id from employees where company_id = $1 and employee_id = $2 for update",
+)
+
+
+async def open_sessions(tx: CompanyTx, employee_id: EmployeeId | None = None) -> list[asyncpg.Record]:
+    """Newest first, `SHOWN` at most."""
+    return await tx.fetch(_OPEN, tx.company_id, employee_id, tx.now, SHOWN)
+
+
+async def end(tx: CompanyTx, employee_id: EmployeeId, session: str | None, why: Why) -> int:
+    """One of his sessions; without a name all of them, with what is on its way. How many it were.
+
+    Raises:
+        DomainError: `not_found` where he has no such session.
+    """
+    await tx.fetchval(_LOCK, tx.company_id, employee_id)
+    if session is None:
+        return await end_sessions(tx, [employee_id], why)
+    named = session_from_text(session)
+    ended = await end_some(tx, employee_id, [named], why) if named is not None else 0
+    if not ended:
+        raise DomainError(ErrorCode.not_found, f"He has no open session {session[:60]!r}.", field="session_id")
+    return ended
+
+
+async def receipts(tx: CompanyTx, employee_id: EmployeeId, limit: int = SHOWN) -> Sequence[HistoryEvent]:
+    """How his sessions ended, newest first; as far as his latest events tell."""
+    told = await of_employee(tx, employee_id, None, limit, newest_first=True)
+    return [event for event in told if event.kind in {kind.value for kind in ENDINGS} and "ended" in event.changes]
