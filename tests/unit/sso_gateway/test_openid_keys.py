@@ -234,6 +234,11 @@ def test_forged_tokens_are_none(folder: Path) -> None:
         f"{segment({'alg': 'ES256', 'kid': kid, 'typ': 'JWT'})}.{body}.{signature}",
         f"{segment({'alg': 'ES256', 'kid': kid, 'typ': 'at+jwt', 'crit': ['x']})}.{body}.{signature}",
         f"{segment({'alg': 'ES256', 'kid': [kid], 'typ': 'at+jwt'})}.{body}.{signature}",
+        *(f"{segment({'alg': alg, 'kid': kid, 'typ': 'at+jwt'})}.{body}.{signature}" for alg in (["ES256"], {}, None, 1)),
+        *(
+            f"{segment({'alg': 'ES256', 'kid': kid, 'typ': 'at+jwt', 'crit': crit})}.{body}.{signature}"
+            for crit in ([[]], [{}], {}, [["b64"]])
+        ),
         f"{segment([])}.{body}.{signature}",
         f"{'W1tb' * 900}.{body}.{signature}",
         token + "\n", f" {token}", token.upper(), f"{head}.{body}", "..", "", "a" * 5000, token + "A" * 4096, "æ.æ.æ", "\ud800",

@@ -136,29 +136,28 @@ def _verified(keys: KeySet, text: str, kind: str, claims: type[Any]) -> Any:
     if len(text) > MAX_LENGTH or not _COMPACT.match(text):
         return None
     try:
-        key = _key_of(keys, text)
-        if key is None:
-            return None
-        token = jwt.decode(text, key, algorithms=[ALGORITHM])
-        if token.header.get("typ") != kind:
-            return None
-        return msgspec.convert(token.claims, claims)
+        key = _key_of(keys, text, kind)
+        return None if key is None else msgspec.convert(jwt.decode(text, key, algorithms=[ALGORITHM]).claims, claims)
     except (JoseError, ValueError, RecursionError):
         return None
 
 
-class _Header(msgspec.Struct, frozen=True):
+class _Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """As we write it. joserfc fails at some headers that nobody signed, as at a `crit` of lists."""
+
     kid: str
+    alg: str
+    typ: str
 
 
 _header = msgspec.json.Decoder(_Header)
 
 
-def _key_of(keys: KeySet, text: str) -> ECKey | None:
-    """Of ours, by the kid that the token names; it cannot bring one along."""
+def _key_of(keys: KeySet, text: str, kind: str) -> ECKey | None:
+    """Of ours, by the kid that the token names; it cannot bring one along. Raises ValueError for another header than ours."""
     head = text.partition(".")[0]
-    decoded = base64.urlsafe_b64decode(head + "=" * (-len(head) % 4))
-    return keys.by_kid.get(_header.decode(decoded).kid)
+    header = _header.decode(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
+    return keys.by_kid.get(header.kid) if (header.alg, header.typ) == (ALGORITHM, kind) else None
 
 
 def _half_hash(token: str) -> str:
