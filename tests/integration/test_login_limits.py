@@ -241,7 +241,7 @@ async def test_an_invented_company_is_unknown_and_then_too_much(company: Company
 
 
 def test_every_refusal_of_the_limits_is_counted_under_a_closed_list_of_labels() -> None:
-    assert {surface for surface, _ in limited()} <= {"scim", "login", "acs"}
+    assert {surface for surface, _ in limited()} <= {"scim", "login", "acs", "token"}
     assert {scope for _, scope in limited()} <= {"company", "address", "token"}
 
 

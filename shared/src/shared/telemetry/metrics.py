@@ -49,8 +49,8 @@ DB_CONNECTION_WAIT = Histogram(
 )
 RATE_LIMITED = Counter(
     "identity_rate_limited_total",
-    "Requests answered 429; surface: scim, login (its start), acs; scope: company, address, or a token of which it is not known "
-    "whose it is",
+    "Requests answered 429; surface: scim, login (its start), acs, token (what apps call); scope: company, address, or a token "
+    "of which it is not known whose it is",
     ["surface", "scope"],
 )
 BUILD_INFO = Gauge("identity_build_info", "Always 1; what is running", ["service", "version", "python_version"])
