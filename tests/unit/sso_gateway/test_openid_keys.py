@@ -210,6 +210,10 @@ def segment(value: object) -> str:
     return encoded(json.dumps(value).encode())
 
 
+ODD_ALGORITHMS: tuple[object, ...] = (["ES256"], {}, None, 1)
+ODD_CRITICAL: tuple[object, ...] = ([[]], [{}], {}, [["b64"]])
+
+
 def test_forged_tokens_are_none(folder: Path) -> None:
     keys = read_keys(folder)
     token = an_access_token(keys)
@@ -234,10 +238,10 @@ def test_forged_tokens_are_none(folder: Path) -> None:
         f"{segment({'alg': 'ES256', 'kid': kid, 'typ': 'JWT'})}.{body}.{signature}",
         f"{segment({'alg': 'ES256', 'kid': kid, 'typ': 'at+jwt', 'crit': ['x']})}.{body}.{signature}",
         f"{segment({'alg': 'ES256', 'kid': [kid], 'typ': 'at+jwt'})}.{body}.{signature}",
-        *(f"{segment({'alg': alg, 'kid': kid, 'typ': 'at+jwt'})}.{body}.{signature}" for alg in (["ES256"], {}, None, 1)),
+        *(f"{segment({'alg': alg, 'kid': kid, 'typ': 'at+jwt'})}.{body}.{signature}" for alg in ODD_ALGORITHMS),
         *(
             f"{segment({'alg': 'ES256', 'kid': kid, 'typ': 'at+jwt', 'crit': crit})}.{body}.{signature}"
-            for crit in ([[]], [{}], {}, [["b64"]])
+            for crit in ODD_CRITICAL
         ),
         f"{segment([])}.{body}.{signature}",
         f"{'W1tb' * 900}.{body}.{signature}",
