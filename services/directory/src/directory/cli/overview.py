@@ -32,6 +32,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "edit",
         "block",
         "unblock",
+        "sessions",
         "end-employment",
         "release-attribute",
     ),
