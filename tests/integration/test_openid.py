@@ -542,3 +542,21 @@ async def test_a_loopback_address_may_have_any_port(
 ) -> None:
     await signed_in(company, browser)
     assert await mobile(company, http, redirect_uri=address).tokens(browser)
+
+
+async def test_an_app_that_is_not_used_for_the_company_s_idle_time_is_signed_out(
+    company: Company, browser: Browser, http: aiohttp.ClientSession
+) -> None:
+    await signed_in(company, browser)
+    await company.apply(sso__idle_minutes=30)
+    app = mobile(company, http)
+    tokens = await app.tokens(browser)
+    rest = "update sessions set signed_in_at = signed_in_at - interval '{0} minutes', seen_at = seen_at - interval '{0} minutes'"
+    await as_owner(company, rest.format(20))
+    refreshed = await app.refresh(tokens["refresh_token"])
+    assert refreshed.status == 200
+    await as_owner(company, rest.format(20))
+    assert (await app.userinfo(refreshed.json["access_token"])).status == 200, "it was used twenty minutes ago"
+    await as_owner(company, rest.format(10))
+    assert (await app.userinfo(refreshed.json["access_token"])).status == 401
+    assert (await app.refresh(refreshed.json["refresh_token"])).error == "invalid_grant"

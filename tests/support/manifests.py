@@ -63,6 +63,10 @@ WRONG: list[tuple[str, Any, str]] = [
     ("brake", {"people": -1}, "brake.people: wanted a whole number of people from 0 to 1000000"),
     ("sso", {"traces_days": 0}, "sso.traces_days: wanted a whole number of days from 1 to 400"),
     ("sso", {"traces_days": 401}, "sso.traces_days: wanted a whole number of days from 1 to 400"),
+    ("sso", {"session_hours": 0}, "sso.session_hours: wanted a whole number of hours from 1 to 335"),
+    ("sso", {"session_hours": 336}, "sso.session_hours: wanted a whole number of hours from 1 to 335"),
+    ("sso", {"idle_minutes": 4}, "sso.idle_minutes: wanted 0 for no limit, or at least 5 minutes"),
+    ("sso", {"idle_minutes": 20101}, "sso.idle_minutes: wanted a whole number of minutes from 0 to 20100"),
     ("provisioning", {"journal_days": 0}, "provisioning.journal_days: wanted a whole number of days from 1 to 400"),
     ("brake", {"percent": True}, "brake.percent: wanted a whole number of percent from 0 to 100"),
     (

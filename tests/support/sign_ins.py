@@ -53,18 +53,23 @@ class SignIns:
         return ticket
 
     async def open(
-        self, ticket: str, *, instead_of: login.SessionCredential | None = None, session_sha256: str = ""
+        self,
+        ticket: str,
+        *,
+        instead_of: login.SessionCredential | None = None,
+        session_sha256: str = "",
+        ttl_s: int = 3600,
     ) -> login.OpenedSession:
         request = login.OpenSession(
             company_id=str(self.firm.company_id), ticket_sha256=ticket, browser_sha256=None, current_session=instead_of,
-            session_sha256=session_sha256 or secrets.token_bytes(32).hex(), session_ttl_s=3600,
+            session_sha256=session_sha256 or secrets.token_bytes(32).hex(), session_ttl_s=ttl_s,
         )  # fmt: skip
         return await logins.open_session(self.firm.database, request)
 
-    async def session_of(self, person: Employee) -> login.SessionCredential:
+    async def session_of(self, person: Employee, *, ttl_s: int = 3600) -> login.SessionCredential:
         """He signs in, and this is what his browser has."""
         session_sha256 = secrets.token_bytes(32).hex()
-        assert (await self.open(await self.accept(person), session_sha256=session_sha256)).opened
+        assert (await self.open(await self.accept(person), session_sha256=session_sha256, ttl_s=ttl_s)).opened
         return login.SessionCredential(company_id=str(self.firm.company_id), session_sha256=session_sha256)
 
     async def sign_in(

@@ -17,6 +17,7 @@ from directory.cycles.looking import look
 from directory.database import CompanyScope, CompanyTx, Database, statement
 from directory.findings.catalogue import FindingKind
 from directory.journal import store as journal
+from directory.logins import session_limits
 from directory.overlaps import close_where_alone, report
 from directory.retention.erasure import erase_due
 from directory.settings import DatabaseSettings
@@ -52,7 +53,7 @@ _EXPIRED = {
         where company_id = $1 and family_sha256 is null and code_expires_at <= $2::timestamptz - interval '1 hour'
         """,
     ),
-    "sessions": statement("sessions.sweep", "delete from sessions where company_id = $1 and expires_at <= $2"),
+    "sessions": session_limits.SWEEP,
     # The last one stays, for it says when Entra was heard of; and the last full one, by which the forgotten are known.
     "cycles": statement(
         "cycles.sweep",

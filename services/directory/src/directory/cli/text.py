@@ -84,6 +84,11 @@ def _days(number: int | None) -> str:
     return "never" if number is None else f"{number} days"
 
 
+def _signed_in_for(hours: int, idle_minutes: int) -> str:
+    rests = f", and {idle_minutes} minutes without use" if idle_minutes else ""
+    return f"{hours} hours{rests} at most"
+
+
 def _months(number: int | None) -> str:
     return "never" if number is None else f"{number} months"
 
@@ -102,6 +107,7 @@ def shown(answer: dict[str, Any]) -> str:
                 ("  Reply URL", sso["reply_url"]),
                 ("  Metadata", sso["metadata"]),
                 ("  Sign-ins kept", f"{sso['traces_days']} days"),
+                ("  Signed in for", _signed_in_for(sso["session_hours"], sso["idle_minutes"])),
                 (
                     "Provisioning",
                     _switch(provisioning["enabled"]) + (", strict mode" if provisioning["strict"] else ""),

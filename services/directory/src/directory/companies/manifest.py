@@ -24,6 +24,7 @@ MAX_DEPTH = 12
 COMPANY = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]\Z")
 RESERVED = frozenset({"finish"})
 """Names that stand for something else where a company's name stands in an address: /login/finish."""
+MIN_IDLE_MINUTES = 5
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -41,6 +42,10 @@ class Sso:
     """What becomes of a new certificate in the app's federation metadata: off, propose, adopt."""
     traces_days: int = 30
     """So long an attempt to sign in is kept."""
+    session_hours: int = 335
+    """After so long a session ends, however busy."""
+    idle_minutes: int = 0
+    """A session that was not used for so long has ended; 0: it may rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +155,11 @@ def _sso(fields: Fields, tenant_id: str, has_group: bool, now: datetime) -> Sso:
         email_domains=tuple(_email_domains(fields)),
         metadata=fields.choice("metadata", ("off", "propose", "adopt"), default="propose", booleans=True),
         traces_days=fields.number("traces_days", 1, 400, "days", default=30),
+        session_hours=fields.number("session_hours", 1, 335, "hours", default=335),
+        idle_minutes=fields.number("idle_minutes", 0, 20_100, "minutes", default=0),
     )
+    if 0 < sso.idle_minutes < MIN_IDLE_MINUTES:
+        fields.refuse("idle_minutes", f"0 for no limit, or at least {MIN_IDLE_MINUTES} minutes", sso.idle_minutes)
     if sso.group_check == "required" and not has_group:
         fields.refuse(
             "group_check", "entra.group_id or entra.group_name beside it, to know which group is required", "required"

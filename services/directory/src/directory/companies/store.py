@@ -31,8 +31,8 @@ _COMPANY = statement(
     "companies.read",
     """
     select c.company, c.name, c.time_zone, c.language, c.follow_entra_managers, c.rehire_ask_after_days, c.brake_people,
-        c.brake_percent, c.erase_after_months, c.journal_days, c.metadata_use, c.traces_days, c.ends_at, c.created_at,
-        c.updated_at,
+        c.brake_percent, c.erase_after_months, c.journal_days, c.metadata_use, c.traces_days, c.session_hours,
+        c.idle_minutes, c.ends_at, c.created_at, c.updated_at,
         n.tenant_id, n.app_id, n.group_id, n.group_name, n.entity_id, n.sso_enabled, n.login_url, n.issuer, n.signed,
         n.idp_initiated, n.group_check, n.email_domains, n.provisioning_enabled, n.provisioning_strict, n.version
     from companies c
@@ -49,8 +49,9 @@ _INSERT_COMPANY = statement(
     """
     insert into companies
         (company_id, name, time_zone, language, follow_entra_managers, rehire_ask_after_days, brake_people, brake_percent,
-         erase_after_months, journal_days, metadata_use, traces_days, updated_at, created_at, company)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, $14)
+         erase_after_months, journal_days, metadata_use, traces_days, session_hours, idle_minutes, updated_at, created_at,
+         company)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16)
     """,
 )
 
@@ -60,7 +61,7 @@ _UPDATE_COMPANY = statement(
     update companies
     set name = $2, time_zone = $3, language = $4, follow_entra_managers = $5, rehire_ask_after_days = $6, brake_people = $7,
         brake_percent = $8, erase_after_months = $9, journal_days = $10, metadata_use = $11, traces_days = $12,
-        updated_at = $13
+        session_hours = $13, idle_minutes = $14, updated_at = $15
     where company_id = $1
     """,
 )
@@ -219,6 +220,8 @@ def _company_values(manifest: Manifest) -> tuple[object, ...]:
         manifest.journal_days,
         manifest.sso.metadata,
         manifest.sso.traces_days,
+        manifest.sso.session_hours,
+        manifest.sso.idle_minutes,
     )
 
 

@@ -33,6 +33,8 @@ _SETTINGS: dict[str, Any] = {
     "sso.email_domains": list[str],
     "sso.metadata": str,
     "sso.traces_days": int,
+    "sso.session_hours": int,
+    "sso.idle_minutes": int,
     "provisioning.enabled": bool,
     "provisioning.strict": bool,
     "provisioning.journal_days": int,

@@ -7,6 +7,7 @@ import asyncpg
 from directory.database import CompanyTx, statement
 from directory.events.store import of_employee
 from directory.logins.ending import ENDINGS, Why, end_sessions, end_some
+from directory.logins.session_limits import ENDS_AT, LASTS_UNTIL
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, session_from_text
 from shared.schemas.history import HistoryEvent
@@ -15,14 +16,15 @@ SHOWN = 1000
 
 _OPEN = statement(
     "sessions.open",
-    """
-    select s.session_id, s.employee_id, e.login_name, s.client_id, s.signed_in_at, s.seen_at, s.expires_at
+    f"""
+    select s.session_id, s.employee_id, e.login_name, s.client_id, s.signed_in_at, s.seen_at, {LASTS_UNTIL} as expires_at
     from sessions s
     join employees e on e.company_id = $1 and e.employee_id = s.employee_id
-    where s.company_id = $1 and ($2::uuid is null or s.employee_id = $2) and s.expires_at > $3
+    join companies c on c.company_id = $1
+    where s.company_id = $1 and ($2::uuid is null or s.employee_id = $2) and {ENDS_AT} > $3
     order by s.signed_in_at desc, s.session_id
     limit $4
-    """,
+    """,  # noqa: S608  composed of constants
 )
 
 # Before their sessions are touched, as a suspension does.

@@ -27,6 +27,7 @@ from directory.logins import ending, store
 from directory.logins.decision import Accepted, Decision, Flow, LoginPolicy, Person, Refused, decide
 from directory.logins.ending import Why
 from directory.logins.names import names_of
+from directory.logins.session_limits import note_seen
 from directory.logins.telling import tell
 from directory.logins.trial import tried
 from directory.oidc.store import carry_over
@@ -291,8 +292,9 @@ async def _redeem(
     if refused is not None or ticket is None:
         return login.OpenedSession(opened=False, reason=refused or "expired", attempt_id=attempt_id)
     employee_id = EmployeeId(ticket["employee_id"])
-    session, expires_at = sha256_from_text(request.session_sha256), tx.now + timedelta(seconds=request.session_ttl_s)
-    session_id = await store.insert_session(tx, session, ticket, expires_at)
+    session = sha256_from_text(request.session_sha256)
+    opened = await store.insert_session(tx, session, ticket, tx.now + timedelta(seconds=request.session_ttl_s))
+    session_id = opened["session_id"]
     if request.current_session is not None and holder is not None:
         await _take_its_place(
             tx, sha256_from_text(request.current_session.session_sha256), session, holder, employee_id
@@ -303,7 +305,7 @@ async def _redeem(
     return login.OpenedSession(
         opened=True,
         return_to=ticket["return_to"],
-        expires_at=expires_at,
+        expires_at=opened["expires_at"],
         company=tx.company.name,
         company_name=ticket["company_name"],
         attempt_id=attempt_id,
@@ -386,6 +388,8 @@ async def read_session(database: Database, request: login.ReadSession) -> login.
     try:
         async with scope_for_session(database, request.session).transaction() as tx:
             row = await store.read_session(tx, sha256_from_text(request.session.session_sha256))
+            if row is not None and row["unseen"]:
+                await note_seen(tx, row["session_id"])
             company = tx.company.name
     except DomainError as error:
         raise gone if error.code is ErrorCode.not_found else error from None

@@ -12,6 +12,7 @@ from directory.employees.lifecycle import local_date
 from directory.employees.matching import PRIVILEGED_ROLES
 from directory.findings.catalogue import CLAIMS
 from directory.logins.decision import Flow, LoginPolicy, Membership, OpenFinding, Person
+from directory.logins.session_limits import ENDS_AT, LASTS_UNTIL, UNSEEN
 from shared.attempts import attempt_of_flow
 from shared.ids import EmployeeId
 from shared.schemas.login import LoginAttempt
@@ -158,15 +159,19 @@ _INSERT_SESSION = statement(
     insert into sessions
         (company_id, session_sha256, employee_id, name_id, name_id_format, session_index, signed_in_at, expires_at,
          attempt_id, authenticated_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-    returning session_id
+    select $1, $2, $3, $4, $5, $6, $7::timestamptz,
+        least($8::timestamptz, $7::timestamptz + make_interval(hours => session_hours)), $9, $10::timestamptz
+    from companies
+    where company_id = $1
+    returning session_id, expires_at
     """,
 )
 
 _READ_SESSION = statement(
     "sessions.read",
-    """
-    select s.employee_id, s.signed_in_at, s.expires_at, e.login_name, e.email, e.given_name, e.family_name, e.roles,
+    f"""
+    select s.session_id, s.employee_id, s.signed_in_at, {LASTS_UNTIL} as expires_at,
+        {UNSEEN} < $3 as unseen, e.login_name, e.email, e.given_name, e.family_name, e.roles,
         exists (
             select 1 from employees r
             where r.company_id = $1 and r.manager_id = e.employee_id and r.employee_id <> e.employee_id
@@ -174,9 +179,10 @@ _READ_SESSION = statement(
         ) as has_reports
     from sessions s
     join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id
-    where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and s.expires_at > $3
+    join companies c on c.company_id = $1
+    where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and {ENDS_AT} > $3
         and e.state = 'active' and e.blocked_at is null
-    """,
+    """,  # noqa: S608  composed of constants
 )
 
 _HOLD_COMPANY = statement("companies.hold", "select true from companies where company_id = $1 for share")
@@ -185,12 +191,13 @@ _IS_CLOSED = statement("companies.is_closed", "select ends_at is not null from c
 
 _HOLDER = statement(
     "sessions.holder",
-    """
+    f"""
     select s.session_id, s.employee_id, e.login_name, e.given_name, e.family_name
     from sessions s
     join employees e on e.company_id = $1 and e.employee_id = s.employee_id
-    where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and s.expires_at > $3
-    """,
+    join companies c on c.company_id = $1
+    where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and {ENDS_AT} > $3
+    """,  # noqa: S608  composed of constants
 )
 
 # The company first, as everywhere.
@@ -337,8 +344,11 @@ async def lock_person(tx: CompanyTx, employee_id: EmployeeId) -> str | None:
     return state
 
 
-async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.Record, expires_at: datetime) -> UUID:
-    session_id: UUID = await tx.fetchval(
+async def insert_session(
+    tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.Record, expires_at: datetime
+) -> asyncpg.Record:
+    """Its id, and when it ends: at `expires_at`, or sooner where the company wants it so."""
+    row = await tx.fetchrow(
         _INSERT_SESSION,
         tx.company_id,
         session_sha256,
@@ -351,7 +361,8 @@ async def insert_session(tx: CompanyTx, session_sha256: bytes, ticket: asyncpg.R
         ticket["attempt_id"],
         ticket["authenticated_at"],
     )
-    return session_id
+    assert row is not None  # noqa: S101  there is a company
+    return row
 
 
 async def read_session(tx: CompanyTx, session_sha256: bytes) -> asyncpg.Record | None:

@@ -9,6 +9,7 @@ import asyncpg
 from directory.database import CompanyTx, statement
 from directory.employees.approvers import left_after
 from directory.employees.lifecycle import local_date
+from directory.logins.session_limits import ENDS_AT, LASTS_UNTIL, UNSEEN
 from directory.oidc.decision import CodeRow, FamilyRow
 from shared.ids import EmployeeId
 from shared.schemas.oidc import IssueCode
@@ -16,14 +17,15 @@ from shared.schemas.oidc import IssueCode
 # Held, so that what hangs on it is not hung on something that ends at this moment.
 _SESSION = statement(
     "sessions.hold_for_code",
-    """
+    f"""
     select s.session_id, s.employee_id, coalesce(s.authenticated_at, s.signed_in_at) as authenticated_at
     from sessions s
     join employees e on e.company_id = s.company_id and e.employee_id = s.employee_id
-    where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and s.expires_at > $3
+    join companies c on c.company_id = $1
+    where s.company_id = $1 and s.session_sha256 = $2 and s.client_id is null and {ENDS_AT} > $3
         and e.state = 'active' and e.blocked_at is null
     for key share of s
-    """,
+    """,  # noqa: S608  composed of constants
 )
 
 _INSERT = statement(
@@ -48,14 +50,18 @@ _OWNER_OF_CODE = statement(
 
 _REDEEM = statement(
     "app_grants.redeem",
-    """
+    f"""
     update app_grants
     set redeemed_at = $3, refreshed_at = $3, family_sha256 = $7, refresh_sha256 = $8
     where company_id = $1 and code_sha256 = $2 and redeemed_at is null and code_expires_at > $3
         and client_id = $4 and redirect_uri = $5 and code_challenge = $6
-        and exists (select from sessions s where s.company_id = $1 and s.session_id = app_grants.session_id and s.expires_at > $3)
+        and exists (
+            select from sessions s
+            join companies c on c.company_id = $1
+            where s.company_id = $1 and s.session_id = app_grants.session_id and {ENDS_AT} > $3
+        )
     returning grant_id, scopes
-    """,
+    """,  # noqa: S608  composed of constants
 )
 
 _CODE = statement(
@@ -93,42 +99,43 @@ _HANG_ON = statement(
 # Before the grant is touched: the order in which a suspension takes a session and what hangs on it.
 _SEEN = statement(
     "sessions.seen_by_app",
-    """
+    f"""
     update sessions s
     set seen_at = $4
-    from app_grants g
-    where g.company_id = $1 and g.family_sha256 = $2 and g.refresh_sha256 = $3
-        and s.company_id = $1 and s.session_id = g.session_id and s.client_id is not null
-    """,
+    from app_grants g, companies c
+    where c.company_id = $1 and g.company_id = $1 and g.family_sha256 = $2 and g.refresh_sha256 = $3
+        and s.company_id = $1 and s.session_id = g.session_id and {ENDS_AT} > $4 and {UNSEEN} < $4
+    """,  # noqa: S608  composed of constants
 )
 _ROTATE = statement(
     "app_grants.rotate",
-    """
+    f"""
     update app_grants g
     set former_sha256 = g.refresh_sha256, refresh_sha256 = $4, refreshed_at = $5
-    from sessions s, employees e
-    where g.company_id = $1 and g.family_sha256 = $2 and g.refresh_sha256 = $3 and g.client_id = $6
-        and s.company_id = $1 and s.session_id = g.session_id and s.expires_at > $5
+    from sessions s, employees e, companies c
+    where c.company_id = $1 and g.company_id = $1 and g.family_sha256 = $2 and g.refresh_sha256 = $3 and g.client_id = $6
+        and s.company_id = $1 and s.session_id = g.session_id and {ENDS_AT} > $5
         and e.company_id = $1 and e.employee_id = s.employee_id and e.state = 'active' and e.blocked_at is null
     returning g.grant_id
-    """,
+    """,  # noqa: S608  composed of constants
 )
 
 _FAMILY = statement(
     "app_grants.by_family",
-    """
+    f"""
     select g.grant_id, g.client_id, g.refresh_sha256, g.former_sha256, g.refreshed_at,
-        s.expires_at > $3 and e.state = 'active' and e.blocked_at is null as lives
+        {ENDS_AT} > $3 and e.state = 'active' and e.blocked_at is null as lives
     from app_grants g
     join sessions s on s.company_id = $1 and s.session_id = g.session_id
     join employees e on e.company_id = $1 and e.employee_id = s.employee_id
+    join companies c on c.company_id = $1
     where g.company_id = $1 and g.family_sha256 = $2
-    """,
+    """,  # noqa: S608  composed of constants
 )
 
-_READ = """
-    select g.grant_id, g.session_id, g.client_id, g.scopes, g.nonce, g.authenticated_at, s.expires_at, s.employee_id,
-        e.login_name, e.email, e.given_name, e.family_name, e.roles,
+_READ = f"""
+    select g.grant_id, g.session_id, g.client_id, g.scopes, g.nonce, g.authenticated_at, {LASTS_UNTIL} as expires_at,
+        s.employee_id, e.login_name, e.email, e.given_name, e.family_name, e.roles,
         exists (
             select 1 from employees r
             where r.company_id = $1 and r.manager_id = e.employee_id and r.employee_id <> e.employee_id
@@ -137,9 +144,10 @@ _READ = """
     from app_grants g
     join sessions s on s.company_id = $1 and s.session_id = g.session_id
     join employees e on e.company_id = $1 and e.employee_id = s.employee_id
-    where g.company_id = $1 and g.redeemed_at is not null and s.expires_at > $2
+    join companies c on c.company_id = $1
+    where g.company_id = $1 and g.redeemed_at is not null and {ENDS_AT} > $2
         and e.state = 'active' and e.blocked_at is null
-"""
+"""  # noqa: S608  composed of constants
 _READ_BY_ID = statement("app_grants.read", f"{_READ} and g.grant_id = $4")
 _READ_BY_TOKEN = statement("app_grants.read_by_token", f"{_READ} and g.family_sha256 = $4 and g.refresh_sha256 = $5")
 

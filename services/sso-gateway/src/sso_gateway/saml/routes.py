@@ -24,7 +24,7 @@ from shared.attempts import relay_state as relay_state_of
 from shared.errors import DomainError, ErrorCode
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from shared.ids import CompanyId
-from shared.schemas.login import BeginLogin, Choice, DropTicket, LoginAttempt, OpenSession, Origin
+from shared.schemas.login import BeginLogin, Choice, DropTicket, LoginAttempt, OpenedSession, OpenSession, Origin
 from shared.schemas.traces import RefusedAnswer
 from shared.telemetry import context
 from shared.telemetry.tracing import current_trace_id, internal_span, name_attempt
@@ -334,11 +334,18 @@ async def _finish(
         metrics.CHOICES.labels("switched").inc()
         # Not a redirect: the browser holds the whole chain after a form to form-action (docs/login.md).
         response = gateway.pages.page(request, "continue.html", target=goal, lead="switched_lead")
-    cookies.write(response, cookies.SESSION, session, gateway.settings.session_ttl_s)
+    cookies.write(response, cookies.SESSION, session, _lasts_s(gateway, opened))
     cookies.clear(response, cookies.TICKET)
     if opened.company is not None:
         remember(response, opened.company, opened.company_name or "")
     return response
+
+
+def _lasts_s(gateway: Gateway, opened: OpenedSession) -> int:
+    """A company may want its people to sign in again sooner."""
+    if opened.expires_at is None:
+        return gateway.settings.session_ttl_s
+    return max(1, min(gateway.settings.session_ttl_s, int((opened.expires_at - gateway.clock()).total_seconds()) + 1))
 
 
 def _ask_who(gateway: Gateway, request: Request, ticket: str, choice: Choice) -> Response:
