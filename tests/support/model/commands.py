@@ -37,7 +37,7 @@ from tests.support.model.reading import shown_to_entra, shown_to_hr
 from tests.support.model.world import Both, World
 
 Values = dict[str, Any]
-TICKET_TTL, SESSION_TTL, ASSERTION_TTL = timedelta(seconds=60), timedelta(days=14), timedelta(minutes=5)
+TICKET_TTL, SESSION_TTL, ASSERTION_TTL = timedelta(seconds=60), timedelta(hours=335), timedelta(minutes=5)
 
 
 def meant(world: World, values: Values) -> Values:

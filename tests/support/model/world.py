@@ -372,6 +372,7 @@ async def founded(
             SIGNER,
         )
         person = await imported(world, both, ADMIN, ADMIN, ("setup_admin",))
+        # From the future, so that no company's limit ends it before the rules do.
         expires_at = clock() + timedelta(days=400)
         await reader.execute(
             "insert into sessions (company_id, session_sha256, employee_id, name_id, signed_in_at, expires_at) "
@@ -379,10 +380,10 @@ async def founded(
             firm.company_id,
             bytes.fromhex(both.admin),
             person.employee_id,
-            clock(),
+            expires_at,
             expires_at,
         )
-        both.model.sessions[both.admin] = Session(person.employee_id, clock(), expires_at)
+        both.model.sessions[both.admin] = Session(person.employee_id, expires_at, expires_at)
         both.model.known_as[both.admin] = ("", "admin")
         world.companies.append(both)
     return world

@@ -269,15 +269,13 @@ async def _traced_session(tx: CompanyTx, outcome: login.OpenedSession) -> None:
 async def _ticket(tx: CompanyTx, request: login.OpenSession) -> tuple[asyncpg.Record | None, str | None]:
     """The ticket, held with its owner until the transaction ends, and why it does not do; None: it does."""
     ticket_sha256 = sha256_from_text(request.ticket_sha256)
-    employee_id = await store.ticket_owner(tx, ticket_sha256)
-    # The person is locked before the ticket: the order in which a suspension locks them.
-    state = await store.lock_person(tx, employee_id) if employee_id else None
+    state = await store.lock_ticket_owner(tx, ticket_sha256)
     ticket = await store.read_ticket(tx, ticket_sha256)
-    if employee_id is None or ticket is None or ticket["expires_at"] <= tx.now:
+    if state is None or ticket is None or ticket["expires_at"] <= tx.now:
         return ticket, "expired"
     if not _is_of_browser(ticket, request.browser_sha256):
         return ticket, "other_browser"
-    return ticket, None if state == "active" else state or "no_such_employee"
+    return ticket, None if state == "active" else state
 
 
 async def _redeem(

@@ -112,9 +112,21 @@ _INSERT_TICKET = statement(
     """,
 )
 
-_TICKET_OWNER = statement(
-    "login_tickets.owner",
-    "select employee_id from login_tickets where company_id = $1 and ticket_sha256 = $2",
+# The company first, as everywhere; then the person, before his ticket: the order in which a suspension locks them.
+_LOCK_OWNER = statement(
+    "login_tickets.lock_owner",
+    """
+    with company as materialized (
+        select ends_at from companies where company_id = $1 for share
+    )
+    select e.employee_id,
+        case when e.blocked_at is null and company.ends_at is null then e.state else 'suspended' end as state
+    from company
+    cross join employees e
+    where e.company_id = $1
+        and e.employee_id = (select employee_id from login_tickets where company_id = $1 and ticket_sha256 = $2)
+    for update of e
+    """,
 )
 
 # Once: whoever loads the page again has no more time for it.
@@ -330,9 +342,10 @@ async def ask(tx: CompanyTx, ticket_sha256: bytes, until: datetime) -> asyncpg.R
     return await tx.fetchrow(_ASK, tx.company_id, ticket_sha256, until)
 
 
-async def ticket_owner(tx: CompanyTx, ticket_sha256: bytes) -> EmployeeId | None:
-    owner = await tx.fetchval(_TICKET_OWNER, tx.company_id, ticket_sha256)
-    return EmployeeId(owner) if owner is not None else None
+async def lock_ticket_owner(tx: CompanyTx, ticket_sha256: bytes) -> str | None:
+    """The state of him whose ticket it is, held as by `lock_person`; None where there is no such ticket."""
+    row = await tx.fetchrow(_LOCK_OWNER, tx.company_id, ticket_sha256)
+    return row["state"] if row is not None else None
 
 
 async def lock_person(tx: CompanyTx, employee_id: EmployeeId) -> str | None:
