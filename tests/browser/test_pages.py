@@ -32,6 +32,18 @@ async def signed_in(page: Page, world: World) -> None:
     await choose(page, world.anna)
 
 
+async def own_sessions(page: Page, world: World) -> None:
+    """In two browsers, by way of the front page."""
+    browser = page.context.browser
+    assert browser is not None
+    elsewhere = await browser.new_context()
+    await signed_in(await elsewhere.new_page(), world)
+    await elsewhere.close()
+    await signed_in(page, world)
+    await page.locator("a[href='/sessions']").click()
+    await page.locator("[data-session]").nth(1).wait_for()
+
+
 async def remembered(page: Page, world: World) -> None:
     await signed_in(page, world)
     await page.locator("form[action='/logout'] button").first.click()
@@ -137,7 +149,7 @@ async def logout_question(page: Page, world: World) -> None:
 
 
 PAGES: list[Callable[[Page, World], Awaitable[None]]] = [
-    front, signed_in, remembered, remembered_question, question, asked_again, chooser, sending, somebody_else,
+    front, signed_in, own_sessions, remembered, remembered_question, question, asked_again, chooser, sending, somebody_else,
     unknown_person, unknown_company, no_page, not_for_you, refused_logout, told_signed_out,
     logout_question, app_refused, tried, tried_in_vain,
 ]  # fmt: skip

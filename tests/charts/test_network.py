@@ -83,7 +83,18 @@ def exposed(documents: list[Document]) -> set[tuple[str, str, str]]:
 
 @every_example
 def test_only_the_public_paths_of_the_two_public_services_are_in_an_ingress(values: Path) -> None:
-    sso = ("/login", "/saml", "/session", "/logout", "/auth", "/oauth2", "/.well-known", "/setup", "/static")
+    sso = (
+        "/login",
+        "/saml",
+        "/session",
+        "/sessions",
+        "/logout",
+        "/auth",
+        "/oauth2",
+        "/.well-known",
+        "/setup",
+        "/static",
+    )
     front = {("sso", "/", "Exact")} if values != ci("one-host") else set()  # there it is left to an application
 
     assert exposed(rendered(values)) == {

@@ -20,6 +20,8 @@ from directory.migrate import migrate
 from shared.directory_client import DirectoryClient
 from shared.schemas.login import Endings, WatchEndings
 from shared.schemas.people import BlockAccess
+from shared.schemas.sessions import EndSessions
+from sso_gateway.sessions.cookies import SESSION
 from tests.conftest import APP_ROLE
 from tests.entra.people import Person
 from tests.support.browser import Browser
@@ -118,6 +120,7 @@ class Anna:
     employee_id: str
     browser: Browser
     sara: SetupAdmin
+    http: aiohttp.ClientSession
 
 
 @pytest.fixture
@@ -125,7 +128,7 @@ async def anna(company: Company, browser: Browser, sara: SetupAdmin, http: aioht
     person, hers = company.hire("anna"), Browser(http)
     await company.cycle()
     await company.sign_in(hers, person)
-    return Anna(company, person, company.scim_id(person), hers, sara)
+    return Anna(company, person, company.scim_id(person), hers, sara, http)
 
 
 async def is_suspended(anna: Anna) -> None:
@@ -159,6 +162,27 @@ async def she_signs_out_at_another(anna: Anna) -> None:
         anna.browser.set_cookie(url, name, value)
 
 
+async def a_setup_admin_ends_hers(anna: Anna) -> None:
+    await anna.sara.client.end_sessions(EndSessions(session=anna.sara.session, person=anna.employee_id))
+
+
+async def she_ends_it_from_the_list_of_another_browser(anna: Anna) -> None:
+    elsewhere, url = Browser(anna.http), f"{anna.company.stack.sso_url}/sessions"
+    await anna.company.sign_in(elsewhere, anna.person)
+    assert (await elsewhere.post(url, {"others": "all"}, from_url=url)).status == 303
+    assert (await anna.company.session(elsewhere)).status == 200, "the one that asked stays"
+
+
+async def she_ends_it_from_its_own_list_at_another(anna: Anna) -> None:
+    url = f"{anna.company.stack.sso_url}/sessions"
+    kept = anna.browser.cookies(url)
+    [listed] = (await anna.browser.get(url, accept="application/json")).json["sessions"]
+    await anna.browser.post(url, {"session_id": listed["session_id"]}, from_url=url)
+    assert SESSION not in anna.browser.cookies(url)
+    for name, value in kept.items():
+        anna.browser.set_cookie(url, name, value)
+
+
 ENDS = [
     is_suspended,
     departs,
@@ -166,6 +190,9 @@ ENDS = [
     sso_is_switched_off,
     the_certificate_is_compromised,
     she_signs_out_at_another,
+    a_setup_admin_ends_hers,
+    she_ends_it_from_the_list_of_another_browser,
+    she_ends_it_from_its_own_list_at_another,
 ]
 
 

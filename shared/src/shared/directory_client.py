@@ -30,7 +30,9 @@ from shared.operations import (
     END_EMPLOYMENT,
     END_GRANT,
     END_IDP_SESSION,
+    END_OWN_SESSIONS,
     END_SESSION,
+    END_SESSIONS,
     EXPLAIN_APPROVERS,
     FIND_COMPANIES,
     FIND_EMPLOYEES,
@@ -51,6 +53,8 @@ from shared.operations import (
     LIST_FINDINGS,
     LIST_HELD_CHANGES,
     LIST_LOGINS,
+    LIST_OWN_SESSIONS,
+    LIST_SESSIONS,
     LIST_UNASKED,
     NOTE_EXCHANGES,
     NOTE_MAPPING,
@@ -93,6 +97,7 @@ from shared.schemas import (
     oidc,
     people,
     provisioning_report,
+    sessions,
     signing,
     traces,
 )
@@ -269,6 +274,12 @@ class DirectoryClient:
     async def end_session(self, request: login.EndSession) -> login.EndedSession:
         return await self._call(END_SESSION, request)
 
+    async def list_own_sessions(self, request: sessions.ListOwnSessions) -> sessions.OwnSessions:
+        return await self._call(LIST_OWN_SESSIONS, request)
+
+    async def end_own_sessions(self, request: sessions.EndOwnSessions) -> sessions.EndedOwnSessions:
+        return await self._call(END_OWN_SESSIONS, request)
+
     async def end_idp_session(self, request: login.EndIdpSession) -> login.EndedIdpSession:
         return await self._call(END_IDP_SESSION, request)
 
@@ -290,6 +301,12 @@ class DirectoryClient:
         return await self._call(END_GRANT, request)
 
     # Setup admin: called by sso-gateway with the admin's session.
+
+    async def list_sessions(self, request: sessions.ListSessions) -> sessions.SessionList:
+        return await self._call(LIST_SESSIONS, request)
+
+    async def end_sessions(self, request: sessions.EndSessions) -> sessions.EndedSessions:
+        return await self._call(END_SESSIONS, request)
 
     async def list_certificates(self, request: signing.ListCertificates) -> signing.CertificateList:
         return await self._call(LIST_CERTIFICATES, request)

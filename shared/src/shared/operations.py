@@ -21,6 +21,7 @@ from shared.schemas import (
     oidc,
     people,
     provisioning_report,
+    sessions,
     signing,
     traces,
 )
@@ -292,6 +293,22 @@ END_SESSION = Operation(
     caller="sso-gateway",
     summary="End one session",
 )
+LIST_OWN_SESSIONS = Operation(
+    "/logins/list_own_sessions",
+    sessions.ListOwnSessions,
+    sessions.OwnSessions,
+    caller="sso-gateway",
+    summary="Where else whoever asks is signed in: in browsers, and apps by themselves",
+    refusals=(ErrorCode.unauthorized,),
+)
+END_OWN_SESSIONS = Operation(
+    "/logins/end_own_sessions",
+    sessions.EndOwnSessions,
+    sessions.EndedOwnSessions,
+    caller="sso-gateway",
+    summary="End one of one's own sessions, or all but the one that asks",
+    refusals=(ErrorCode.unauthorized, ErrorCode.unavailable),
+)
 END_IDP_SESSION = Operation(
     "/logins/end_idp_session",
     login.EndIdpSession,
@@ -512,6 +529,22 @@ REMOVE_CERTIFICATE = Operation(
     caller="sso-gateway",
     summary="Trust a certificate no more; as compromised, with all sessions",
     refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+LIST_SESSIONS = Operation(
+    "/setup/list_sessions",
+    sessions.ListSessions,
+    sessions.SessionList,
+    caller="sso-gateway",
+    summary="Who is signed in, newest first; everybody or one person",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found),
+)
+END_SESSIONS = Operation(
+    "/setup/end_sessions",
+    sessions.EndSessions,
+    sessions.EndedSessions,
+    caller="sso-gateway",
+    summary="End one session, or all of a person",
+    refusals=(*_SETUP_REFUSALS, ErrorCode.not_found, ErrorCode.invalid_request, ErrorCode.unavailable),
 )
 LIST_HELD_CHANGES = Operation(
     "/setup/list_held_changes",

@@ -53,6 +53,7 @@ from shared.schemas.oidc import (
     RedeemCode,
     RefreshGrant,
 )
+from shared.schemas.sessions import EndedOwnSessions, EndOwnSessions, ListedSession, ListOwnSessions, OwnSessions
 from shared.schemas.traces import NotedRefusals, NoteRefusals, RefusedOfCompany
 from tests.support.saml_responses import ENTITY_ID, ISSUER, NOW, TENANT, SigningKey, signing_key
 
@@ -102,6 +103,8 @@ class Memory:
     attempts: list[LoginAttempt] = field(default_factory=list)
     tickets: dict[str, _Ticket] = field(default_factory=dict)
     sessions: set[str] = field(default_factory=set)
+    ended: list[str | None] = field(default_factory=list)
+    """From the list of one's own: an id, or None for all the others."""
     refuse_login: str | None = None
     refuse_session: str | None = None
     logouts: list[EndIdpSession] = field(default_factory=list)
@@ -241,6 +244,29 @@ class FakeDirectory(DirectoryClient):
         )
         return EndedSession(ended=True, idp_session=idp_session)
 
+    async def list_own_sessions(self, request: ListOwnSessions) -> OwnSessions:
+        self._called("list_own_sessions")
+        if request.session.session_sha256 not in self.memory.sessions:
+            raise DomainError(ErrorCode.unauthorized, "There is no such session.")
+        listed = [
+            a_session("a" * 32, current=True),
+            a_session("b" * 32),
+            a_session("c" * 32, "mobile-app"),
+            a_session("d" * 32, "<i>"),
+        ]
+        return OwnSessions(company="contoso", sessions=listed, more=False)
+
+    async def end_own_sessions(self, request: EndOwnSessions) -> EndedOwnSessions:
+        """The one that asks is `ses_aaa…`."""
+        self._called("end_own_sessions")
+        if request.session.session_sha256 not in self.memory.sessions:
+            raise DomainError(ErrorCode.unauthorized, "There is no such session.")
+        self.memory.ended.append(request.session_id)
+        current = request.session_id == "ses_" + "a" * 32
+        if current:
+            self.memory.sessions.discard(request.session.session_sha256)
+        return EndedOwnSessions(company="contoso", ended=3 if request.session_id is None else 1, current=current)
+
     async def end_idp_session(self, request: EndIdpSession) -> EndedIdpSession:
         """All sessions are those of the one person it knows."""
         self._called("end_idp_session")
@@ -289,6 +315,17 @@ class FakeDirectory(DirectoryClient):
         ended = bool(self.memory.grants)
         self.memory.grants.clear()
         return EndedGrant(ended=ended)
+
+
+def a_session(session_id: str, client_id: str | None = None, *, current: bool = False) -> ListedSession:
+    return ListedSession(
+        session_id=f"ses_{session_id}",
+        client_id=client_id,
+        signed_in_at=NOW,
+        seen_at=NOW + timedelta(minutes=5) if client_id else None,
+        expires_at=NOW + timedelta(days=1),
+        current=current,
+    )
 
 
 def a_grant(client_id: str = "mobile-app", scopes: list[str] | None = None, nonce: str | None = None) -> Grant:

@@ -12,6 +12,7 @@ from yarl import URL
 import sso_gateway
 from shared.errors import ErrorCode
 from shared.http.head import BoundedHead
+from shared.tokens import sha256
 from sso_gateway.pages.render import CONTENT_SECURITY_POLICY
 from sso_gateway.sessions import cookies
 from tests.support.saml_responses import Recipe, respond
@@ -55,6 +56,12 @@ ANSWERS = [
     ("GET", "/saml/contoso/logout?SAMLRequest=x", None, 403),
     ("GET", "/session", None, 401),
     ("HEAD", "/session", None, 401),
+    ("GET", "/sessions", None, 303),
+    ("HEAD", "/sessions", None, 303),
+    ("POST", "/sessions", {}, 400),
+    ("POST", "/sessions", b"\xff", 400),
+    ("POST", "/sessions", {"others": "all", "session_id": "ses_" + "0" * 32}, 400),
+    ("POST", "/sessions", {"others": "all"}, 303),
     ("GET", "/auth", None, 401),
     ("HEAD", "/auth", None, 401),
     ("GET", "/auth?company=contoso&role=setup_admin", None, 401),
@@ -140,7 +147,8 @@ async def test_every_answer_has_the_headers_and_names_no_host_of_the_request(
     gateway: Gateway, method: str, path: str, form: dict[str, str] | bytes | None, status: int, accept: str
 ) -> None:
     answer = await send(gateway, method, path, form, accept)
-    assert answer.status in {status, 204 if path == "/logout" and accept != "text/html" else status}
+    for_programs = {"/logout": 204, "/sessions": 401} if status == 303 and accept != "text/html" else {}
+    assert answer.status in {status, for_programs.get(path, status)}
     check(dict(answer.headers), path)
     assert "evil.example" not in str(answer.headers)
     assert "evil.example" not in await answer.text()
@@ -231,10 +239,12 @@ async def test_every_cookie_that_can_be_set_is_of_this_host_http_only_secure_and
     await noted("POST", "/login", {"forget": "company"}, cookie=company)
     await noted("GET", "/login/finish", cookie=ticket)
     await noted("POST", "/logout", {}, cookie=session)
+    gateway.memory.sessions.add(sha256(session.partition("=")[2]).hex())
+    await noted("POST", "/sessions", {"session_id": "ses_" + "a" * 32}, cookie=session)
     gateway.memory.companies["contoso"] = connection(idp_initiated="bounce")
     await noted("POST", "/saml/contoso/acs", GENUINE)
 
-    assert len(seen) == 12
+    assert len(seen) == 13
     for one in seen:
         assert COOKIE.fullmatch(one), one
     written = {one.partition("=")[0] for one in seen if "Max-Age=0" not in one}

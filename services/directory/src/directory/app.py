@@ -25,6 +25,7 @@ from directory.groups.routes import routes as group_routes
 from directory.journal.routes import routes as journal_routes
 from directory.listening import listening
 from directory.logins.routes import routes as login_routes
+from directory.logins.sessions import routes as session_routes
 from directory.logins.watching import CHANNEL, EndingsHeard
 from directory.oauth.routes import routes as oauth_routes
 from directory.oidc.routes import routes as oidc_routes
@@ -101,6 +102,7 @@ def create_service(
             *brake_routes(database, callers),
             *journal_routes(database, callers),
             *login_routes(database, callers, endings),
+            *session_routes(database, callers),
             *oidc_routes(database, callers),
             *trace_routes(database, callers),
             *signing_routes(database, callers),

@@ -28,7 +28,7 @@ from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.large import LargeForms
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.saml.refusals import Refusals
-from sso_gateway.sessions import forward_auth_routes
+from sso_gateway.sessions import forward_auth_routes, own_routes
 from sso_gateway.sessions import routes as session_routes
 from sso_gateway.sessions.known import Sessions
 from sso_gateway.sessions.watching import watching
@@ -92,6 +92,7 @@ def create_service(
         routes=[
             *page_routes.routes(gateway),
             *session_routes.routes(gateway),
+            *own_routes.routes(gateway),
             *forward_auth_routes.routes(gateway),
             *saml_routes.routes(gateway),
             *logout_routes.routes(gateway),

@@ -119,6 +119,19 @@ _END_BY_ID = statement(
     """,  # noqa: S608
 )
 
+_END_ALL_BUT = statement(
+    "sessions.end_all_but",
+    f"""
+    with tickets as (
+        delete from login_tickets where company_id = $1 and employee_id = $2 returning employee_id
+    ), ended as (
+        delete from sessions where company_id = $1 and employee_id = $2 and session_sha256 <> $3
+        returning employee_id, session_id, signed_in_at
+    ), {RECEIPTS}
+    {TOLD_EACH}
+    """,  # noqa: S608
+)
+
 _END_BY_HASH = statement(
     "sessions.end_by_hash",
     """
@@ -147,6 +160,11 @@ async def end_all(tx: CompanyTx, why: Why) -> int:
 async def end_some(tx: CompanyTx, employee_id: EmployeeId, session_ids: Sequence[object], why: Why) -> int:
     """Those of his sessions that are named; what is on its way stays."""
     return receipts(tx, await tx.fetch(_END_BY_ID, tx.company_id, employee_id, session_ids), why)
+
+
+async def end_all_but(tx: CompanyTx, employee_id: EmployeeId, session_sha256: bytes, why: Why) -> int:
+    """All of his sessions and tickets but this session."""
+    return receipts(tx, await tx.fetch(_END_ALL_BUT, tx.company_id, employee_id, session_sha256), why)
 
 
 async def end_session(tx: CompanyTx, session_sha256: bytes, why: Why) -> asyncpg.Record | None:
