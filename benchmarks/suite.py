@@ -246,14 +246,16 @@ async def signed_in(target: Target, http: aiohttp.ClientSession, who: Person) ->
     return _cookie(cookies)["Cookie"]
 
 
-async def session(target: Target, http: aiohttp.ClientSession, people: People, count: int) -> Result:
-    cookie = await signed_in(target, http, people.all[0])
+async def check(target: Target, http: aiohttp.ClientSession, path: str, cookies: list[str], count: int) -> Result:
+    """Whose session it is, asked by one browser after the other."""
 
     async def once(number: int) -> None:
-        async with http.get(f"{target.sso_url}/session", headers={"Cookie": cookie}) as answer:
+        cookie = cookies[number % len(cookies)]
+        async with http.get(f"{target.sso_url}{path}", headers={"Cookie": cookie}) as answer:
             assert answer.status == 200
+            await answer.read()
 
-    return await _measured(target, "GET /session", once, count)
+    return await _measured(target, f"GET {path}, {len(cookies)} sessions", once, count)
 
 
 def _keep(cookies: dict[str, str], answer: aiohttp.ClientResponse) -> None:
