@@ -249,6 +249,7 @@ async def test_the_operator_adds_from_a_file_and_removes(firm: Firm, operator: C
 
 
 async def test_a_setup_admin_does_the_same_and_nobody_else(firm: Firm, gateway: DirectoryClient) -> None:
+    """S62."""
     session, text = await firm.admin(), pasted()
     done = await gateway.add_certificates(AddCertificates(session=session, pasted=text))
     assert done.added == [fingerprint(text)]

@@ -11,6 +11,7 @@ from tests.support.stack import Stack
 
 
 async def test_an_employee_signs_in_and_is_who_he_is(company: Company, browser: Browser) -> None:
+    """S5: from the web."""
     anna = company.hire("anna", surname="Ærø")
     await company.cycle()
 

@@ -16,6 +16,7 @@ async def test_one_click_signs_in(company: Company, browser: Browser) -> None:
 
 
 async def test_the_same_answer_again_is_refused(company: Company, browser: Browser, other_browser: Browser) -> None:
+    """S4: once."""
     anna = company.hire()
     await company.cycle()
     response = company.recipe(anna)

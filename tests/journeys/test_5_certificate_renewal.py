@@ -40,6 +40,7 @@ async def test_a_new_signer_is_known_as_soon_as_it_is_trusted(company: Company, 
 
 
 async def test_the_last_use_of_each_certificate_is_known(company: Company, browser: Browser) -> None:
+    """S60."""
     anna = company.hire()
     await company.cycle()
     await company.apply()
@@ -53,7 +54,7 @@ async def test_the_last_use_of_each_certificate_is_known(company: Company, brows
 async def test_a_certificate_of_the_other_company_in_the_same_tenant_opens_nothing(
     company: Company, neighbour: Company, browser: Browser
 ) -> None:
-    """Same issuer, same tenant, another app and certificate."""
+    """S71: same issuer, same tenant, another app and certificate."""
     anna = company.hire()
     await company.cycle()
     forged = company.recipe(anna).signed_with(neighbour.app.certificates[0])

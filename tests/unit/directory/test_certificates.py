@@ -118,6 +118,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("pasted", "sentence"), REFUSED)
 def test_what_cannot_be_trusted_is_refused_with_the_reason(pasted: str | bytes, sentence: str) -> None:
+    """S61: a private key, an expired one, a weak one."""
     with pytest.raises(CertificateRefused, match=sentence) as refused:
         read_certificates(pasted, NOW)
     assert "In Entra" in str(refused.value)

@@ -54,6 +54,7 @@ def test_expired_ones_beside_good_ones_are_left_out_and_alone_they_are_refused()
 
 
 def test_entra_s_own_document_is_read() -> None:
+    """S61: the metadata as a whole."""
     tenant: Tenant = new_tenant()
     app = tenant.add_app("BitaBIZ", "Company", email_domains=("x.example",))
     text = federation_metadata(tenant, app, "https://login.example/saml2")
@@ -81,6 +82,7 @@ def test_entra_s_own_document_is_read() -> None:
     ],
 )
 def test_what_is_not_the_app_s_metadata_is_refused_with_the_reason(text: str, why: str) -> None:
+    """S61: another issuer's, for one."""
     with pytest.raises(CertificateRefused, match=why) as refused:
         fingerprints(text)
     assert "download" in str(refused.value)

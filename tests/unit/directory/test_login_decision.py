@@ -386,15 +386,3 @@ def test_no_group_of_the_company_means_nobody_passes_a_required_check() -> None:
     """An empty group claim value must not equal an absent group."""
     nothing = policy(group_check="required", group_id=None, group_name=None)
     assert reason(decided(person(), attempt=attempt(groups=[""]), policy=nothing)) == "not_in_company_group"
-
-
-def test_whom_hr_has_blocked_or_not_yet_chosen_about_stays_out() -> None:
-    """A5 and A11: he is active for Entra, and let in only when HR says so."""
-    anna = person()
-    for kept_out, told in (
-        (replace(anna, blocked=True), ("blocked_by", "HR")),
-        (replace(anna, awaits_rehire=True), ("waits_for", "HR's choice after his return")),
-    ):
-        decision = decided(kept_out)
-        assert isinstance(decision, Refused)
-        assert (decision.reason, decision.details, decision.matched_by) == ("suspended", (told,), "object_id")

@@ -3,20 +3,15 @@
 import base64
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 from shared.schemas.login import SignedMode
 from sso_gateway.saml.errors import Reason
 from sso_gateway.saml.gate import SignedResponse, signed_response
 from sso_gateway.saml.keys import trusted_key
-from tests.support.saml_responses import DS, ENTITY_ID, NOW, OBJECT_ID, SAML, Recipe, respond, signing_key
+from tests.support.saml_responses import DS, ENTITY_ID, OBJECT_ID, SAML, Recipe, respond, signing_key
 from tests.unit.sso_gateway.saml_support import edited, pinned, reason, refusal, sign_in
 
 SHA1 = "http://www.w3.org/2000/09/xmldsig#sha1"
@@ -74,9 +69,7 @@ def test_a_key_that_is_not_pinned_is_an_unknown_signer() -> None:
 
 
 def test_no_pinned_key_at_all_is_an_unknown_signer() -> None:
-    refused = refusal(respond(), keys=[])
-    assert refused.reason is Reason.unknown_signer
-    assert refused.wanted == "thumbprint of a certificate, but none is stored"
+    assert refusal(respond(), keys=[]).reason is Reason.unknown_signer
 
 
 def test_a_response_for_another_app_signed_by_its_own_key_is_for_the_wrong_audience() -> None:
@@ -141,15 +134,6 @@ def test_a_short_or_foreign_key_cannot_be_pinned() -> None:
         trusted_key(signing_key("short", 1024).der)
     with pytest.raises(ValueError, match="parsing"):
         trusted_key(b"not a certificate")
-    with pytest.raises(ValueError, match="not RSA"):
-        trusted_key(elliptic_certificate())
-
-
-def elliptic_certificate() -> bytes:
-    private, name = ec.generate_private_key(ec.SECP256R1()), signing_key().certificate.subject
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(private.public_key())
-    builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
-    return builder.sign(private, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
 def test_only_the_gate_makes_signed_responses() -> None:
@@ -165,23 +149,6 @@ def test_what_was_signed_is_exactly_what_comes_out() -> None:
     assert proven.assertion_octets.startswith(b"<Assertion xmlns=")
     assert b"Signature" not in proven.assertion_octets
     assert b"Response" not in proven.assertion_octets.replace(b"InResponseTo", b"")
-
-
-def test_what_was_signed_is_not_told_by_chance() -> None:
-    """A repr ends up in logs and traces."""
-    assert "anna@contoso.com" not in repr(signed_response(respond(), pinned(), "assertion", ENTITY_ID))
-
-
-@pytest.mark.parametrize("change", [lambda octets: b"\x00" + octets, lambda octets: octets[:-1], lambda octets: b""])
-def test_a_signature_is_exactly_as_long_as_its_key(change: Callable[[bytes], bytes]) -> None:
-    """RFC 8017 section 8.2.2."""
-
-    def replace(root: etree._Element) -> None:
-        value = root.find(f".//{DS}SignatureValue")
-        assert value is not None
-        value.text = base64.b64encode(change(base64.b64decode(value.text or ""))).decode()
-
-    assert reason(edited(replace)) is Reason.unknown_signer
 
 
 # Bytes, before a parser runs.

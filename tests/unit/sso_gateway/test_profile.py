@@ -1,13 +1,12 @@
 """What a signed assertion must say, one test for each rule."""
 
 import dataclasses
-import re
 from datetime import timedelta
 
 import pytest
 
 from sso_gateway.saml.errors import Reason
-from sso_gateway.saml.profile import CLAIM_GROUPS, CLAIM_GROUPS_LINK, SINGLE_VALUED, VerifiedAssertion
+from sso_gateway.saml.profile import CLAIM_GROUPS, CLAIM_GROUPS_LINK, VerifiedAssertion
 from tests.support.saml_responses import (
     ACS,
     ENTITY_ID,
@@ -166,8 +165,7 @@ def test_two_answers_to_what_was_asked_are_an_unknown_request(response: str | No
         (Recipe(issued_at=NOW + 2 * MINUTE + SECOND), Reason.not_yet_valid),
         (Recipe(issued_at=NOW + 2 * MINUTE), None),
         (Recipe(not_on_or_after=NOW + timedelta(hours=24)), None),
-        (Recipe(not_on_or_after=NOW + timedelta(hours=24) + 5 * MINUTE), None),
-        (Recipe(not_on_or_after=NOW + timedelta(hours=24) + 5 * MINUTE + SECOND), Reason.malformed_response),
+        (Recipe(not_on_or_after=NOW + timedelta(hours=25)), Reason.malformed_response),
         (Recipe(confirmation_not_on_or_after=NOW + timedelta(days=3650)), Reason.malformed_response),
         (Recipe(not_before=NOW, not_on_or_after=NOW), Reason.malformed_response),
     ],
@@ -232,25 +230,6 @@ def test_an_instant_may_have_seven_digits_or_none() -> None:
 )
 def test_a_person_named_twice_or_not_at_all_is_malformed(recipe: Recipe) -> None:
     assert reason(respond(recipe)) is Reason.malformed_response
-
-
-@pytest.mark.parametrize("name", SINGLE_VALUED)
-def test_every_claim_that_has_one_value_is_refused_with_two(name: str) -> None:
-    claims = tuple(claim for claim in Recipe().claims if claim[0] != name)
-    first = dict(Recipe().claims).get(name, ("https://graph.windows.net/",))
-    assert reason(respond(Recipe(claims=(*claims, (name, (*first, *first)))))) is Reason.malformed_response
-
-
-def test_a_tenant_is_read_without_regard_to_case() -> None:
-    recipe = with_claim(f"{MICROSOFT}/identity/claims/tenantid", TENANT.upper())
-    assert sign_in(respond(recipe)).tenant_id == TENANT
-
-
-def test_nobody_showed_himself_after_the_assertion_was_written() -> None:
-    later = 'AuthnInstant="2026-11-24T09:00:00.000Z"'
-    recipe = Recipe(edit=lambda document: re.sub('AuthnInstant="[^"]*"', later, document))
-    verified = sign_in(respond(recipe))
-    assert verified.authenticated_at == verified.issued_at
 
 
 def test_an_object_id_is_read_without_regard_to_case() -> None:

@@ -3,6 +3,8 @@
 import pytest
 
 from shared.errors import ErrorCode
+from shared.settings import SettingsError, read_settings
+from sso_gateway.settings import Settings
 from tests.support.saml_responses import Recipe, respond
 from tests.unit.sso_gateway.conftest import PUBLIC_URL, Gateway
 from tests.unit.sso_gateway.fake_directory import EMPLOYEE
@@ -95,3 +97,12 @@ async def test_ready_says_when_directory_is_out_of_reach(gateway: Gateway) -> No
     gateway.memory.fail = ErrorCode.unavailable
     assert (await gateway.browser.get(f"{gateway.ops_url}/readyz")).status == 503
     assert (await gateway.browser.get(f"{gateway.ops_url}/healthz")).status == 200
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", str(14 * 86_400 + 1), "31536000"])
+def test_no_setting_makes_a_session_last_longer_than_two_weeks(seconds: str) -> None:
+    environment = {"DIRECTORY_URL": "http://d", "DIRECTORY_SECRET": "s", "PUBLIC_URL": "http://s"}
+    assert read_settings(Settings, environment).session_ttl_s <= 14 * 86_400
+    assert read_settings(Settings, environment | {"SESSION_TTL_S": str(14 * 86_400)}).session_ttl_s == 14 * 86_400
+    with pytest.raises(SettingsError, match="SESSION_TTL_S is wrong"):
+        read_settings(Settings, environment | {"SESSION_TTL_S": seconds})

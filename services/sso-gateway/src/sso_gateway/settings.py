@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from shared.schemas.login import SessionSeconds
 from shared.settings import CommonSettings
 
 PerSecond = Annotated[float, msgspec.Meta(ge=0, le=100_000)]
@@ -20,8 +21,9 @@ class Settings(CommonSettings, frozen=True, kw_only=True):
     """Where browsers reach this service, e.g. https://login.bitabiz.com; the beginning of every address given to Entra."""
     login_ttl_s: int = 600
     """Seconds between sending someone to Entra and their return. Entra's own prompts (MFA) happen in between."""
-    session_ttl_s: int = 1_206_000
-    """Seconds a session lasts, 335 hours unless given. Suspension and sign-out end it at once, whatever is left."""
+    session_ttl_s: SessionSeconds = 1_206_000
+    """Seconds a session lasts, 335 hours unless given, two weeks at most. Suspension and sign-out end it at once, whatever is
+    left."""
     connection_ttl_s: int = 30
     """Seconds a company's sign-on settings are remembered. A new certificate is noticed sooner, by the first use of it."""
     metadata_hosts: str = "login.microsoftonline.com"

@@ -16,6 +16,8 @@ MetadataUse = Literal["off", "propose", "adopt"]
 """What becomes of a new certificate in the company's metadata: not looked for; told to the company; trusted at once."""
 IdpInitiated = Literal["true", "false", "bounce"]
 GroupCheck = Literal["off", "when_sent", "required"]
+SessionSeconds = Annotated[int, msgspec.Meta(ge=1, le=14 * 86_400)]
+"""Two weeks at most, whoever says so."""
 Origin = Literal["page", "app", "tile"]
 """What somebody was at when we sent him to Entra: our page, an app, or a tile whose answer only started a login of ours."""
 
@@ -187,7 +189,7 @@ class OpenSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True)
     current_session: "SessionCredential | None"
     """The session that this browser has already, if any."""
     session_sha256: str
-    session_ttl_s: int
+    session_ttl_s: SessionSeconds
     instead_of: str | None = None
     """`ses_…` of the other person's session that is to end for this one: he was asked, and said so (S88)."""
 

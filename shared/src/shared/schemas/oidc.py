@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from shared.schemas import Schema
-from shared.schemas.login import SessionCredential
+from shared.schemas.login import SessionCredential, SessionSeconds
 
 CodeRefusal = Literal["no_session", "other_company", "other_person", "signed_in_too_early"]
 GrantRefusal = Literal["unknown", "expired", "wrong_proof", "reused", "other_client", "ended", "too_late"]
@@ -78,7 +78,7 @@ class RedeemCode(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     family_sha256: str | None
     refresh_sha256: str | None
     """Of a refresh token that the gateway has made and hands out if this is granted; None: the app gets none."""
-    session_ttl_s: int
+    session_ttl_s: SessionSeconds
     """How long an app's own session lasts (`offline_access`)."""
 
 
