@@ -265,6 +265,10 @@ async def test_a_setup_admin_does_the_same_and_nobody_else(firm: Firm, gateway: 
         with pytest.raises(DomainError) as refused:
             await call()
         assert refused.value.code is ErrorCode.not_allowed
+    told = await firm.as_owner("select actor_kind, actor_id, employee_id from events where kind = 'setup.refused'")
+    assert [row["actor_kind"] for row in told] == ["person"], (
+        "S62: an audit event, once an hour and not for each attempt"
+    )
     gone = await gateway.remove_certificate(
         RemoveCertificate(session=session, fingerprint=fingerprint(text), compromised=True)
     )

@@ -10,12 +10,15 @@ import hmac
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from directory import metrics
 from directory.database import Actor, Company, CompanyScope, CompanyTx, Database
+from directory.events.catalogue import EventKind
+from directory.events.store import record, told_since
 from directory.logins.store import hold_company, read_session
 from shared.errors import DomainError, ErrorCode
-from shared.ids import employee_text
+from shared.ids import EmployeeId, employee_text
 from shared.schemas.employee import ScimCredential
 from shared.schemas.login import SessionCredential
 from shared.telemetry.logs import EventLog
@@ -137,7 +140,7 @@ async def setup(database: Database, session: SessionCredential, *, reading: bool
     """
     gone = DomainError(ErrorCode.unauthorized, "There is no such session.")
     session_sha256 = sha256_from_text(session.session_sha256)
-    entered = False
+    entered, refused = False, None
     try:
         async with scope_for_session(database, session).transaction() as tx:
             entered = True
@@ -148,11 +151,22 @@ async def setup(database: Database, session: SessionCredential, *, reading: bool
                 raise gone
             if SETUP_ADMIN not in row["roles"]:
                 log.info("setup_refused", employee=employee_text(row["employee_id"]))
+                refused = EmployeeId(row["employee_id"])
                 raise DomainError(ErrorCode.not_allowed, "Only a Setup admin of the company may do this.")
             tx.actor = Actor("person", employee_text(row["employee_id"]))
             yield tx
     except DomainError as error:
+        if refused is not None:
+            await _tell_refused(database, session, refused)
         raise gone if not entered and error.code is ErrorCode.not_found else error from None
+
+
+async def _tell_refused(database: Database, session: SessionCredential, employee_id: EmployeeId) -> None:
+    """In the history (S62), behind what was rolled back; once an hour, for it can be asked as often as somebody likes."""
+    actor = Actor("person", employee_text(employee_id))
+    async with scope_for_session(database, session).transaction(actor) as tx:
+        if not await told_since(tx, employee_id, EventKind.setup_refused, tx.now - timedelta(hours=1)):
+            record(tx, EventKind.setup_refused, employee_id=employee_id)
 
 
 def sha256_from_text(text: str) -> bytes:

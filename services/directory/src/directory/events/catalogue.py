@@ -112,6 +112,10 @@ class EventKind(StrEnum):
         "HR chose whether the direct approver alone approves for the employee",
     )
     employee_linked = "employee.linked", "The first login tied the Entra object id to the employee"
+    setup_refused = (
+        "setup.refused",
+        "Somebody who is no Setup admin asked for what only one may see or do; told once an hour",
+    )
     session_opened = "session.opened", "Somebody signed in"
     session_ended = "session.ended", "Sessions were ended by their owner: which, and why (a receipt)"
     session_signed_out = (

@@ -88,6 +88,12 @@ _FORMER_NAMES = statement(
 _FORGET_NAMES = statement("registry.forget_names", "select registry.forget_names($1)")
 
 
+_TOLD_SINCE = statement(
+    "events.told_since",
+    "select exists (select from events where company_id = $1 and employee_id = $2 and kind = $3 and at > $4)",
+)
+
+
 def record(
     tx: CompanyTx, kind: EventKind, *, employee_id: EmployeeId | None = None, changes: Changes | None = None
 ) -> None:
@@ -107,6 +113,11 @@ def record_many(tx: CompanyTx, kind: EventKind, told: Iterable[tuple[EmployeeId,
     """One event of the same kind for each of several employees."""
     for employee_id, changes in told:
         record(tx, kind, employee_id=employee_id, changes=changes)
+
+
+async def told_since(tx: CompanyTx, employee_id: EmployeeId, kind: EventKind, since: datetime) -> bool:
+    told: bool = await tx.fetchval(_TOLD_SINCE, tx.company_id, employee_id, kind.value, since)
+    return told
 
 
 async def forget_names(tx: CompanyTx, departed: EmployeeId) -> None:
