@@ -203,20 +203,27 @@ async def test_a_client_that_is_taken_out_gets_nothing_more_and_a_scope_neither(
     assert (await app.refresh(lost["refresh_token"])).status == 200
 
 
-async def test_a_phone_that_refreshes_is_seen_and_a_browser_is_not_by_its_apps(
+async def test_a_refresh_is_use_of_the_session_that_it_hangs_on_and_is_noted_every_five_minutes(
     company: Company, browser: Browser, http: aiohttp.ClientSession
 ) -> None:
     await signed_in(company, browser)
     app, phone = portal(company, http), mobile(company, http)
     tokens, held = await app.tokens(browser), await phone.tokens(browser)
+
+    async def seen() -> list[str | None]:
+        async with company.stack.database.scope_for_name(company.name).transaction() as tx:
+            asked = statement(
+                "sessions.test_seen", "select client_id from sessions where company_id = $1 and seen_at is not null"
+            )
+            return [row["client_id"] for row in await tx.fetch(asked, tx.company_id)]
+
+    held = (await phone.refresh(held["refresh_token"])).json
+    assert await seen() == [], "just opened"
+    await as_owner(company, "update sessions set signed_in_at = signed_in_at - interval '6 minutes'")
+    await phone.refresh(held["refresh_token"])
+    assert await seen() == ["mobile-app"]
     await app.refresh(tokens["refresh_token"])
-    async with company.stack.database.scope_for_name(company.name).transaction() as tx:
-        seen = statement(
-            "sessions.test_seen", "select client_id from sessions where company_id = $1 and seen_at is not null"
-        )
-        assert await tx.fetch(seen, tx.company_id) == []
-        await phone.refresh(held["refresh_token"])
-        assert [row["client_id"] for row in await tx.fetch(seen, tx.company_id)] == ["mobile-app"]
+    assert set(await seen()) == {"mobile-app", None}
 
 
 async def test_an_app_that_begins_anew_all_the_time_does_not_fill_the_house(
