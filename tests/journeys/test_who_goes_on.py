@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.entra.people import Person
-from tests.support.browser import Browser, Page
+from tests.support.apps import mobile, portal
+from tests.support.browser import Browser, Page, tickets_of
 from tests.support.company import Company
 
-SESSION, TICKET = "__Host-session", "__Host-ticket"
+SESSION = "__Host-session"
 
 
 @dataclass
@@ -96,7 +97,7 @@ async def test_whoever_switches_ends_the_other_s_session_and_goes_where_he_wante
     page = await desk.choose("switch")
     assert (page.status, page.shows("0;url=/auth")) == (200, True)
     assert await desk.who() == desk.bo.user_principal_name
-    assert TICKET not in desk.browser.cookies(desk.url)
+    assert tickets_of(desk.browser, desk.url) == {}
     assert await desk.sessions() == 1
     told = (await desk.history(desk.company, desk.anna))[-1]
     assert (told["kind"], told["ended"]["why"], len(told["ended"]["sessions"])) == ("session.ended", "switched", 1)
@@ -108,15 +109,15 @@ async def test_whoever_continues_stays_and_goes_nowhere_else(desk: Desk) -> None
     page = await desk.choose("continue")
     assert page.location == f"{desk.url}/"
     assert await desk.who() == desk.anna.user_principal_name
-    assert TICKET not in desk.browser.cookies(desk.url)
+    assert tickets_of(desk.browser, desk.url) == {}
     assert (await desk.choose("switch")).shows("expired")
     assert await desk.who() == desk.anna.user_principal_name
 
 
 async def test_a_dropped_ticket_is_good_for_nobody(desk: Desk) -> None:
-    ticket = desk.browser.cookies(desk.url)[TICKET]
+    [(name, ticket)] = tickets_of(desk.browser, desk.url).items()
     await desk.choose("continue")
-    desk.browser.set_cookie(desk.url, TICKET, ticket)
+    desk.browser.set_cookie(desk.url, name, ticket)
     assert (await desk.choose("switch")).shows("expired")
     assert await desk.who() == desk.anna.user_principal_name
 
@@ -154,28 +155,41 @@ async def test_both_at_the_same_moment_open_one_session(desk: Desk) -> None:
     assert await desk.sessions() == 1
 
 
-async def test_a_choice_about_another_ticket_is_told_as_over(desk: Desk) -> None:
-    """Another tab has brought another login meanwhile: its ticket is not decided here."""
+async def test_the_choices_of_two_tabs_are_about_their_own_logins(desk: Desk) -> None:
+    """S88: what one tab says decides nothing of the other's."""
     first = desk.page
-    again = await desk.bo_s.sign_in(desk.browser, desk.bo)
-    assert again.status == 409
+    second = await desk.bo_s.sign_in(desk.browser, desk.bo, return_to="/session")
+    assert second.status == 409
+    assert (await desk.choose("continue")).location == f"{desk.url}/"
+    assert len(tickets_of(desk.browser, desk.url)) == 1, "the second's is still there"
     assert (await desk.choose("switch")).shows("expired")
     assert await desk.who() == desk.anna.user_principal_name
-    desk.page = again
-    assert first.text != again.text
-    assert (await desk.choose("switch")).status == 200
+    desk.page = second
+    assert (await desk.choose("switch")).shows("0;url=/session")
     assert await desk.who() == desk.bo.user_principal_name
+    desk.page = first
+    assert (await desk.choose("switch")).shows("expired")
+
+
+async def test_both_tabs_may_switch_to_the_same_person(desk: Desk) -> None:
+    first = desk.page
+    second = await desk.bo_s.sign_in(desk.browser, desk.bo, return_to="/session")
+    for page, goal in ((second, "/session"), (first, "/auth")):
+        desk.page = page
+        assert (await desk.choose("switch")).shows(f"0;url={goal}")
+        assert await desk.who() == desk.bo.user_principal_name
+    assert await desk.sessions() == 1
 
 
 async def test_a_third_person_s_session_is_not_ended_by_a_choice_about_another(desk: Desk) -> None:
     """Carl has signed in in another tab while the page was read: it is asked again, about him."""
     carl = desk.company.hire("carl")
     await desk.company.cycle()
-    ticket = desk.browser.cookies(desk.url)[TICKET]
+    [(name, ticket)] = tickets_of(desk.browser, desk.url).items()
     desk.browser._cookies["127.0.0.1"].pop(SESSION)
-    desk.browser._cookies["127.0.0.1"].pop(TICKET)
+    desk.browser._cookies["127.0.0.1"].pop(name)
     await desk.company.sign_in(desk.browser, carl)
-    desk.browser.set_cookie(desk.url, TICKET, ticket)
+    desk.browser.set_cookie(desk.url, name, ticket)
     page = await desk.choose("switch")
     assert (page.status, page.shows(carl.user_principal_name)) == (409, True)
     assert await desk.who() == carl.user_principal_name
@@ -233,7 +247,8 @@ async def test_asking_again_gives_no_more_time(desk: Desk) -> None:
 
 
 async def test_in_another_browser_the_ticket_is_good_for_nothing(desk: Desk, other_browser: Browser) -> None:
-    other_browser.set_cookie(desk.url, TICKET, desk.browser.cookies(desk.url)[TICKET])
+    [(name, ticket)] = tickets_of(desk.browser, desk.url).items()
+    other_browser.set_cookie(desk.url, name, ticket)
     page = await desk.choose("switch", browser=other_browser)
     assert page.shows("other_browser")
     assert SESSION not in other_browser.cookies(desk.url)
@@ -254,3 +269,74 @@ async def test_the_same_person_again_is_not_asked_and_gets_another_session(compa
     assert answers[0] != answers[1]
     browser.set_cookie(url, SESSION, answers[0])
     assert (await company.session(browser)).status == 401
+
+
+async def _answered(company: Company, browser: Browser, person: Person, *, asked: Page) -> Page:
+    """The tab in which a login was asked for, once Entra's answer is accepted and before it goes on."""
+    request_id, relay_state = company.asked(asked)
+    response = company.recipe(person, in_response_to=request_id)
+    return await company.post_response(browser, response, relay_state=relay_state)
+
+
+async def test_two_tabs_that_are_answered_together_both_end_signed_in(company: Company, browser: Browser) -> None:
+    """S88: the second login ends the session of the first, whose cookie it replaces."""
+    anna = company.hire("anna")
+    await company.cycle()
+    url = company.stack.sso_url
+    goals = ["/session", "/auth"]
+    started = [await browser.get(f"{company.login_url}?return_to={goal}") for goal in goals]
+    answers = [await _answered(company, browser, anna, asked=page) for page in started]
+    sessions = []
+    for answer, goal in zip(answers, goals, strict=True):
+        assert (await browser.get(answer.location)).location == url + goal
+        sessions.append(browser.cookies(url)[SESSION])
+        assert (await company.session(browser)).status == 200
+    assert tickets_of(browser, url) == {}
+    assert sessions[0] != sessions[1]
+    assert (await browser.get(answers[0].location)).location == f"{url}/", "loaded again"
+    browser.set_cookie(url, SESSION, sessions[0])
+    assert (await company.session(browser)).status == 401
+
+
+async def test_two_people_answered_together_in_two_tabs_do_not_mix(company: Company, browser: Browser) -> None:
+    """S88: the first to finish is signed in, and the second is asked."""
+    anna, bo = company.hire("anna"), company.hire("bo")
+    await company.cycle()
+    started = [await browser.get(company.login_url) for _ in range(2)]
+    of_anna = await _answered(company, browser, anna, asked=started[0])
+    of_bo = await _answered(company, browser, bo, asked=started[1])
+    assert (await browser.get(of_bo.location)).status == 303
+    page = await browser.get(of_anna.location)
+    assert (page.status, page.shows(anna.user_principal_name)) == (409, True)
+    assert (await company.session(browser)).json["login_name"] == bo.user_principal_name
+
+
+async def test_a_ticket_of_two_keeps_to_its_own_browser(
+    company: Company, browser: Browser, other_browser: Browser
+) -> None:
+    anna = company.hire("anna")
+    await company.cycle()
+    url = company.stack.sso_url
+    answers = [await _answered(company, browser, anna, asked=await browser.get(company.login_url)) for _ in range(2)]
+    assert (await other_browser.get(answers[0].location)).shows("expired"), "an address alone is nothing"
+    for name, value in tickets_of(browser, url).items():
+        other_browser.set_cookie(url, name, value)
+    assert (await other_browser.get(answers[0].location)).shows("other_browser")
+    assert SESSION not in other_browser.cookies(url)
+    assert (await browser.get(answers[1].location)).status == 303
+
+
+async def test_two_apps_in_two_tabs_are_both_come_back_to(company: Company, browser: Browser) -> None:
+    """Each with a login of its own, both answered before either goes on."""
+    anna = company.hire("anna")
+    await company.cycle()
+    apps = [portal(company, browser._http), mobile(company, browser._http)]
+    answers = []
+    for app in apps:
+        page = await browser.get(app.question(company=company.name))
+        answers.append(await _answered(company, browser, anna, asked=await browser.get(page.location)))
+    for app, answer in zip(apps, answers, strict=True):
+        page = await browser.get(answer.location)
+        page = await browser.get(page.location)
+        tokens = await app.exchange(app.answered(page)["code"])
+        assert tokens.status == 200

@@ -42,6 +42,13 @@ class Page:
         return text in unescape(self.text)
 
 
+def ticket_named_by(accepted: Page) -> str:
+    """The cookie of the ticket that an accepted answer's redirect means."""
+    path, _, tag = accepted.location.partition("/login/finish?t=")
+    assert tag, path
+    return f"__Host-ticket-{tag}"
+
+
 @dataclass(slots=True)
 class _Cookie:
     value: str
@@ -139,6 +146,11 @@ class Browser:
                 jar.pop(name, None)
             else:
                 jar[name] = _Cookie(morsel.value, (morsel["samesite"] or "lax").lower())
+
+
+def tickets_of(browser: Browser, url: str) -> dict[str, str]:
+    """By cookie name: logins that were accepted in this browser and are not finished; the oldest first."""
+    return {name: value for name, value in browser.cookies(url).items() if name.startswith("__Host-ticket")}
 
 
 def _host(url: str) -> str:

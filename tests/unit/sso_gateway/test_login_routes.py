@@ -9,12 +9,12 @@ import pytest
 from lxml import etree
 
 from shared.errors import ErrorCode
-from tests.support.browser import Page
+from tests.support.browser import Page, ticket_named_by, tickets_of
 from tests.support.saml_responses import ACS, FLOW, OBJECT_ID, Recipe, respond, signing_key
 from tests.unit.sso_gateway.conftest import ENTRA, Gateway
 from tests.unit.sso_gateway.fake_directory import certificate, connection
 
-LOGIN, TICKET, SESSION, COMPANY = "__Host-login", "__Host-ticket", "__Host-session", "__Host-company"
+LOGIN, SESSION, COMPANY = "__Host-login", "__Host-session", "__Host-company"
 
 
 def flow_of(page: Page) -> str:
@@ -55,7 +55,7 @@ async def test_directory_learns_what_was_proven_and_only_hashes_of_secrets(gatew
     secret = gateway.browser.cookies(gateway.url)[LOGIN]
     assert gateway.memory.flows[flow_of(started)].browser_sha256 == sha256(secret)
     await gateway.post_response(respond(Recipe(in_response_to=flow_of(started))))
-    ticket = gateway.browser.cookies(gateway.url)[TICKET]
+    [ticket] = tickets_of(gateway.browser, gateway.url).values()
 
     [attempt] = gateway.memory.attempts
     assert (attempt.object_id, attempt.email_claim) == (OBJECT_ID, "anna@contoso.com")
@@ -93,13 +93,84 @@ async def test_a_ticket_in_another_browser_opens_nothing(gateway: Gateway) -> No
     refused = await victim.get(accepted.location, accept="application/json")
     assert (refused.status, refused.json["reason"]) == (403, "other_browser")
     assert SESSION not in victim.cookies(gateway.url)
-    assert TICKET not in victim.cookies(gateway.url)
+    assert tickets_of(victim, gateway.url) == {}
 
 
 async def test_loading_the_last_page_again_is_harmless(gateway: Gateway) -> None:
     await sign_in(gateway)
     again = await gateway.get("/login/finish")
     assert (again.status, urlsplit(again.location).path) == (303, "/")
+
+
+async def answered(gateway: Gateway, return_to: str = "/") -> Page:
+    """A tab that Entra's answer has just been accepted in, and that has not gone on."""
+    started = await gateway.get(f"/login/contoso?return_to={quote(return_to)}")
+    return await gateway.post_response(respond(Recipe(in_response_to=flow_of(started))))
+
+
+def path_of(page: Page) -> str:
+    return urlsplit(page.location).path
+
+
+async def test_tabs_that_are_answered_together_each_finish_their_own_login(gateway: Gateway) -> None:
+    """S88"""
+    first, second = await answered(gateway, "/calendar"), await answered(gateway, "/mail")
+    assert path_of(await gateway.browser.get(first.location)) == "/calendar"
+    session = gateway.browser.cookies(gateway.url)[SESSION]
+    assert path_of(await gateway.browser.get(second.location)) == "/mail"
+    assert gateway.browser.cookies(gateway.url)[SESSION] != session
+    assert tickets_of(gateway.browser, gateway.url) == {}
+    assert path_of(await gateway.browser.get(first.location)) == "/", "loaded again"
+
+
+async def test_an_address_without_a_name_finishes_the_only_login_there_is(gateway: Gateway) -> None:
+    await answered(gateway, "/calendar")
+    assert path_of(await gateway.get("/login/finish")) == "/calendar"
+
+
+async def test_an_address_without_a_name_does_not_choose_among_several(gateway: Gateway) -> None:
+    first, second = await answered(gateway, "/calendar"), await answered(gateway, "/mail")
+    page = await gateway.get("/login/finish", accept="application/json")
+    assert (page.status, page.json["reason"]) == (403, "expired")
+    assert path_of(await gateway.browser.get(second.location)) == "/mail"
+    assert path_of(await gateway.browser.get(first.location)) == "/calendar"
+
+
+@pytest.mark.parametrize("named", ["", "0123456789abcdef", "x", "-", "%00", "../..", "a" * 5000, "0123456789ABCDEF&t="])
+async def test_a_name_that_no_ticket_here_has_finishes_nothing(gateway: Gateway, named: str) -> None:
+    accepted = await answered(gateway, "/calendar")
+    page = await gateway.get(f"/login/finish?t={named}", accept="application/json")
+    assert (page.status, page.json["reason"]) == (403, "expired")
+    assert gateway.memory.calls["open_session"] == 0
+    assert path_of(await gateway.browser.get(accepted.location)) == "/calendar"
+
+
+async def test_a_ticket_under_another_s_name_is_none(gateway: Gateway) -> None:
+    accepted = await answered(gateway)
+    [(name, ticket)] = tickets_of(gateway.browser, gateway.url).items()
+    stranger = gateway.another_browser()
+    for wrong in ("__Host-ticket", "__Host-ticket-0123456789abcdef", f"{name}0", f"x{name}"):
+        stranger.set_cookie(gateway.url, wrong, ticket)
+    for address in (accepted.location, f"{gateway.url}/login/finish?t=0123456789abcdef", f"{gateway.url}/login/finish"):
+        page = await stranger.get(address, accept="application/json")
+        assert page.json["reason"] == "expired"
+    assert gateway.memory.calls["open_session"] == 0
+
+
+async def test_five_tickets_stay_in_a_browser_and_the_oldest_go(gateway: Gateway) -> None:
+    tabs = [await answered(gateway, f"/{number}") for number in range(9)]
+    assert path_of(await gateway.browser.get(tabs[8].location)) == "/8"
+    assert list(tickets_of(gateway.browser, gateway.url)) == [ticket_named_by(tab) for tab in tabs[4:8]]
+    for number in range(4, 8):
+        assert path_of(await gateway.browser.get(tabs[number].location)) == f"/{number}"
+
+
+async def test_the_ticket_that_is_asked_about_is_the_fifth(gateway: Gateway) -> None:
+    tabs = [await answered(gateway) for _ in range(9)]
+    gateway.memory.refuse_session = "other_person_signed_in"
+    await gateway.browser.get(tabs[0].location, accept="application/json")
+    left = [ticket_named_by(tab) for tab in (tabs[0], *tabs[5:])]
+    assert list(tickets_of(gateway.browser, gateway.url)) == left
 
 
 async def test_finishing_nothing_is_refused(gateway: Gateway) -> None:
@@ -234,7 +305,7 @@ async def test_directory_s_refusals_are_told(gateway: Gateway, reason: str) -> N
     gateway.memory.refuse_login = reason
     page = await gateway.post_response(respond(Recipe(in_response_to=None)), accept="application/json")
     assert (page.status, page.json["reason"]) == (403, reason)
-    assert TICKET not in gateway.browser.cookies(gateway.url)
+    assert tickets_of(gateway.browser, gateway.url) == {}
 
 
 async def test_a_reason_of_a_newer_directory_is_told_as_other(gateway: Gateway) -> None:
@@ -248,7 +319,7 @@ async def test_a_program_in_somebody_else_s_browser_is_refused_and_the_ticket_st
     gateway.memory.refuse_session = "other_person_signed_in"
     page = await gateway.browser.get(accepted.location, accept="application/json")
     assert (page.status, page.json["reason"]) == (403, "other_person_signed_in")
-    assert TICKET in gateway.browser.cookies(gateway.url)
+    assert list(tickets_of(gateway.browser, gateway.url)) == [ticket_named_by(accepted)]
 
 
 async def test_a_directory_out_of_reach_is_a_503_that_loses_nothing(gateway: Gateway) -> None:

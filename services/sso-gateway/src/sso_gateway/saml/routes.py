@@ -42,7 +42,7 @@ from sso_gateway.saml.metadata import service_provider_metadata
 from sso_gateway.saml.profile import VerifiedAssertion
 from sso_gateway.saml.request import redirect_to_idp
 from sso_gateway.saml.testing import test_answered, test_refused
-from sso_gateway.sessions import cookies
+from sso_gateway.sessions import cookies, tickets
 from sso_gateway.sessions.current import session_credential, signed_in
 from sso_gateway.sessions.remembered import remember
 from sso_gateway.sessions.routes import MAX_FORM_BYTES, from_our_own_pages
@@ -245,8 +245,8 @@ async def _complete(
     log.info("login_accepted", flow=flow, employee=outcome.employee_id, linked=outcome.linked)
     gateway.limits.signed_in(connection.company, request)
     # 303, not 302: the browser must not repeat the POST (RFC 9110 section 15.4.4).
-    response = gateway.pages.protected(RedirectResponse("/login/finish", status_code=303))
-    cookies.write(response, cookies.TICKET, ticket, cookies.TICKET_TTL_S)
+    response = gateway.pages.protected(RedirectResponse(tickets.address(ticket), status_code=303))
+    tickets.write(response, ticket, tickets.TTL_S)
     return response
 
 
@@ -257,7 +257,7 @@ def _attempt(
     return LoginAttempt(
         company=company,
         ticket_sha256=sha256(ticket).hex(),
-        ticket_ttl_s=cookies.TICKET_TTL_S,
+        ticket_ttl_s=tickets.TTL_S,
         attempt_id=answer.attempt_id,
         answered_at=answer.came_at,
         in_response_to=verified.in_response_to,
@@ -288,7 +288,14 @@ def _bounce(gateway: Gateway, company: str, verified: VerifiedAssertion) -> Resp
 
 
 async def finish_login(gateway: Gateway, request: Request) -> Response:
-    ticket = cookies.read(request, cookies.TICKET)
+    """Of several tickets the one that this tab's address names."""
+    ticket = tickets.find(request, request.query_params.get("t"))
+    response = await _finish_or_explain(gateway, request, ticket)
+    tickets.clear_surplus(request, response, ticket)
+    return response
+
+
+async def _finish_or_explain(gateway: Gateway, request: Request, ticket: str | None) -> Response:
     company_id = company_of_token(ticket) if ticket else None
     if ticket is None or company_id is None:
         if await signed_in(gateway.sessions, request) is not None:
@@ -324,7 +331,7 @@ async def _finish(
     if not opened.opened:
         response = _refused(gateway, request, opened.reason or "other")
         if opened.reason != "other_person_signed_in":
-            cookies.clear(response, cookies.TICKET)
+            tickets.clear(response, ticket)
         return response
     metrics.LOGINS.labels("ok", "sp_initiated" if secret else "idp_initiated", "web").inc()
     goal = return_path(opened.return_to)
@@ -335,7 +342,7 @@ async def _finish(
         # Not a redirect: the browser holds the whole chain after a form to form-action (docs/login.md).
         response = gateway.pages.page(request, "continue.html", target=goal, lead="switched_lead")
     cookies.write(response, cookies.SESSION, session, _lasts_s(gateway, opened))
-    cookies.clear(response, cookies.TICKET)
+    tickets.clear(response, ticket)
     if opened.company is not None:
         remember(response, opened.company, opened.company_name or "")
     return response
@@ -353,15 +360,10 @@ def _ask_who(gateway: Gateway, request: Request, ticket: str, choice: Choice) ->
     metrics.CHOICES.labels("asked").inc()
     log.info("login_asked_who")
     # 409: what was asked for is in conflict with what is, and the person can resolve it (RFC 9110 section 15.5.10).
-    about = {"choice": choice, "ticket": _tag(ticket), "attempt_id": context.attempt.get()}
+    about = {"choice": choice, "ticket": tickets.tag(ticket), "attempt_id": context.attempt.get()}
     response = gateway.pages.page(request, "who.html", status=409, **about)
-    cookies.write(response, cookies.TICKET, ticket, choice.ttl_s)
+    tickets.write(response, ticket, choice.ttl_s)
     return response
-
-
-def _tag(ticket: str) -> str:
-    """Which ticket a page was about; no secret."""
-    return sha256(ticket).hex()[:16]
 
 
 async def choose(gateway: Gateway, request: Request) -> Response:
@@ -372,17 +374,16 @@ async def choose(gateway: Gateway, request: Request) -> Response:
         fields = dict(parse_qsl((await read_body(request, MAX_FORM_BYTES)).decode("utf-8"), max_num_fields=10))
     except (BodyTooLarge, BodyTooSlow, ValueError):
         return gateway.pages.refusal(request, "invalid_request", status=400)
-    ticket = cookies.read(request, cookies.TICKET)
+    # Other tabs may have brought other tickets; those are not decided here.
+    ticket = tickets.find(request, fields.get("ticket", ""))
     company_id = company_of_token(ticket) if ticket else None
-    # Another tab may have brought another ticket meanwhile; that one is not decided here.
-    is_meant = ticket is not None and company_id is not None and fields.get("ticket") == _tag(ticket)
     if fields.get("choice") == "switch":
-        if ticket is None or company_id is None or not is_meant:
+        if ticket is None or company_id is None:
             return _refused(gateway, request, "expired")
         return await _finish(gateway, request, ticket, company_id, instead_of=fields.get("instead_of", ""))
     if fields.get("choice") != "continue":
         return gateway.pages.refusal(request, "invalid_request", status=400)
-    return await _stay(gateway, request, ticket if is_meant else None)
+    return await _stay(gateway, request, ticket)
 
 
 async def _stay(gateway: Gateway, request: Request, ticket: str | None) -> Response:
@@ -402,7 +403,7 @@ async def _stay(gateway: Gateway, request: Request, ticket: str | None) -> Respo
     else:
         response = gateway.pages.protected(RedirectResponse("/", status_code=303))
     if ticket is not None:
-        cookies.clear(response, cookies.TICKET)
+        tickets.clear(response, ticket)
     return response
 
 

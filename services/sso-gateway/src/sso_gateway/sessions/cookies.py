@@ -1,7 +1,7 @@
-"""The five cookies, all `__Host-`: this host alone, https (or loopback), the whole site, never from a subdomain.
+"""The five kinds of cookies, all `__Host-`: this host alone, https (or loopback), the whole site, never from a subdomain.
 
     __Host-login     the browser's secret; each login it begins is bound to the secret's hash
-    __Host-ticket    an accepted login on its way from the ACS to /login/finish, 60 seconds
+    __Host-ticket-…  an accepted login on its way from the ACS to /login/finish, 60 seconds; one for each (`tickets.py`)
     __Host-session   the session
     __Host-hint      whom to suggest to Entra, for one redirect
     __Host-company   the company of whoever signed in here last (`remembered.py`)
@@ -22,10 +22,10 @@ from shared.tokens import new_browser_secret
 
 LOGIN: Final = "__Host-login"
 TICKET: Final = "__Host-ticket"
+"""What the names of all tickets begin with."""
 SESSION: Final = "__Host-session"
 HINT: Final = "__Host-hint"
 COMPANY: Final = "__Host-company"
-TICKET_TTL_S = 60
 HINT_TTL_S = 60
 MAX_HINT_LENGTH = 254
 MAX_SENT = 64 * 1024
@@ -37,21 +37,31 @@ _OPAQUE = re.compile(r"[A-Za-z0-9_=-]{32,128}")
 def read(request: Request, name: str) -> str | None:
     """The opaque value of a cookie; None where there is none or it cannot be ours."""
     value = sent(request, name)
-    return value if value is not None and _OPAQUE.fullmatch(value) else None
+    return value if value is not None and is_opaque(value) else None
+
+
+def is_opaque(value: str) -> bool:
+    """Whether a secret of ours may look like this."""
+    return _OPAQUE.fullmatch(value) is not None
 
 
 def sent(request: Request, name: str) -> str | None:
-    """What the browser sent under a name, as it stands there; the last one of several.
+    """What the browser sent under a name, as it stands there; the last one of several."""
+    values = [value for key, value in pairs(request, name) if key == name]
+    return values[-1] if values else None
+
+
+def pairs(request: Request, name: str) -> list[tuple[str, str]]:
+    """The cookies in which a name occurs, as they stand there and in the order in which they came.
 
     Not `request.cookies`, which takes quoting off the values of all cookies: in Python before 3.11.10 that takes a minute for
     240 KB of backslashes (CVE-2024-7592). Ours are never quoted.
     """
     headers = request.headers.getlist("cookie")
     if sum(map(len, headers)) > MAX_SENT:
-        return None
+        return []
     found = [pair.strip() for header in headers for pair in header.split(";") if name in pair]
-    values = [value for key, equals, value in (pair.partition("=") for pair in found) if equals and key == name]
-    return values[-1] if values else None
+    return [(key, value) for key, equals, value in (pair.partition("=") for pair in found) if equals]
 
 
 def write(response: Response, name: str, value: str, max_age_s: int) -> None:
