@@ -377,6 +377,28 @@ async def test_another_site_s_form_signs_nobody_out(page: Page, world: World) ->
     assert (await page.request.get(f"{world.url}/session")).status == 200
 
 
+async def test_the_list_of_own_sessions_ends_the_others_and_then_this_one(
+    page: Page, chromium: Browser, world: World
+) -> None:
+    elsewhere = await (await chromium.new_context()).new_page()
+    for one in (elsewhere, page):
+        await one.goto(world.sign_on_url)
+        await choose(one, world.anna)
+    await page.locator("a[href='/sessions']").click()
+    await page.locator("[data-session]").nth(1).wait_for()
+    await page.locator("button[name=others]").click()
+    await page.locator("button[name=others]").wait_for(state="detached")
+    assert await page.locator("[data-session]").count() == 1
+    assert (await elsewhere.request.get(f"{world.url}/session")).status == 401
+    await elsewhere.context.close()
+
+    await page.locator("[data-session] button").click()
+    await page.locator("[data-field=remembered]").wait_for()
+    assert (await page.request.get(f"{world.url}/session")).status == 401
+    await page.goto(f"{world.url}/sessions")
+    assert page.url == f"{world.url}/login?return_to=%2Fsessions"
+
+
 async def test_without_any_cookie_a_login_ends_in_words_and_not_in_a_circle(
     playwright: Playwright, world: World, tmp_path: Path
 ) -> None:
