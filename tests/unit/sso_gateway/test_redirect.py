@@ -112,7 +112,12 @@ BENT: dict[str, tuple[Bend, str]] = {
     "semicolons": (lambda one: one.query.replace("&", ";"), "not_signed"),
     "message cut": (lambda one: one.query.replace(one.parts[0][1], one.parts[0][1][:-4]), "unknown_signer"),
     "message empty": (lambda one: one.query.replace(one.parts[0][1], ""), "unknown_signer"),
-    "signature cut": (lambda one: one.query[:-8], "unknown_signer"),
+    "signature cut": (
+        lambda one: (
+            f"{one.signed}&Signature={lower(base64.b64encode(base64.b64decode(unquote(one.signature))[:-4]).decode())}"
+        ),
+        "unknown_signer",
+    ),
     "signature shorter": (
         lambda one: f"{one.signed}&Signature={lower(base64.b64encode(b'x' * 255).decode())}",
         "unknown_signer",
