@@ -198,6 +198,7 @@ class FakeDirectory(DirectoryClient):
             expires_at=NOW + timedelta(days=1),
             company="contoso",
             company_name="Contoso A/S",
+            started_by_us=ticket.browser_sha256 is not None,
         )
 
     async def drop_ticket(self, request: DropTicket) -> DroppedTicket:

@@ -1,5 +1,6 @@
 """The login as a browser sees it, and what directory is asked."""
 
+import asyncio
 import base64
 import hashlib
 import zlib
@@ -9,6 +10,7 @@ import pytest
 from lxml import etree
 
 from shared.errors import ErrorCode
+from sso_gateway import metrics
 from tests.support.browser import Page, ticket_named_by, tickets_of
 from tests.support.saml_responses import ACS, FLOW, OBJECT_ID, Recipe, respond, signing_key
 from tests.unit.sso_gateway.conftest import ENTRA, Gateway
@@ -68,7 +70,7 @@ async def test_the_cookies_are_of_this_host_and_lax_and_out_of_reach_of_scripts(
     started = await gateway.get("/login/contoso")
     cookie = started.headers["Set-Cookie"]
     assert cookie.startswith(f"{LOGIN}=")
-    assert cookie.endswith("; Max-Age=600; Path=/; HttpOnly; Secure; SameSite=Lax")
+    assert cookie.endswith("; Max-Age=2592000; Path=/; HttpOnly; Secure; SameSite=Lax"), "longer than any session"
 
 
 async def test_several_tabs_share_the_browser_s_secret(gateway: Gateway) -> None:
@@ -77,6 +79,29 @@ async def test_several_tabs_share_the_browser_s_secret(gateway: Gateway) -> None
     for started in (first, second):
         accepted = await gateway.post_response(respond(Recipe(in_response_to=flow_of(started))))
         assert (await gateway.browser.get(accepted.location)).status == 303
+
+
+async def test_tabs_that_a_browser_opens_at_once_each_finish_where_somebody_has_signed_in_before(
+    gateway: Gateway,
+) -> None:
+    await sign_in(gateway)
+    gateway.browser.set_cookie(gateway.url, SESSION, "ended")
+    both = await asyncio.gather(*(gateway.get("/login/contoso") for _ in range(2)))
+    for started in both:
+        accepted = await gateway.post_response(respond(Recipe(in_response_to=flow_of(started))))
+        finished = await gateway.browser.get(accepted.location)
+        assert (finished.status, urlsplit(finished.location).path) == (303, "/")
+
+
+async def test_a_tile_is_counted_as_one_in_a_browser_that_has_begun_a_login_before(gateway: Gateway) -> None:
+    def tiles() -> float:
+        return float(metrics.LOGINS.labels("ok", "idp_initiated", "web")._value.get())
+
+    await sign_in(gateway)
+    before = tiles()
+    accepted = await gateway.post_response(respond(Recipe(in_response_to=None)))
+    await gateway.browser.get(accepted.location)
+    assert tiles() - before == 1
 
 
 async def test_a_login_cookie_that_is_not_ours_is_replaced(gateway: Gateway) -> None:

@@ -228,6 +228,8 @@ class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """`other_browser`, `other_person_signed_in`, `expired` …"""
     return_to: str = "/"
     expires_at: datetime | None = None
+    started_by_us: bool = False
+    """The login was begun here, in this browser; not at a tile of Microsoft 365."""
     company: str | None = None
     company_name: str | None = None
     """Of an opened one, for the browser to remember."""

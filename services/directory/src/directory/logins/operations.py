@@ -304,6 +304,7 @@ async def _redeem(
         opened=True,
         return_to=ticket["return_to"],
         expires_at=opened["expires_at"],
+        started_by_us=ticket["browser_sha256"] is not None,
         company=tx.company.name,
         company_name=ticket["company_name"],
         attempt_id=attempt_id,

@@ -108,7 +108,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
         metrics.AUTHN_REQUESTS.labels("http_redirect").inc()
     log.info("login_started", flow=begun.flow_id, test=test)
     response = gateway.pages.protected(RedirectResponse(address, status_code=302))
-    cookies.write(response, cookies.LOGIN, secret, gateway.settings.login_ttl_s)
+    cookies.write(response, cookies.LOGIN, secret, cookies.LOGIN_TTL_S)
     if cookies.sent(request, cookies.HINT) is not None:
         cookies.clear(response, cookies.HINT)
     return response
@@ -333,7 +333,7 @@ async def _finish(
         if opened.reason != "other_person_signed_in":
             tickets.clear(response, ticket)
         return response
-    metrics.LOGINS.labels("ok", "sp_initiated" if secret else "idp_initiated", "web").inc()
+    metrics.LOGINS.labels("ok", "sp_initiated" if opened.started_by_us else "idp_initiated", "web").inc()
     goal = return_path(opened.return_to)
     if instead_of is None:
         response = gateway.pages.protected(RedirectResponse(goal, status_code=303))

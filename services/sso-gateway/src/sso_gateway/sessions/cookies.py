@@ -27,6 +27,9 @@ SESSION: Final = "__Host-session"
 HINT: Final = "__Host-hint"
 COMPANY: Final = "__Host-company"
 HINT_TTL_S = 60
+LOGIN_TTL_S = 30 * 86_400
+"""Longer than any session and far longer than a login, which ends by itself: so that a browser that opens several tabs at once,
+as after a weekend, has one secret already and does not get one for each of them, of which only the last would be kept."""
 MAX_HINT_LENGTH = 254
 MAX_SENT = 64 * 1024
 """Of all cookies together; a browser sends less, and what comes beyond it brings none of ours."""
