@@ -252,6 +252,28 @@ async def test_somebody_else_in_the_browser_is_told_and_so_is_the_switch(company
     ]
 
 
+@pytest.mark.parametrize("from_tile", [False, True])
+async def test_a_login_that_its_owner_switched_to_is_told_as_accepted(
+    company: Company, browser: Browser, from_tile: bool
+) -> None:
+    anna, bo = company.hire("anna"), company.hire("bo")
+    await company.cycle()
+    await company.sign_in(browser, anna)
+    request_id, relay_state = (None, "") if from_tile else await company.start_login(browser)
+    response = company.recipe(bo, in_response_to=request_id)
+    asked = await browser.follow(await company.post_response(browser, response, relay_state=relay_state))
+    form = dict(re.findall(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">', asked.text))
+    sso = company.stack.sso_url
+    assert (await browser.post(f"{sso}/login/choose", {**form, "choice": "switch"}, from_url=sso)).status == 200
+
+    found = await trace(company, spoken(asked))
+    assert (found.entry.outcome, found.entry.employee_id) == ("accepted", company.scim_id(bo))
+    assert [one.facts["outcome"] for one in found.steps if one.step == "session"] == [
+        "other_person_signed_in",
+        "opened",
+    ]
+
+
 async def test_an_accepted_login_whose_browser_never_came_back_says_so_in_the_end(
     company: Company, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:

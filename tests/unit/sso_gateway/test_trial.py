@@ -50,6 +50,13 @@ async def started(gateway: Gateway) -> str:
     return parse_qs(urlsplit(page.location).query)["RelayState"][0]
 
 
+@pytest.mark.parametrize("value", ["2", "true", "0", "1%20"])
+async def test_a_test_that_is_asked_for_wrongly_is_no_sign_in(gateway: Gateway, value: str) -> None:
+    page = await gateway.get(f"/login/contoso?test={value}", accept="application/json")
+    assert (page.status, page.json["wanted"]) == (400, "test=1")
+    assert gateway.memory.calls == {}
+
+
 async def test_a_test_ends_at_a_page_and_opens_nothing(gateway: Gateway) -> None:
     relay_state = await started(gateway)
     assert relay_state.startswith("test._")

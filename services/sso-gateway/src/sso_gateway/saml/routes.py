@@ -69,7 +69,11 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
     gateway.limits.admit_company("login", company, request, exists=exists)
     return_to = return_path(request.query_params.get("return_to"))
     secret, asked_at = cookies.browser_secret(request), gateway.connections.now()
-    test = request.query_params.get("test") == "1"
+    asked_for_test = request.query_params.get("test", "")
+    if asked_for_test not in {"", "1"}:
+        # Whoever wants to try must not be signed in by a slip of the hand.
+        return gateway.pages.refusal(request, "invalid_request", status=400, wanted="test=1", got="another value")
+    test = asked_for_test == "1"
     try:
         begun = await gateway.client.begin_login(
             BeginLogin(
