@@ -330,6 +330,16 @@ async def test_the_command_lists_attempts_and_tells_one_as_a_timeline(
     assert set(machine["explanation"]["said"]) == {"da", "en"}
 
 
+async def test_a_name_that_nobody_has_and_an_outcome_that_is_none_are_told_as_that(
+    firm: Firm, operator: Command
+) -> None:
+    told = await operator("company", "logins", firm.name, "nobody@firma.dk")
+    assert "The company has nobody of that name (nobody@firma.dk) (nobody_of_that_name)" in told.out
+    refused = await operator("company", "logins", firm.name, "--outcome", "bogus")
+    assert (refused.status, "No attempt ends in 'bogus'" in refused.err) == (1, True)
+    assert (await operator("company", "logins", firm.name, "--outcome", "never_answered")).status == 0
+
+
 async def test_the_command_says_that_entra_never_sent_an_assertion_and_names_assignment(
     firm: Firm, operator: Command
 ) -> None:

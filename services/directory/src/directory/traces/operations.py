@@ -19,18 +19,23 @@ from shared.attempts import attempt_from_text
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_from_text, employee_text
 from shared.schemas.traces import Explanation, LoginEntry, LoginPage, LoginTrace, Step
+from shared.words import WORDS
 
 MAX_LIMIT = 200
 SETTLED_AT_ONCE = 5000
 LATELY = timedelta(days=1)
+OUTCOMES = {"accepted", "other", *WORDS["en"].refusals, *WORDS["en"].explanations}
 
 _steps = msgspec.json.Decoder(list[Step])
 
 
 async def page(tx: CompanyTx, *, person: str = "", outcome: str = "", before: str = "", limit: int = 50) -> LoginPage:
-    """Raises DomainError `invalid_request` where `before` or `limit` is none."""
+    """Raises DomainError `invalid_request` where `before`, `limit` or `outcome` is none."""
     if not 1 <= limit <= MAX_LIMIT:
         raise DomainError(ErrorCode.invalid_request, f"limit is 1 to {MAX_LIMIT}.", field="limit")
+    if outcome and outcome not in OUTCOMES:
+        text = f"No attempt ends in {outcome[:60]!r}; accepted, never_answered or a reason of docs/errors.md is known."
+        raise DomainError(ErrorCode.invalid_request, text, field="outcome")
     await store.never_answered(tx, SETTLED_AT_ONCE)
     asked = (_place(before), outcome or None, limit + 1)
     if not person:
@@ -41,7 +46,9 @@ async def page(tx: CompanyTx, *, person: str = "", outcome: str = "", before: st
     shown = _page(rows, limit)
     if rows or before or outcome:
         return shown
-    code = "not_lately" if await store.last_session(tx, people) is not None else "never_sent"
+    code = "never_sent" if people else "nobody_of_that_name"
+    if people and await store.last_session(tx, people) is not None:
+        code = "not_lately"
     lately = await store.never_answered_since(tx, tx.now - LATELY)
     return msgspec.structs.replace(shown, explanation=telling.explanation(code), never_answered_lately=lately)
 
