@@ -48,9 +48,12 @@ BEHIND = frozenset(
         "enter_to_traces",
         "named",
         "insert_refused",
+        "count_contacts",
+        "count_expiring",
     }
 )
-"""What the journal and the traces do about every second, and who waits for ended sessions, whatever is being counted."""
+"""What the journal and the traces do about every second, who waits for ended sessions, and what is counted for the metrics
+once a minute, whatever is being counted here."""
 
 
 @dataclass
@@ -135,8 +138,7 @@ class Stack:
 
     @asynccontextmanager
     async def counting(self) -> AsyncIterator[Count]:
-        """How many internal calls and SQL statements happen inside, by name; but for the journal's and the traces', behind the
-        requests."""
+        """How many internal calls and SQL statements happen inside, by name; but for what is done `BEHIND` the requests."""
         count = Count()
         calls, statements = dict(_samples(metrics.HTTP_CLIENT_DURATION)), dict(_samples(metrics.DB_OPERATION_DURATION))
         yield count
