@@ -212,7 +212,7 @@ async def test_no_login_under_way_opens_a_session_in_a_closed_company(firm: Firm
     request = OpenSession(
         company_id=str(firm.company_id),
         ticket_sha256=ticket.hex(),
-        browser_sha256=None,
+        browsers_sha256=[],
         session_sha256=os.urandom(32).hex(),
         session_ttl_s=3600,
         current_session=None,

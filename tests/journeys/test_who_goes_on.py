@@ -298,6 +298,24 @@ async def test_two_tabs_that_are_answered_together_both_end_signed_in(company: C
     assert (await company.session(browser)).status == 401
 
 
+async def test_tabs_that_begin_at_once_in_a_browser_that_was_never_here_all_end_signed_in(
+    company: Company, browser: Browser, other_browser: Browser
+) -> None:
+    """None of them knows of another's secret; and another browser that holds as many finishes none of them."""
+    anna = company.hire("anna")
+    await company.cycle()
+    url = company.stack.sso_url
+    started = await asyncio.gather(*(browser.get(company.login_url) for _ in range(4)))
+    await asyncio.gather(*(other_browser.get(company.login_url) for _ in range(4)))
+    answers = [await _answered(company, browser, anna, asked=page) for page in started]
+    for name, value in tickets_of(browser, url).items():
+        other_browser.set_cookie(url, name, value)
+    assert (await other_browser.get(answers[0].location)).shows("other_browser")
+    for answer in answers[1:]:
+        assert (await browser.get(answer.location)).status == 303
+        assert (await company.session(browser)).json["login_name"] == anna.user_principal_name
+
+
 async def test_two_people_answered_together_in_two_tabs_do_not_mix(company: Company, browser: Browser) -> None:
     """S88: the first to finish is signed in, and the second is asked."""
     anna, bo = company.hire("anna"), company.hire("bo")

@@ -199,7 +199,7 @@ async def sign_in_as_somebody_else(scene: Scene) -> object:
 
 async def open_session(scene: Scene) -> object:
     request = login.OpenSession(
-        company_id=str(scene.firm.company_id), ticket_sha256=TICKET, browser_sha256=None, current_session=None,
+        company_id=str(scene.firm.company_id), ticket_sha256=TICKET, browsers_sha256=[], current_session=None,
         session_sha256="e5" * 32, session_ttl_s=3600,
     )  # fmt: skip
     opened = await logins.open_session(scene.database, request)

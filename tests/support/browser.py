@@ -153,5 +153,10 @@ def tickets_of(browser: Browser, url: str) -> dict[str, str]:
     return {name: value for name, value in browser.cookies(url).items() if name.startswith("__Host-ticket")}
 
 
+def browser_secrets_of(browser: Browser, url: str) -> dict[str, str]:
+    """By cookie name: the secrets to which logins that began in this browser are bound; the oldest first."""
+    return {name: value for name, value in browser.cookies(url).items() if name.startswith("__Host-login")}
+
+
 def _host(url: str) -> str:
     return urlsplit(url).hostname or ""

@@ -61,7 +61,7 @@ class SignIns:
         ttl_s: int = 3600,
     ) -> login.OpenedSession:
         request = login.OpenSession(
-            company_id=str(self.firm.company_id), ticket_sha256=ticket, browser_sha256=None, current_session=instead_of,
+            company_id=str(self.firm.company_id), ticket_sha256=ticket, browsers_sha256=[], current_session=instead_of,
             session_sha256=session_sha256 or secrets.token_bytes(32).hex(), session_ttl_s=ttl_s,
         )  # fmt: skip
         return await logins.open_session(self.firm.database, request)

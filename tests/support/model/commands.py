@@ -422,7 +422,7 @@ class Open(BySystem):
         request = login.OpenSession(
             company_id=str(both.firm.company_id),
             ticket_sha256=ticket,
-            browser_sha256=None,
+            browsers_sha256=[],
             current_session=current,
             session_sha256=session,
             session_ttl_s=int(SESSION_TTL.total_seconds()),

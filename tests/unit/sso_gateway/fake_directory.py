@@ -102,6 +102,8 @@ class Memory:
     flows: dict[str, BeginLogin] = field(default_factory=dict)
     attempts: list[LoginAttempt] = field(default_factory=list)
     tickets: dict[str, _Ticket] = field(default_factory=dict)
+    browsers: list[str] = field(default_factory=list)
+    """Hashes of the secrets that came with the last ticket."""
     sessions: set[str] = field(default_factory=set)
     ended: list[str | None] = field(default_factory=list)
     """From the list of one's own: an id, or None for all the others."""
@@ -184,12 +186,13 @@ class FakeDirectory(DirectoryClient):
 
     async def open_session(self, request: OpenSession) -> OpenedSession:
         self._called("open_session")
+        self.memory.browsers = list(request.browsers_sha256)
         if self.memory.refuse_session:
             return OpenedSession(opened=False, reason=self.memory.refuse_session)
         ticket = self.memory.tickets.pop(request.ticket_sha256, None)
         if ticket is None:
             return OpenedSession(opened=False, reason="expired")
-        if ticket.browser_sha256 is not None and ticket.browser_sha256 != request.browser_sha256:
+        if ticket.browser_sha256 is not None and ticket.browser_sha256 not in request.browsers_sha256:
             return OpenedSession(opened=False, reason="other_browser")
         self.memory.sessions.add(request.session_sha256)
         return OpenedSession(

@@ -227,8 +227,8 @@ OURS = {value for name, value in vars(cookies).items() if name.isupper() and str
 def kind(cookie: str) -> str:
     found = COOKIE.fullmatch(cookie)
     assert found, cookie
-    assert (found[1] == cookies.TICKET) == (found[0].partition("=")[0] != found[1]), (
-        "tickets alone have names of their own"
+    assert (found[1] in {cookies.TICKET, cookies.LOGIN}) == (found[0].partition("=")[0] != found[1]), (
+        "of these alone there may be several, under names of their own"
     )
     return found[1]
 

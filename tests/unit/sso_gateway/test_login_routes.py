@@ -3,15 +3,19 @@
 import asyncio
 import base64
 import hashlib
+import re
 import zlib
+from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from lxml import etree
 
 from shared.errors import ErrorCode
+from shared.schemas.login import MAX_BROWSERS
 from sso_gateway import metrics
-from tests.support.browser import Page, ticket_named_by, tickets_of
+from sso_gateway.sessions import cookies
+from tests.support.browser import Page, browser_secrets_of, ticket_named_by, tickets_of
 from tests.support.saml_responses import ACS, FLOW, OBJECT_ID, Recipe, respond, signing_key
 from tests.unit.sso_gateway.conftest import ENTRA, Gateway
 from tests.unit.sso_gateway.fake_directory import certificate, connection
@@ -47,14 +51,15 @@ async def test_a_login_is_three_answers_and_a_session(gateway: Gateway) -> None:
 
     finished = await gateway.browser.get(accepted.location)
     assert (finished.status, urlsplit(finished.location).path) == (303, "/calendar")
-    assert set(gateway.browser.cookies(gateway.url)) == {LOGIN, SESSION, COMPANY}
+    [login] = browser_secrets_of(gateway.browser, gateway.url)
+    assert set(gateway.browser.cookies(gateway.url)) == {login, SESSION, COMPANY}
     # And the connection, before the form is read and after: this test's gateway remembers none.
     assert gateway.memory.calls == {"begin_login": 1, "get_connection": 2, "complete_login": 1, "open_session": 1}
 
 
 async def test_directory_learns_what_was_proven_and_only_hashes_of_secrets(gateway: Gateway) -> None:
     started = await gateway.get("/login/contoso")
-    secret = gateway.browser.cookies(gateway.url)[LOGIN]
+    [secret] = browser_secrets_of(gateway.browser, gateway.url).values()
     assert gateway.memory.flows[flow_of(started)].browser_sha256 == sha256(secret)
     await gateway.post_response(respond(Recipe(in_response_to=flow_of(started))))
     [ticket] = tickets_of(gateway.browser, gateway.url).values()
@@ -69,8 +74,8 @@ async def test_directory_learns_what_was_proven_and_only_hashes_of_secrets(gatew
 async def test_the_cookies_are_of_this_host_and_lax_and_out_of_reach_of_scripts(gateway: Gateway) -> None:
     started = await gateway.get("/login/contoso")
     cookie = started.headers["Set-Cookie"]
-    assert cookie.startswith(f"{LOGIN}=")
-    assert cookie.endswith("; Max-Age=2592000; Path=/; HttpOnly; Secure; SameSite=Lax"), "longer than any session"
+    assert re.match(r"__Host-login-[0-9a-f]{16}=[A-Za-z0-9_-]{43}; ", cookie)
+    assert cookie.endswith("; Max-Age=1200; Path=/; HttpOnly; Secure; SameSite=Lax"), "until the last of it can end"
 
 
 async def test_several_tabs_share_the_browser_s_secret(gateway: Gateway) -> None:
@@ -81,16 +86,49 @@ async def test_several_tabs_share_the_browser_s_secret(gateway: Gateway) -> None
         assert (await gateway.browser.get(accepted.location)).status == 303
 
 
-async def test_tabs_that_a_browser_opens_at_once_each_finish_where_somebody_has_signed_in_before(
-    gateway: Gateway,
-) -> None:
-    await sign_in(gateway)
-    gateway.browser.set_cookie(gateway.url, SESSION, "ended")
-    both = await asyncio.gather(*(gateway.get("/login/contoso") for _ in range(2)))
-    for started in both:
-        accepted = await gateway.post_response(respond(Recipe(in_response_to=flow_of(started))))
+async def test_tabs_that_open_at_once_in_a_browser_that_was_never_here_each_finish(gateway: Gateway) -> None:
+    """Eight, as when a browser restores what was open; in the end the last, whose secret is the newest, first."""
+    started = await asyncio.gather(*(gateway.get("/login/contoso") for _ in range(8)))
+    assert len(browser_secrets_of(gateway.browser, gateway.url)) == 8
+    for one in reversed(started):
+        accepted = await gateway.post_response(respond(Recipe(in_response_to=flow_of(one))))
         finished = await gateway.browser.get(accepted.location)
         assert (finished.status, urlsplit(finished.location).path) == (303, "/")
+
+
+async def test_a_browser_keeps_no_more_secrets_than_are_asked_of_directory(gateway: Gateway) -> None:
+    """The oldest go with the next start; what is behind the most is not sent on."""
+    url, held = gateway.url, [f"{number:04}".rjust(43, "s") for number in range(MAX_BROWSERS + 8)]
+    for value in held:
+        gateway.browser.set_cookie(url, cookies.tagged(LOGIN, value), value)
+    accepted = await gateway.post_response(respond(Recipe(in_response_to=None)))
+    assert (await gateway.browser.get(accepted.location)).status == 303
+    assert gateway.memory.browsers == [sha256(value) for value in held[8:]]
+
+    await gateway.get("/login/contoso")
+    [flow] = gateway.memory.flows.values()
+    assert flow.browser_sha256 == sha256(held[-1])
+    assert sorted(browser_secrets_of(gateway.browser, url).values()) == held[8:]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(lambda value: cookies.tag(value), id="the tag alone"),
+        pytest.param(lambda value: f"x{cookies.tagged(LOGIN, value)}", id="something before the prefix"),
+        pytest.param(lambda value: cookies.tagged(LOGIN, value).lower(), id="another spelling of the prefix"),
+        pytest.param(lambda value: LOGIN, id="the prefix alone"),
+        pytest.param(lambda value: cookies.tagged(LOGIN, "x" * 43), id="the tag of another"),
+    ],
+)
+async def test_a_secret_counts_under_its_own_whole_name_alone(gateway: Gateway, name: Callable[[str], str]) -> None:
+    """Without `__Host-` in front, whoever holds a neighbouring host could give a browser a secret that he knows."""
+    # The value may hold the prefix: what is looked for in the name must not be found in it.
+    value = "__Host-login-" + "k" * 43
+    gateway.browser.set_cookie(gateway.url, name(value), value)
+    await gateway.get("/login/contoso")
+    [flow] = gateway.memory.flows.values()
+    assert flow.browser_sha256 != sha256(value)
 
 
 async def test_a_tile_is_counted_as_one_in_a_browser_that_has_begun_a_login_before(gateway: Gateway) -> None:
@@ -105,9 +143,10 @@ async def test_a_tile_is_counted_as_one_in_a_browser_that_has_begun_a_login_befo
 
 
 async def test_a_login_cookie_that_is_not_ours_is_replaced(gateway: Gateway) -> None:
-    gateway.browser.set_cookie(gateway.url, LOGIN, "short")
+    gateway.browser.set_cookie(gateway.url, cookies.tagged(LOGIN, "short"), "short")
     await gateway.get("/login/contoso")
-    assert len(gateway.browser.cookies(gateway.url)[LOGIN]) == 43
+    [flow] = gateway.memory.flows.values()
+    assert flow.browser_sha256 != sha256("short")
 
 
 async def test_a_ticket_in_another_browser_opens_nothing(gateway: Gateway) -> None:

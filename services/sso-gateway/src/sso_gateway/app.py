@@ -22,7 +22,7 @@ from sso_gateway.oidc import routes as oidc_routes
 from sso_gateway.oidc.provider import provider_of
 from sso_gateway.pages import routes as page_routes
 from sso_gateway.pages.render import Pages
-from sso_gateway.saml import logout_routes
+from sso_gateway.saml import finish_routes, logout_routes
 from sso_gateway.saml import routes as saml_routes
 from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.large import LargeForms
@@ -94,6 +94,8 @@ def create_service(
             *session_routes.routes(gateway),
             *own_routes.routes(gateway),
             *forward_auth_routes.routes(gateway),
+            # Before /login/{company}: no company may be named "finish".
+            *finish_routes.routes(gateway),
             *saml_routes.routes(gateway),
             *logout_routes.routes(gateway),
             *oidc_routes.routes(gateway),

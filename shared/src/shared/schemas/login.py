@@ -18,6 +18,10 @@ IdpInitiated = Literal["true", "false", "bounce"]
 GroupCheck = Literal["off", "when_sent", "required"]
 SessionSeconds = Annotated[int, msgspec.Meta(ge=1, le=14 * 86_400)]
 """Two weeks at most, whoever says so."""
+MAX_BROWSERS = 32
+"""So many secrets may a browser hold: as many tabs as open at once in one that has not been here."""
+BrowserHashes = Annotated[list[str], msgspec.Meta(max_length=MAX_BROWSERS)]
+"""SHA-256 of a browser's secrets, 64 hexadecimal digits each."""
 Origin = Literal["page", "app", "tile"]
 """What somebody was at when we sent him to Entra: our page, an app, or a tile whose answer only started a login of ours."""
 
@@ -184,8 +188,8 @@ class LoginOutcome(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True
 class OpenSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     company_id: str
     ticket_sha256: str
-    browser_sha256: str | None
-    """Of the login cookie; None when the browser brought none."""
+    browsers_sha256: BrowserHashes
+    """Of all secrets of login cookies that the browser brought; one of them began the login."""
     current_session: "SessionCredential | None"
     """The session that this browser has already, if any."""
     session_sha256: str
@@ -214,7 +218,7 @@ class Choice(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class DropTicket(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     company_id: str
     ticket_sha256: str
-    browser_sha256: str | None
+    browsers_sha256: BrowserHashes
 
 
 class DroppedTicket(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

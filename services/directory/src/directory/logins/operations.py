@@ -253,7 +253,7 @@ async def drop_ticket(database: Database, request: login.DropTicket) -> login.Dr
     async with _scope_of(database, request.company_id).transaction() as tx:
         ticket_sha256 = sha256_from_text(request.ticket_sha256)
         ticket = await store.read_ticket(tx, ticket_sha256)
-        if ticket is None or not _is_of_browser(ticket, request.browser_sha256):
+        if ticket is None or not _is_of_browser(ticket, request.browsers_sha256):
             return login.DroppedTicket(dropped=False)
         await store.consume_ticket(tx, ticket_sha256)
         return login.DroppedTicket(dropped=True)
@@ -273,7 +273,7 @@ async def _ticket(tx: CompanyTx, request: login.OpenSession) -> tuple[asyncpg.Re
     ticket = await store.read_ticket(tx, ticket_sha256)
     if state is None or ticket is None or ticket["expires_at"] <= tx.now:
         return ticket, "expired"
-    if not _is_of_browser(ticket, request.browser_sha256):
+    if not _is_of_browser(ticket, request.browsers_sha256):
         return ticket, "other_browser"
     return ticket, None if state == "active" else state
 
@@ -350,12 +350,11 @@ def _named(row: asyncpg.Record) -> login.Named:
     )
 
 
-def _is_of_browser(ticket: asyncpg.Record, browser_sha256: str | None) -> bool:
+def _is_of_browser(ticket: asyncpg.Record, browsers_sha256: Sequence[str]) -> bool:
     """A login that nobody asked for is bound to none."""
     expected = ticket["browser_sha256"]
-    return expected is None or (
-        browser_sha256 is not None and secrets.compare_digest(sha256_from_text(browser_sha256), expected)
-    )
+    held = [sha256_from_text(one) for one in browsers_sha256]
+    return expected is None or any(secrets.compare_digest(one, expected) for one in held)
 
 
 async def _holder_of(database: Database, session: login.SessionCredential | None) -> _Holder | None:

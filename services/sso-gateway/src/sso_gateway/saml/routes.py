@@ -1,18 +1,12 @@
-"""The login, from our redirect to the session cookie, and what Entra reads of us. The logout is in `logout_routes.py`.
+"""The login, from our redirect to the ticket, and what Entra reads of us. How it ends is in `finish_routes.py`.
 
 GET  /login/{company}           start_login        a flow in directory, the browser's secret, 302 to Entra
 POST /saml/{company}/acs        receive_response   gate, profile, directory's decision; a ticket in a cookie, 303
-GET  /login/finish              finish_login       ticket and browser's secret for a session, 303
-POST /login/choose              choose             who goes on, where somebody else is signed in in this browser
 GET  /saml/{company}/metadata   show_metadata
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 from starlette.requests import Request
@@ -22,37 +16,29 @@ from starlette.routing import Route
 from shared.attempts import attempt_of_flow, new_attempt_id, unproven_flow
 from shared.attempts import relay_state as relay_state_of
 from shared.errors import DomainError, ErrorCode
-from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from shared.ids import CompanyId
-from shared.schemas.login import BeginLogin, Choice, DropTicket, LoginAttempt, OpenedSession, OpenSession, Origin
+from shared.schemas.login import BeginLogin, LoginAttempt, Origin
 from shared.schemas.traces import RefusedAnswer
 from shared.telemetry import context
-from shared.telemetry.tracing import current_trace_id, internal_span, name_attempt
-from shared.tokens import company_of_token, new_company_token, sha256
+from shared.telemetry.tracing import current_trace_id, name_attempt
+from shared.tokens import new_company_token, sha256
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, bind, log
 from sso_gateway.oidc.asking import demands_fresh_login
-from sso_gateway.pages.render import wants_json
-from sso_gateway.reasons import LOGIN_REASONS
 from sso_gateway.return_path import return_path
 from sso_gateway.saml import form, proof
 from sso_gateway.saml.connection import COMPANY, TrustedConnection
 from sso_gateway.saml.errors import SamlRefusal
 from sso_gateway.saml.metadata import service_provider_metadata
+from sso_gateway.saml.outcome import refused, stage
 from sso_gateway.saml.profile import VerifiedAssertion
 from sso_gateway.saml.request import redirect_to_idp
 from sso_gateway.saml.testing import test_answered, test_refused
-from sso_gateway.sessions import cookies, tickets
-from sso_gateway.sessions.current import session_credential, signed_in
-from sso_gateway.sessions.remembered import remember
-from sso_gateway.sessions.routes import MAX_FORM_BYTES, from_our_own_pages
+from sso_gateway.sessions import browsers, cookies, tickets
 
 
 def routes(gateway: Gateway) -> list[Route]:
-    # /login/finish stands before /login/{company}, whose name may therefore not be "finish".
     return [
-        Route("/login/finish", bind(gateway, finish_login), methods=["GET"]),
-        Route("/login/choose", bind(gateway, choose), methods=["POST"]),
         Route("/login/{company}", bind(gateway, start_login), methods=["GET"]),
         Route("/saml/{company}/acs", bind(gateway, receive_response), methods=["POST"]),
         Route("/saml/{company}/metadata", bind(gateway, show_metadata), methods=["GET"]),
@@ -68,7 +54,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
         context.company.set(company)
     gateway.limits.admit_company("login", company, request, exists=exists)
     return_to = return_path(request.query_params.get("return_to"))
-    secret, asked_at = cookies.browser_secret(request), gateway.connections.now()
+    secret, asked_at = browsers.secret_of(request), gateway.connections.now()
     asked_for_test = request.query_params.get("test", "")
     if asked_for_test not in {"", "1"}:
         # Whoever wants to try must not be signed in by a slip of the hand.
@@ -112,7 +98,7 @@ async def start_login(gateway: Gateway, request: Request) -> Response:
         metrics.AUTHN_REQUESTS.labels("http_redirect").inc()
     log.info("login_started", flow=begun.flow_id, test=test)
     response = gateway.pages.protected(RedirectResponse(address, status_code=302))
-    cookies.write(response, cookies.LOGIN, secret, cookies.LOGIN_TTL_S)
+    browsers.write(request, response, secret, gateway.settings.login_ttl_s)
     if cookies.sent(request, cookies.HINT) is not None:
         cookies.clear(response, cookies.HINT)
     return response
@@ -143,13 +129,13 @@ async def receive_response(gateway: Gateway, request: Request) -> Response:
         trusted, verified, relay_state = await _verified(gateway, request, answer)
         flow = "sp_initiated" if verified.in_response_to else "idp_initiated"
         return await _complete(gateway, request, trusted, verified, relay_state, answer)
-    except SamlRefusal as refused:
-        _noted(gateway, request.path_params["company"], refused.reason, answer, refused)
-        page = _refused(gateway, request, refused.reason, refused, status=refused.status)
-        return page if not answer.unproven_test else test_refused(gateway.pages, request, refused)
+    except SamlRefusal as refusal:
+        _noted(gateway, request.path_params["company"], refusal.reason, answer, refusal)
+        page = refused(gateway, request, refusal.reason, refusal, status=refusal.status)
+        return page if not answer.unproven_test else test_refused(gateway.pages, request, refusal)
     except DomainError as error:
         if error.code is ErrorCode.not_found:
-            return _refused(gateway, request, "unknown_company")
+            return refused(gateway, request, "unknown_company")
         metrics.LOGINS.labels("server_error", flow, "web").inc()
         raise
 
@@ -167,7 +153,7 @@ async def _verified(
         answer.attempt_id = _named_by(answer.unproven_flow) or answer.attempt_id
         # Asked again: a body may take its time, and whoever was trusted when it began may be no longer.
         trusted = await gateway.connections.trusted(company)
-        with _stage("verify"):
+        with stage("verify"):
             trusted, verified = await proof.verified_assertion(
                 gateway.connections,
                 gateway.refresh,
@@ -234,7 +220,7 @@ async def _complete(
     if flow == "idp_initiated" and connection.idp_initiated == "bounce":
         return _bounce(gateway, connection.company, verified)
     ticket = new_company_token(CompanyId(UUID(connection.company_id)))
-    with _stage("lookup"):
+    with stage("lookup"):
         outcome = await gateway.client.complete_login(
             _attempt(connection.company, ticket, verified, relay_state, answer)
         )
@@ -245,7 +231,7 @@ async def _complete(
         log.info("login_tested", outcome=outcome.tried.reason or "accepted", employee=outcome.tried.employee_id)
         return test_answered(gateway.pages, request, trusted, verified, outcome.tried, gateway.clock())
     if not outcome.accepted:
-        return _refused(gateway, request, outcome.reason or "other", flow=flow)
+        return refused(gateway, request, outcome.reason or "other", flow=flow)
     log.info("login_accepted", flow=flow, employee=outcome.employee_id, linked=outcome.linked)
     gateway.limits.signed_in(connection.company, request)
     # 303, not 302: the browser must not repeat the POST (RFC 9110 section 15.4.4).
@@ -291,158 +277,9 @@ def _bounce(gateway: Gateway, company: str, verified: VerifiedAssertion) -> Resp
     return response
 
 
-async def finish_login(gateway: Gateway, request: Request) -> Response:
-    """Of several tickets the one that this tab's address names."""
-    ticket = tickets.find(request, request.query_params.get("t"))
-    response = await _finish_or_explain(gateway, request, ticket)
-    tickets.clear_surplus(request, response, ticket)
-    return response
-
-
-async def _finish_or_explain(gateway: Gateway, request: Request, ticket: str | None) -> Response:
-    company_id = company_of_token(ticket) if ticket else None
-    if ticket is None or company_id is None:
-        if await signed_in(gateway.sessions, request) is not None:
-            # The page was loaded again; the login itself is done.
-            return gateway.pages.protected(RedirectResponse("/", status_code=303))
-        return _refused(gateway, request, "expired")
-    return await _finish(gateway, request, ticket, company_id)
-
-
-async def _finish(
-    gateway: Gateway, request: Request, ticket: str, company_id: CompanyId, *, instead_of: str | None = None
-) -> Response:
-    secret, current = cookies.read(request, cookies.LOGIN), session_credential(request)
-    session = new_company_token(company_id)
-    with _stage("session"):
-        opened = await gateway.client.open_session(
-            OpenSession(
-                company_id=str(company_id),
-                ticket_sha256=sha256(ticket).hex(),
-                browser_sha256=sha256(secret).hex() if secret else None,
-                current_session=current,
-                session_sha256=sha256(session).hex(),
-                session_ttl_s=gateway.settings.session_ttl_s,
-                instead_of=instead_of,
-            )
-        )
-    if current is not None and (opened.opened or instead_of is not None):
-        gateway.sessions.forget(current)
-    if opened.attempt_id:
-        name_attempt(opened.attempt_id)
-    if opened.choice is not None and not wants_json(request):
-        return _ask_who(gateway, request, ticket, opened.choice)
-    if not opened.opened:
-        response = _refused(gateway, request, opened.reason or "other")
-        if opened.reason != "other_person_signed_in":
-            tickets.clear(response, ticket)
-        return response
-    metrics.LOGINS.labels("ok", "sp_initiated" if opened.started_by_us else "idp_initiated", "web").inc()
-    goal = return_path(opened.return_to)
-    if instead_of is None:
-        response = gateway.pages.protected(RedirectResponse(goal, status_code=303))
-    else:
-        metrics.CHOICES.labels("switched").inc()
-        # Not a redirect: the browser holds the whole chain after a form to form-action (docs/login.md).
-        response = gateway.pages.page(request, "continue.html", target=goal, lead="switched_lead")
-    cookies.write(response, cookies.SESSION, session, _lasts_s(gateway, opened))
-    tickets.clear(response, ticket)
-    if opened.company is not None:
-        remember(response, opened.company, opened.company_name or "")
-    return response
-
-
-def _lasts_s(gateway: Gateway, opened: OpenedSession) -> int:
-    """A company may want its people to sign in again sooner."""
-    if opened.expires_at is None:
-        return gateway.settings.session_ttl_s
-    return max(1, min(gateway.settings.session_ttl_s, int((opened.expires_at - gateway.clock()).total_seconds()) + 1))
-
-
-def _ask_who(gateway: Gateway, request: Request, ticket: str, choice: Choice) -> Response:
-    """Somebody else is signed in in this browser: it is for whoever sits there to say who goes on (S88)."""
-    metrics.CHOICES.labels("asked").inc()
-    log.info("login_asked_who")
-    # 409: what was asked for is in conflict with what is, and the person can resolve it (RFC 9110 section 15.5.10).
-    about = {"choice": choice, "ticket": tickets.tag(ticket), "attempt_id": context.attempt.get()}
-    response = gateway.pages.page(request, "who.html", status=409, **about)
-    tickets.write(response, ticket, choice.ttl_s)
-    return response
-
-
-async def choose(gateway: Gateway, request: Request) -> Response:
-    """The answer to that page. What it says counts for the ticket and the session that it was about, and for no other."""
-    if not from_our_own_pages(request, gateway.settings.public_url):
-        return gateway.pages.refusal(request, "wrong_origin", status=403)
-    try:
-        fields = dict(parse_qsl((await read_body(request, MAX_FORM_BYTES)).decode("utf-8"), max_num_fields=10))
-    except (BodyTooLarge, BodyTooSlow, ValueError):
-        return gateway.pages.refusal(request, "invalid_request", status=400)
-    # Other tabs may have brought other tickets; those are not decided here.
-    ticket = tickets.find(request, fields.get("ticket", ""))
-    company_id = company_of_token(ticket) if ticket else None
-    if fields.get("choice") == "switch":
-        if ticket is None or company_id is None:
-            return _refused(gateway, request, "expired")
-        return await _finish(gateway, request, ticket, company_id, instead_of=fields.get("instead_of", ""))
-    if fields.get("choice") != "continue":
-        return gateway.pages.refusal(request, "invalid_request", status=400)
-    return await _stay(gateway, request, ticket)
-
-
-async def _stay(gateway: Gateway, request: Request, ticket: str | None) -> Response:
-    """Never where the other wanted to go."""
-    company_id = company_of_token(ticket) if ticket else None
-    if ticket is not None and company_id is not None:
-        secret = cookies.read(request, cookies.LOGIN)
-        browser_sha256 = sha256(secret).hex() if secret else None
-        await gateway.client.drop_ticket(
-            DropTicket(company_id=str(company_id), ticket_sha256=sha256(ticket).hex(), browser_sha256=browser_sha256)
-        )
-    metrics.CHOICES.labels("continued").inc()
-    log.info("login_dropped")
-    if await signed_in(gateway.sessions, request) is None:
-        # His session has ended while he read.
-        response = gateway.pages.refusal(request, "not_signed_in", status=401)
-    else:
-        response = gateway.pages.protected(RedirectResponse("/", status_code=303))
-    if ticket is not None:
-        tickets.clear(response, ticket)
-    return response
-
-
 async def show_metadata(gateway: Gateway, request: Request) -> Response:
     trusted = await gateway.connections.trusted(request.path_params["company"])
     document = service_provider_metadata(
         entity_id=trusted.expected.entity_id, acs_url=trusted.expected.acs_url, logout_url=trusted.logout_url
     )
     return gateway.pages.protected(Response(document, media_type="application/samlmetadata+xml"))
-
-
-def _refused(
-    gateway: Gateway,
-    request: Request,
-    reason: str,
-    refusal: SamlRefusal | None = None,
-    *,
-    status: int = 403,
-    flow: str = "sp_initiated",
-) -> Response:
-    label = str(reason) if reason in LOGIN_REASONS else "other"
-    metrics.REJECTIONS.labels(label).inc()
-    metrics.LOGINS.labels("rejected", flow, "web").inc()
-    if label == "replayed":
-        metrics.REPLAYS.inc()
-    log.info("login_refused", reason=label)
-    wanted, got = (refusal.wanted, refusal.got) if refusal else (None, None)
-    return gateway.pages.refusal(request, str(reason), status=status, wanted=wanted, got=got)
-
-
-@contextmanager
-def _stage(stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    with internal_span(f"login {stage}"):
-        try:
-            yield
-        finally:
-            metrics.DURATION.labels(stage).observe(time.perf_counter() - started)

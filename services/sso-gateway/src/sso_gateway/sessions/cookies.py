@@ -1,6 +1,6 @@
 """The five kinds of cookies, all `__Host-`: this host alone, https (or loopback), the whole site, never from a subdomain.
 
-    __Host-login     the browser's secret; each login it begins is bound to the secret's hash
+    __Host-login-…   a secret of the browser; each login that it begins is bound to the hash of one (`browsers.py`)
     __Host-ticket-…  an accepted login on its way from the ACS to /login/finish, 60 seconds; one for each (`tickets.py`)
     __Host-session   the session
     __Host-hint      whom to suggest to Entra, for one redirect
@@ -18,18 +18,15 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.tokens import new_browser_secret
+from shared.tokens import sha256
 
 LOGIN: Final = "__Host-login"
 TICKET: Final = "__Host-ticket"
-"""What the names of all tickets begin with."""
+"""Of these two there may be several; they are told apart by what follows (`tagged`)."""
 SESSION: Final = "__Host-session"
 HINT: Final = "__Host-hint"
 COMPANY: Final = "__Host-company"
 HINT_TTL_S = 60
-LOGIN_TTL_S = 30 * 86_400
-"""Longer than any session and far longer than a login, which ends by itself: so that a browser that opens several tabs at once,
-as after a weekend, has one secret already and does not get one for each of them, of which only the last would be kept."""
 MAX_HINT_LENGTH = 254
 MAX_SENT = 64 * 1024
 """Of all cookies together; a browser sends less, and what comes beyond it brings none of ours."""
@@ -77,9 +74,22 @@ def clear(response: Response, name: str) -> None:
     write(response, name, "", 0)
 
 
-def browser_secret(request: Request) -> str:
-    """One secret for all logins that a browser has under way, so that several tabs do not push each other out."""
-    return read(request, LOGIN) or new_browser_secret()
+def tag(value: str) -> str:
+    """What tells cookies of one kind apart. No secret: it opens nothing without the value."""
+    return sha256(value).hex()[:16]
+
+
+def tagged(kind: str, value: str) -> str:
+    """The name of a cookie that stands beside others of its kind: each has one of its own, so none pushes another out."""
+    return f"{kind}-{tag(value)}"
+
+
+def held(request: Request, kind: str) -> dict[str, str]:
+    """The values of a kind by their tags, the oldest first, which is how browsers send cookies (RFC 6265 section 5.4)."""
+    prefix = f"{kind}-"
+    # By the whole name: a cookie without the prefix may be set by whoever holds a neighbouring host.
+    found = ((name, value) for name, value in pairs(request, prefix) if name.startswith(prefix))
+    return {tag(value): value for name, value in found if is_opaque(value) and name == tagged(kind, value)}
 
 
 def write_hint(response: Response, login_hint: str) -> None:
