@@ -15,19 +15,29 @@ import tempfile
 import time
 from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
 HERE = Path(__file__).parent
 RSA_SHA1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
-CONFIGURATIONS: dict[str, dict[str, object]] = {
-    "default": {},
-    "assertion": {"saml20.sign.assertion": True, "saml20.sign.response": False},
-    "response": {"saml20.sign.assertion": False, "saml20.sign.response": True},
-    "no_claims": {"attributes": ["none"]},
-    "sha1": {"signature.algorithm": RSA_SHA1},
-    "unsolicited": {},
-}
+
+
+def configurations(claims: dict[str, list[str]]) -> dict[str, dict[str, object]]:
+    """What an administrator may set for our service.
+
+    `raw` writes values without a type. Nothing leaves out the namespaces of types (saml2/src/SAML2/Assertion.php, lines 1482 to
+    1485) nor the end of the session (modules/saml/lib/IdP/SAML2.php, line 1180).
+    """
+    return {
+        "default": {},
+        "assertion": {"saml20.sign.assertion": True, "saml20.sign.response": False},
+        "response": {"saml20.sign.assertion": False, "saml20.sign.response": True},
+        "no_claims": {"attributes": ["none"]},
+        "sha1": {"signature.algorithm": RSA_SHA1},
+        "unsolicited": {},
+        "raw": {"attributeencodings": dict.fromkeys(("uid", *claims), "raw")},
+    }
 
 
 def php(tools: Path, environment: dict[str, str], port: int) -> "subprocess.Popen[bytes]":
@@ -85,7 +95,7 @@ def fetch(url: str) -> str:
     raise SystemExit("php did not start")
 
 
-def record(scene: dict[str, str], scene_file: Path, name: str, configuration: dict[str, object], work: Path) -> None:
+def record(scene: dict[str, Any], scene_file: Path, name: str, configuration: dict[str, object], work: Path) -> None:
     port = free_port()
     base = f"http://127.0.0.1:{port}/"
     environment = {
@@ -122,7 +132,7 @@ def main() -> None:
         (work / "foreign.crt").write_text(scene["certificate"])
         scene_file = work / "scene.json"
         scene_file.write_text(json.dumps(scene))
-        for name, configuration in CONFIGURATIONS.items():
+        for name, configuration in configurations(scene["claims"]).items():
             record(scene, scene_file, name, configuration, work)
 
 

@@ -94,6 +94,11 @@ async def running() -> AsyncIterator[Running]:
 
 @pytest.fixture
 def gateway(running: Running) -> Gateway:
+    return gateway_of(running)
+
+
+def gateway_of(running: Running) -> Gateway:
+    """With a new browser, and a directory that remembers nothing."""
     running.directory.memory = Memory()
     url, ops_url = f"http://127.0.0.1:{running.service.port}", f"http://127.0.0.1:{running.service.ops_port}"
     return Gateway(url, ops_url, running.directory.memory, Browser(running.http), running.http)
