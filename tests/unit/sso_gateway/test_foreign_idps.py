@@ -13,6 +13,7 @@ What cannot be configured, and where that stands in their sources: tests/data/sa
 """
 
 import base64
+import dataclasses
 import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
@@ -23,6 +24,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as searching
+from hypothesis import strategies as st
 from lxml import etree
 
 from shared.schemas.login import Connection, SignedMode, TrustedCertificate
@@ -98,6 +102,12 @@ REFUSED: list[tuple[str, SignedMode, tuple[Reason, str]]] = [
 ]
 WEAK = {"lasso/sha1", "lasso/sha512", "opensaml/sha1", "samlify/sha1", "samlp/no_claims_sha1", "simplesamlphp/sha1"}
 """Their algorithms are refused before anything is computed, as the table above says."""
+PIECES = st.one_of(
+    st.binary(max_size=4),
+    st.sampled_from(
+        [b"<", b">", b"&", b"&#x41;", b'"', b"<!--", b"<?", b" ", b"\n", b"xmlns=''", b"/>", b"</saml:NameID>"]
+    ),
+)
 
 
 def name(file: Path) -> str:
@@ -218,6 +228,25 @@ def test_no_signature_holds_for_anybody_once_the_name_is_changed(file: Path) -> 
         with pytest.raises(SamlRefusal):
             proven_octets(element, signature, keys())
         break
+
+
+@searching(max_examples=500, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(which=st.sampled_from(ACCEPTED), position=st.integers(0, 20_000), replaced=st.integers(0, 3), piece=PIECES)
+def test_one_with_changed_bytes_is_refused_or_signs_in_exactly_the_same(
+    which: tuple[str, SignedMode], position: int, replaced: int, piece: bytes
+) -> None:
+    name, signed = which
+    genuine = recorded(name)
+    at = position % len(genuine)
+    try:
+        verified = sign_in(genuine[:at] + piece + genuine[at + replaced :], signed, moment(genuine), keys())
+    except SamlRefusal:
+        return
+    expected = sign_in(genuine, signed, moment(genuine), keys())
+    if signed == "assertion":
+        # The one thing that is told and is not signed there; it identifies nobody.
+        verified = dataclasses.replace(verified, response_id=expected.response_id)
+    assert verified == expected
 
 
 def test_three_identity_providers_by_other_hands_sign_in_whatever_a_company_requires() -> None:
