@@ -119,9 +119,39 @@ async def under_load(
     `units`: requests of ours in one `once`; the figures are per unit.
     """
     ops = list(ops_urls)
-    durations: list[float] = []
-    numbers = iter(range(requests))
     counters = counted(ops)
+    spent = await spending(once, requests=requests, connections=connections, processes=processes)
+    total = requests * units
+    used = {process: seconds * 1000 / total for process, seconds in spent.processor_s.items()}
+    per_request = {what: (value - counters[what]) / total for what, value in counted(ops).items()} if ops else {}
+    return Result(
+        name=name,
+        requests=total,
+        connections=connections,
+        seconds=spent.seconds,
+        p50_ms=percentile(spent.durations, 0.5) * 1000,
+        p99_ms=percentile(spent.durations, 0.99) * 1000,
+        processor_ms=used,
+        per_request=per_request,
+    )
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What so many requests took."""
+
+    seconds: float
+    durations: list[float]
+    """Seconds of each, by its number."""
+    processor_s: dict[str, float]
+
+
+async def spending(
+    once: Callable[[int], Awaitable[None]], *, requests: int, connections: int, processes: Mapping[str, int]
+) -> Spent:
+    """Run `once(number)` for each number below `requests`, `connections` at a time."""
+    durations = [0.0] * requests
+    numbers = iter(range(requests))
     before = {process: processor_seconds(pid) for process, pid in processes.items()}
     started = time.perf_counter()
 
@@ -129,24 +159,25 @@ async def under_load(
         for number in numbers:
             begun = time.perf_counter()
             await once(number)
-            durations.append(time.perf_counter() - begun)
+            durations[number] = time.perf_counter() - begun
 
     await asyncio.gather(*(worker() for _ in range(connections)))
     seconds = time.perf_counter() - started
-    total = requests * units
-    used = {process: (processor_seconds(pid) - before[process]) * 1000 / total for process, pid in processes.items()}
-    per_request = {what: (value - counters[what]) / total for what, value in counted(ops).items()} if ops else {}
-    durations.sort()
-    return Result(
-        name=name,
-        requests=total,
-        connections=connections,
-        seconds=seconds,
-        p50_ms=statistics.median(durations) * 1000,
-        p99_ms=durations[min(len(durations) - 1, int(len(durations) * 0.99))] * 1000,
-        processor_ms=used,
-        per_request=per_request,
-    )
+    used = {process: processor_seconds(pid) - before[process] for process, pid in processes.items()}
+    return Spent(seconds, durations, used)
+
+
+def percentile(values: Iterable[float], part: float) -> float:
+    if part == 0.5:
+        return statistics.median(values)
+    in_order = sorted(values)
+    return in_order[min(len(in_order) - 1, int(len(in_order) * part))]
+
+
+def busy_seconds() -> float:
+    """Of all processors of the machine since it started, whoever kept them busy."""
+    user, nice, system, _, _, irq, softirq = map(int, Path("/proc/stat").read_text().split(None, 8)[1:8])
+    return (user + nice + system + irq + softirq) / TICKS
 
 
 def median_result(results: list[Result]) -> Result:

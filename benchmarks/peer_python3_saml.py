@@ -9,29 +9,16 @@ import time
 from urllib.parse import urlsplit
 
 from onelogin.saml2.response import OneLogin_Saml2_Response
-from onelogin.saml2.settings import OneLogin_Saml2_Settings
+
+from benchmarks.peer_app import Told
+from benchmarks.peer_python3_saml_app import settings_of
 
 
 def main() -> None:
     case = json.loads(sys.stdin.readline())
-    settings = OneLogin_Saml2_Settings(
-        {
-            "strict": True,
-            "sp": {"entityId": case["entity_id"], "assertionConsumerService": {"url": case["acs"]}},
-            "idp": {
-                "entityId": case["issuer"],
-                "singleSignOnService": {"url": "https://login.example.com/saml2"},
-                "x509cert": case["certificate"],
-            },
-            "security": {
-                "wantAssertionsSigned": True,
-                "wantMessagesSigned": case["signed"] == "both",
-                "rejectDeprecatedAlgorithm": True,
-            },
-        },
-        sp_validation_only=False,
-    )
-    parts = urlsplit(case["acs"])
+    told = Told(**case["told"])
+    settings = settings_of(told, want_messages_signed=case["signed"] == "both")
+    parts = urlsplit(told.acs)
     request = {"https": "on", "http_host": parts.netloc, "script_name": parts.path, "get_data": {}, "post_data": {}}
     for line in sys.stdin:
         times = int(line)

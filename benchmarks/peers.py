@@ -37,6 +37,7 @@ from lxml import etree
 from benchmarks import suite
 from benchmarks.gate import ACS, ENTITY_ID, REQUEST_ID, Case, case, verifier_of
 from benchmarks.measure import Result, median_result
+from benchmarks.peer_app import Told
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ROOT / ".tools" / "peers" / "packages"
@@ -73,7 +74,7 @@ def main() -> int:
     return 0
 
 
-def compared(given: Case, now: datetime) -> dict[str, float]:
+def compared(given: Case, now: datetime, *, rounds: int = ROUNDS) -> dict[str, float]:
     """Median processor milliseconds of a verification, by who verifies; the rounds interleaved."""
     with ExitStack() as stack:
         peers: dict[str, Measure] = {
@@ -85,8 +86,12 @@ def compared(given: Case, now: datetime) -> dict[str, float]:
         }
         for name, measure in peers.items():
             measure(max(1, TIMES[name] // 10))  # warm
-        rounds = [{name: measure(TIMES[name]) for name, measure in peers.items()} for _ in range(ROUNDS)]
-    return {name: statistics.median(one[name] for one in rounds) for name in peers}
+        measured = [{name: measure(TIMES[name]) for name, measure in peers.items()} for _ in range(rounds)]
+    return {name: statistics.median(one[name] for one in measured) for name in peers}
+
+
+def told(given: Case) -> Told:
+    return Told(ACS, ENTITY_ID, given.issuer, given.certificate, "https://login.example.com/saml2")
 
 
 def here(once: Once) -> Measure:
@@ -108,7 +113,8 @@ def _used_s() -> float:
 
 def there(given: Case, stack: ExitStack) -> Measure:
     process = subprocess.Popen(
-        [sys.executable, Path(__file__).parent / "peer_python3_saml.py"],
+        [sys.executable, "-m", "benchmarks.peer_python3_saml"],
+        cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(PACKAGES)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -118,8 +124,8 @@ def there(given: Case, stack: ExitStack) -> Measure:
     assert process.stdin is not None
     assert process.stdout is not None
     stack.callback(process.stdin.close)
-    told = {**asdict(given), "document": given.form, "acs": ACS, "entity_id": ENTITY_ID, "request_id": REQUEST_ID}
-    process.stdin.write(json.dumps(told) + "\n")
+    case_told = {"told": asdict(told(given)), "document": given.form, "signed": given.signed, "request_id": REQUEST_ID}
+    process.stdin.write(json.dumps(case_told) + "\n")
 
     def measure(times: int) -> float:
         assert process.stdin is not None
@@ -132,36 +138,12 @@ def there(given: Case, stack: ExitStack) -> Measure:
 
 
 def by_pysaml2(given: Case) -> Once:
-    from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT
+    from saml2 import BINDING_HTTP_POST
     from saml2.client import Saml2Client
-    from saml2.config import SPConfig
 
-    one_line = "".join(line for line in given.certificate.splitlines() if not line.startswith("-----"))
-    metadata = (
-        '<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" '
-        f'entityID="{given.issuer}"><IDPSSODescriptor protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol">'
-        '<KeyDescriptor use="signing"><KeyInfo xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data>'
-        f"<X509Certificate>{one_line}</X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
-        f'<SingleSignOnService Binding="{BINDING_HTTP_REDIRECT}" Location="https://login.example.com/saml2"/>'
-        "</IDPSSODescriptor></EntityDescriptor>"
-    )
-    config = SPConfig().load(
-        {
-            "entityid": ENTITY_ID,
-            "xmlsec_binary": "/usr/bin/xmlsec1",
-            "metadata": {"inline": [metadata]},
-            "accepted_time_diff": 60,
-            "allow_unknown_attributes": True,
-            "service": {
-                "sp": {
-                    "endpoints": {"assertion_consumer_service": [(ACS, BINDING_HTTP_POST)]},
-                    "want_assertions_signed": True,
-                    "want_response_signed": given.signed == "both",
-                    "allow_unsolicited": False,
-                }
-            },
-        }
-    )
+    from benchmarks.peer_pysaml2_app import config_of
+
+    config = config_of(told(given), want_response_signed=given.signed == "both", allow_unsolicited=False)
     client, form = Saml2Client(config=config), given.form
 
     def once() -> object:
@@ -239,6 +221,13 @@ def whole_logins() -> list[Result]:
         return asyncio.run(measured(target))
 
 
+def versions() -> dict[str, str]:
+    found = {name: version(name) for name in ("pysaml2", "signxml", "lxml", "cryptography")}
+    found["python3-saml"] = next(PACKAGES.glob("python3_saml-*.dist-info")).name.split("-")[1].removesuffix(".dist")
+    asked = subprocess.run(["xmlsec1", "--version"], capture_output=True, text=True, check=True)
+    return {**found, "xmlsec1": asked.stdout.split()[1]}
+
+
 def table(verified: dict[str, dict[str, float]]) -> str:
     names = list(next(iter(verified.values())))
     lines = ["CPU ms of one verification".ljust(34) + "".join(name.rjust(18) for name in names)]
@@ -253,13 +242,7 @@ def _write(documents: dict[str, Case], verified: dict[str, dict[str, float]], lo
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "machine": platform.machine()},
         "load_average_1_min": os.getloadavg()[0],
-        "versions": {name: version(name) for name in ("pysaml2", "signxml", "lxml", "cryptography")}
-        | {"python3-saml": next(PACKAGES.glob("python3_saml-*.dist-info")).name.split("-")[1].removesuffix(".dist")}
-        | {
-            "xmlsec1": subprocess.run(
-                ["xmlsec1", "--version"], capture_output=True, text=True, check=True
-            ).stdout.split()[1]
-        },
+        "versions": versions(),
         "document_bytes": {name: len(given.document) for name, given in documents.items()},
         "verification_cpu_ms": {
             name: {peer: round(value, 4) for peer, value in took.items()} for name, took in verified.items()

@@ -212,21 +212,21 @@ async def login(
         request_id = None
         if started_by_us:
             async with http.get(f"{target.sso_url}/login/{target.company}", allow_redirects=False) as answer:
-                _keep(cookies, answer)
+                keep(cookies, answer)
                 query = parse_qs(urlsplit(answer.headers["Location"]).query)
             request_id = parse_request(decode_redirect(query["SAMLRequest"][0])).id
         document = respond(recipe_for(target.tenant, app, who, now=datetime.now(UTC), in_response_to=request_id))
         form = {"SAMLResponse": b64encode(document).decode()}
         async with http.post(acs, data=form, allow_redirects=False) as answer:
             assert answer.status == 303, await answer.text()
-            _keep(cookies, answer)
+            keep(cookies, answer)
         async with http.get(
-            f"{target.sso_url}/login/finish", headers=_cookie(cookies), allow_redirects=False
+            f"{target.sso_url}/login/finish", headers=cookie_header(cookies), allow_redirects=False
         ) as answer:
             assert answer.status == 303, await answer.text()
-            _keep(cookies, answer)
+            keep(cookies, answer)
         if started_by_us:
-            async with http.get(f"{target.sso_url}/session", headers=_cookie(cookies)) as answer:
+            async with http.get(f"{target.sso_url}/session", headers=cookie_header(cookies)) as answer:
                 assert answer.status == 200
 
     name = "SAML login started by us, with first /session" if started_by_us else "SAML login from Microsoft 365"
@@ -240,10 +240,12 @@ async def signed_in(target: Target, http: aiohttp.ClientSession, who: Person) ->
     cookies: dict[str, str] = {}
     form = {"SAMLResponse": b64encode(document).decode()}
     async with http.post(f"{target.sso_url}/saml/{target.company}/acs", data=form, allow_redirects=False) as answer:
-        _keep(cookies, answer)
-    async with http.get(f"{target.sso_url}/login/finish", headers=_cookie(cookies), allow_redirects=False) as answer:
-        _keep(cookies, answer)
-    return _cookie(cookies)["Cookie"]
+        keep(cookies, answer)
+    async with http.get(
+        f"{target.sso_url}/login/finish", headers=cookie_header(cookies), allow_redirects=False
+    ) as answer:
+        keep(cookies, answer)
+    return cookie_header(cookies)["Cookie"]
 
 
 async def check(target: Target, http: aiohttp.ClientSession, path: str, cookies: list[str], count: int) -> Result:
@@ -258,13 +260,14 @@ async def check(target: Target, http: aiohttp.ClientSession, path: str, cookies:
     return await _measured(target, f"GET {path}, {len(cookies)} sessions", once, count)
 
 
-def _keep(cookies: dict[str, str], answer: aiohttp.ClientResponse) -> None:
+def keep(cookies: dict[str, str], answer: aiohttp.ClientResponse) -> None:
+    """As a browser does."""
     for header in answer.headers.getall("Set-Cookie", []):
         name, _, rest = header.partition("=")
         cookies[name] = rest.partition(";")[0]
 
 
-def _cookie(cookies: dict[str, str]) -> dict[str, str]:
+def cookie_header(cookies: dict[str, str]) -> dict[str, str]:
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items() if value)}
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What `python -m benchmarks.peers` compares with: the xmlsec1 binary that pysaml2 calls, and python3-saml with an lxml and an
+# What `python -m benchmarks.peers` and `benchmarks.logins` compare with: the xmlsec1 binary that pysaml2 calls, and python3-saml with an lxml and an
 # xmlsec of its own, unpacked in .tools apart from the product and its tests.
 set -eu
 cd "$(dirname "$0")/.."
