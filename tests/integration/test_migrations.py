@@ -100,6 +100,42 @@ async def test_what_was_there_before_gets_its_owners_departments_and_a_chained_h
     assert [tuple(row) for row in departments] == [("salg ø", "SALG Ø")]
 
 
+async def test_companies_of_before_are_looked_at_within_an_hour_and_not_all_at_once(empty: str) -> None:
+    """Their federation metadata; 0046."""
+    await migrate(empty, files=[one for one in migrations() if one.version < 46])
+    wanted = {f"old{number}": ("propose", "https://login.example/saml2") for number in range(40)}
+    connection = await asyncpg.connect(empty)
+    try:
+        for name, (use, login_url) in {**wanted, "off": ("off", "https://x"), "none": ("adopt", "")}.items():
+            company_id = uuid.uuid4()
+            await connection.execute(
+                "insert into companies (company_id, company, name, time_zone, language, follow_entra_managers, created_at, "
+                "updated_at, metadata_use) values ($1, $2, 'Old', 'Europe/Copenhagen', 'da', true, now(), now(), $3)",
+                company_id,
+                name.ljust(3, "0"),
+                use,
+            )
+            await connection.execute(
+                "insert into connections (company_id, tenant_id, app_id, entity_id, sso_enabled, login_url, issuer, signed, "
+                "idp_initiated, group_check, email_domains, provisioning_enabled, provisioning_strict, version, updated_at) "
+                "values ($1, $1, $1, 'e', true, $2, 'i', 'assertion', 'true', 'off', '{}', true, false, 1, now())",
+                company_id,
+                login_url,
+            )
+        before = await connection.fetchval("select now()")
+        await migrate(empty)
+        rows = await connection.fetch(
+            "select c.company, l.due_at from registry.metadata_looks l join registry.companies c using (company_id)"
+        )
+    finally:
+        await connection.close()
+    assert {row["company"] for row in rows} == wanted.keys()
+    minutes = [(row["due_at"] - before).total_seconds() / 60 for row in rows]
+    assert min(minutes) >= 0
+    assert max(minutes) <= 61
+    assert len({int(minute) for minute in minutes}) > 10
+
+
 async def test_a_failing_migration_leaves_nothing(empty: str) -> None:
     broken = Migration(9000, "broken", "create table half (id int); select nonsense;")
     with pytest.raises(MigrationError, match="9000_broken failed and left nothing"):

@@ -16,11 +16,14 @@ from directory.companies.certificates import read_certificates
 from directory.database import Actor
 from directory.findings.store import open_findings
 from shared.errors import DomainError
+from shared.schemas.metadata import MetadataLooks
 from shared.schemas.people import Finding
 from tests.entra.people import Certificate
 from tests.entra.server import EntraServer
 from tests.support.browser import Browser
+from tests.support.clock import until
 from tests.support.company import Company
+from tests.support.stack import looking_gateway
 
 
 @pytest.fixture
@@ -124,20 +127,88 @@ async def test_a_company_that_wants_none_of_it_is_left_alone(
     assert await offers(company) == []
 
 
-async def test_a_staged_certificate_is_told_behind_a_login(
+async def trusts(company: Company) -> set[str]:
+    shown = await company.stack.show(company.name)
+    return {one["fingerprint"] for one in shown["sso"]["certificates"]}
+
+
+async def an_hour_passes(company: Company, until_it: Callable[[], Awaitable[bool]]) -> None:
+    """And a pod looks at what is due, until it has come of it."""
+    await company.stack.an_hour_passes(company.name)
+    async with looking_gateway(company.stack):
+        await until(until_it)
+
+
+async def looks(company: Company) -> MetadataLooks:
+    found = await in_company(company, signing.metadata_looks)
+    assert isinstance(found, MetadataLooks)
+    return found
+
+
+def one_more(result: str) -> Callable[[], Awaitable[bool]]:
+    before = fetched(result)
+
+    async def found() -> bool:
+        return fetched(result) == before + 1
+
+    return found
+
+
+async def test_a_company_that_nobody_signs_in_to_is_told_of_a_staged_certificate_within_the_hour(
+    company: Company, entra: EntraServer
+) -> None:
+    """Before it is active, so that nothing fails."""
+    await signs_on_there(company, entra, "propose")
+    await company.stack.nothing_is_due()
+    await an_hour_passes(company, one_more("same"))
+    assert await offers(company) == []
+    new = company.tenant.new_certificate(company.app)
+    await an_hour_passes(company, one_more("offered"))
+    await an_hour_passes(company, one_more("same"))
+    (offer,) = await offers(company)
+    assert (offer.subject, offer.times) == (sha256_of(company, new), 1), "told once, and not every hour"
+    assert sha256_of(company, new) not in await trusts(company)
+
+
+async def test_where_the_company_adopts_the_first_login_after_the_rollover_waits_for_no_metadata(
     company: Company, browser: Browser, entra: EntraServer
 ) -> None:
-    """Before it is active: nobody waits for it, and nothing fails."""
+    """S64: it was there before it signed; Entra need not even be reached at that moment."""
     anna = company.hire()
     await company.cycle()
-    await signs_on_there(company, entra, "propose")
+    await signs_on_there(company, entra, "adopt")
+    await company.stack.nothing_is_due()
     new = company.tenant.new_certificate(company.app)
+    await an_hour_passes(company, one_more("adopted"))
+    assert sha256_of(company, new) in await trusts(company)
+    await entra.stop()
+    company.tenant.activate_certificate(company.app, new.thumbprint)
+    before = {result: fetched(result) for result in ("same", "adopted", "offered", "failed", "refused")}
     assert (await company.sign_in(browser, anna)).status == 200
-    for _ in range(200):
-        if found := await offers(company):
-            break
-        await asyncio.sleep(0.02)
-    assert [one.subject for one in found] == [sha256_of(company, new)]
+    assert {result: fetched(result) for result in before} == before
+    await entra.start()
+
+
+async def test_a_company_whose_metadata_cannot_be_read_is_told_why_and_goes_on_with_what_it_trusts(
+    company: Company, browser: Browser, entra: EntraServer
+) -> None:
+    anna = company.hire()
+    await company.cycle()
+    await signs_on_there(company, entra, "adopt")
+    await company.stack.nothing_is_due()
+
+    async def is_failing() -> bool:
+        return (await looks(company)).failing_since is not None
+
+    async def is_read_again() -> bool:
+        return not await is_failing()
+
+    app = company.tenant.apps.pop(company.app_id)
+    await an_hour_passes(company, is_failing)
+    company.tenant.apps[company.app_id] = app
+    assert (await looks(company)).failure == "status_400"
+    assert (await company.sign_in(browser, anna)).status == 200
+    await an_hour_passes(company, is_read_again)
 
 
 async def test_another_app_s_certificate_is_adopted_by_nobody(

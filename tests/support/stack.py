@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ import msgspec
 from directory.app import create_service as create_directory
 from directory.cli import company as company_command
 from directory.companies.manifest import read_manifest
+from directory.companies.metadata_looks import EVERY
 from directory.cycles.notes import Notes
 from directory.cycles.writing import write
 from directory.database import Database, statement
@@ -38,6 +39,8 @@ SCIM_SECRET = secrets.token_urlsafe(24)
 GATEWAY_SECRET = secrets.token_urlsafe(24)
 
 
+NEVER_S = 86_400.0
+
 BEHIND = frozenset(
     {
         "watch_endings",
@@ -50,10 +53,12 @@ BEHIND = frozenset(
         "insert_refused",
         "count_contacts",
         "count_expiring",
+        "count_metadata_looks",
+        "claim_metadata_looks",
     }
 )
 """What the journal and the traces do about every second, who waits for ended sessions, and what is counted for the metrics
-once a minute, whatever is being counted here."""
+once a minute, and the question whose metadata is due, whatever is being counted here."""
 
 
 @dataclass
@@ -125,8 +130,14 @@ class Stack:
         """What directory does in the background, within half a minute; here when a test says so."""
         await write(self.database, self.notes)
 
+    async def nothing_is_due(self) -> None:
+        """The metadata of no company; those of the tests before are looked at by nobody any more."""
+        while await self.database.claim_metadata_looks(100, EVERY, timedelta()):
+            pass
+
     async def an_hour_passes(self, company: str) -> None:
-        """Since all that provisioning has asked and written so far: it is put back by an hour."""
+        """Since all that provisioning has asked and written so far, and since the last look at the metadata: it is put back by
+        an hour."""
         owner = await asyncpg.connect(self.owner_url)
         try:
             async with owner.transaction():
@@ -148,6 +159,7 @@ class Stack:
 
 _HERE = "where company_id = current_company()"
 _AN_HOUR_EARLIER = (
+    f"update registry.metadata_looks set due_at = due_at - interval '1 hour' {_HERE}",  # noqa: S608
     f"update asked_about set asked_at = asked_at - interval '1 hour', "  # noqa: S608
     f"manager_asked_at = manager_asked_at - interval '1 hour' {_HERE}",
     f"update cycles set started_at = started_at - interval '1 hour', "  # noqa: S608
@@ -194,13 +206,14 @@ async def running_stack(owner_url: str, app_url: str) -> AsyncIterator[Stack]:
             DirectorySettings,
         ),
         notes=notes,
-        notes_every_s=86_400,  # its statements would be counted among those of a request
+        notes_every_s=NEVER_S,  # its statements would be counted among those of a request
     )
     await directory.start()
     directory_url = f"http://127.0.0.1:{directory.port}"
     scim_port, sso_port = free_port(), free_port()
     scim = create_scim(_scim_settings(directory_url, scim_port))
-    gateway = create_gateway(_gateway_settings(directory_url, sso_port), now=remembering_no_session())
+    settings = _gateway_settings(directory_url, sso_port)
+    gateway = create_gateway(settings, now=remembering_no_session(), looks_every_s=NEVER_S)
     try:
         await scim.start()
         await gateway.start()
@@ -266,6 +279,13 @@ async def second_gateway(stack: Stack, *, public_url: str = "", **settings: obje
 
 
 @asynccontextmanager
+async def looking_gateway(stack: Stack) -> AsyncIterator[str]:
+    """The same, which asks all the time whose metadata is due; no other gateway of the tests does."""
+    async with _one_more_gateway(stack, remembering_no_session(), None, "", {}, looks_every_s=0.01) as url:
+        yield url
+
+
+@asynccontextmanager
 async def remembering_gateway(
     stack: Stack, now: Callable[[], float], client: DirectoryClient | None = None
 ) -> AsyncIterator[str]:
@@ -281,11 +301,13 @@ async def _one_more_gateway(
     client: DirectoryClient | None,
     public_url: str,
     settings: Mapping[str, object],
+    *,
+    looks_every_s: float = NEVER_S,
 ) -> AsyncIterator[str]:
     port = free_port()
     settings = {"directory_url": stack.directory_url, **settings}
     made = _gateway_settings(port=port, public_url=public_url or stack.sso_url, **settings)  # type: ignore[arg-type]
-    gateway = create_gateway(made, now=now, client=client)
+    gateway = create_gateway(made, now=now, client=client, looks_every_s=looks_every_s)
     await gateway.start()
     try:
         yield f"http://127.0.0.1:{port}"

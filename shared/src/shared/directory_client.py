@@ -19,6 +19,7 @@ from shared.operations import (
     CHANGE_EMPLOYEE,
     CHANGE_GROUP,
     CHECK_CREDENTIAL,
+    CLAIM_METADATA_LOOKS,
     COMPLETE_LOGIN,
     CONFIRM_ADOPTION,
     CONFIRM_CLEARED,
@@ -57,6 +58,7 @@ from shared.operations import (
     LIST_SESSIONS,
     LIST_UNASKED,
     NOTE_EXCHANGES,
+    NOTE_FAILED_LOOK,
     NOTE_MAPPING,
     NOTE_REFUSALS,
     OFFER_CERTIFICATES,
@@ -93,6 +95,7 @@ from shared.schemas import (
     history,
     journal,
     login,
+    metadata,
     oauth,
     oidc,
     people,
@@ -244,8 +247,14 @@ class DirectoryClient:
     async def get_connection(self, request: login.GetConnection) -> login.Connection:
         return await self._call(GET_CONNECTION, request)
 
-    async def offer_certificates(self, request: login.OfferCertificates) -> login.OfferedCertificates:
+    async def offer_certificates(self, request: metadata.OfferCertificates) -> metadata.OfferedCertificates:
         return await self._call(OFFER_CERTIFICATES, request)
+
+    async def claim_metadata_looks(self, request: metadata.ClaimMetadataLooks) -> metadata.ClaimedMetadataLooks:
+        return await self._call(CLAIM_METADATA_LOOKS, request)
+
+    async def note_failed_look(self, request: metadata.NoteFailedLook) -> metadata.NotedLook:
+        return await self._call(NOTE_FAILED_LOOK, request)
 
     async def find_companies(self, request: login.FindCompanies) -> login.CompaniesFound:
         return await self._call(FIND_COMPANIES, request)

@@ -17,6 +17,7 @@ from shared.schemas import (
     history,
     journal,
     login,
+    metadata,
     oauth,
     oidc,
     people,
@@ -500,11 +501,27 @@ READ_EMPLOYEE_HISTORY = Operation(
 )
 OFFER_CERTIFICATES = Operation(
     "/logins/offer_certificates",
-    login.OfferCertificates,
-    login.OfferedCertificates,
+    metadata.OfferCertificates,
+    metadata.OfferedCertificates,
     caller="sso-gateway",
     summary="What a company's federation metadata says: new certificates are adopted or told, as the company chose",
     refusals=(ErrorCode.not_found, ErrorCode.invalid_value, ErrorCode.not_allowed, ErrorCode.unavailable),
+)
+CLAIM_METADATA_LOOKS = Operation(
+    "/logins/claim_metadata_looks",
+    metadata.ClaimMetadataLooks,
+    metadata.ClaimedMetadataLooks,
+    caller="sso-gateway",
+    summary="Some of the companies whose federation metadata is due, which nobody else is given until they are due again",
+    refusals=(ErrorCode.unavailable,),
+)
+NOTE_FAILED_LOOK = Operation(
+    "/logins/note_failed_look",
+    metadata.NoteFailedLook,
+    metadata.NotedLook,
+    caller="sso-gateway",
+    summary="Why a company's federation metadata could not be read",
+    refusals=(ErrorCode.not_found, ErrorCode.unavailable),
 )
 LIST_CERTIFICATES = Operation(
     "/setup/list_certificates",

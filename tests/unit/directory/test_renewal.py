@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from directory.cli.renewal import next_step
+from directory.cli.renewal import looks_told, next_step
+from shared.schemas.metadata import MetadataLooks
 from shared.schemas.signing import SigningCertificate, SigningState
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -47,3 +48,24 @@ def test_the_next_step_of_a_renewal_is_named(certificates: list[SigningCertifica
     """S60."""
     step = next_step("contoso", certificates, NOW)
     assert step is None if said is None else step is not None and said in step
+
+
+@pytest.mark.parametrize(
+    ("looks", "said"),
+    [
+        (MetadataLooks(use="off"), "(off): not looked at; what is new in Entra is pasted here."),
+        (MetadataLooks(use="adopt"), "(adopt): not looked at: the company is closed, or has no login URL."),
+        (MetadataLooks(use="propose", due_at=NOW), "looked at in a moment, for the first time."),
+        (
+            MetadataLooks(use="propose", due_at=NOW + timedelta(minutes=55), looked_at=NOW),
+            "looked at 2026-11-26 12:00; the next look is due 2026-11-26 12:55.",
+        ),
+        (
+            MetadataLooks(use="adopt", due_at=NOW, looked_at=NOW, failing_since=NOW, failure="timeout"),
+            "not read since 2026-11-26 12:00: timeout. What is trusted stays in use",
+        ),
+    ],
+    ids=["off", "closed", "first", "well", "failing"],
+)
+def test_how_the_looks_at_the_metadata_go_is_said(looks: MetadataLooks, said: str) -> None:
+    assert said in looks_told(looks)

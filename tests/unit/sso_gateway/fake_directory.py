@@ -41,6 +41,15 @@ from shared.schemas.login import (
     TrustedCertificate,
     WatchEndings,
 )
+from shared.schemas.metadata import (
+    ClaimedMetadataLooks,
+    ClaimMetadataLooks,
+    DueLook,
+    NotedLook,
+    NoteFailedLook,
+    OfferCertificates,
+    OfferedCertificates,
+)
 from shared.schemas.oidc import (
     AppUser,
     EndedGrant,
@@ -112,6 +121,11 @@ class Memory:
     logouts: list[EndIdpSession] = field(default_factory=list)
     refuse_logout: str | None = None
     refusals: list[RefusedOfCompany] = field(default_factory=list)
+    due: list[DueLook] = field(default_factory=list)
+    """Whose metadata is to be looked at."""
+    offered: list[OfferCertificates] = field(default_factory=list)
+    refuse_metadata: set[str] = field(default_factory=set)
+    failed_looks: list[tuple[str, str]] = field(default_factory=list)
     codes: dict[str, IssueCode] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
     """By the hash of their refresh token."""
@@ -183,6 +197,23 @@ class FakeDirectory(DirectoryClient):
         self._perhaps_failing()
         self.memory.refusals += request.companies
         return NotedRefusals(outcomes=["written"] * len(request.companies))
+
+    async def claim_metadata_looks(self, request: ClaimMetadataLooks) -> ClaimedMetadataLooks:
+        self._perhaps_failing()
+        given, self.memory.due = self.memory.due[: request.most], self.memory.due[request.most :]
+        return ClaimedMetadataLooks(due=given)
+
+    async def offer_certificates(self, request: OfferCertificates) -> OfferedCertificates:
+        self._called("offer_certificates")
+        self.memory.offered.append(request)
+        if request.metadata in self.memory.refuse_metadata:
+            raise DomainError(ErrorCode.invalid_value, f"metadata: {request.metadata}")
+        return OfferedCertificates(adopted=0, offered=0, connection=self._connection(request.company))
+
+    async def note_failed_look(self, request: NoteFailedLook) -> NotedLook:
+        self._called("note_failed_look")
+        self.memory.failed_looks.append((request.company, request.reason))
+        return NotedLook()
 
     async def open_session(self, request: OpenSession) -> OpenedSession:
         self._called("open_session")

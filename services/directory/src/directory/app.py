@@ -13,6 +13,7 @@ from directory.api.routes import routes as application_routes
 from directory.api.setup import routes as history_routes
 from directory.approvers.routes import routes as approver_routes
 from directory.brake.setup import routes as brake_routes
+from directory.companies.metadata_looks import routes as look_routes
 from directory.companies.signing import routes as signing_routes
 from directory.cycles.counting import counted
 from directory.cycles.notes import Notes
@@ -106,6 +107,7 @@ def create_service(
             *oidc_routes(database, callers),
             *trace_routes(database, callers),
             *signing_routes(database, callers),
+            *look_routes(database, callers),
             *history_routes(database, callers),
             *application_routes(database, readers),
             *approver_routes(database, callers),

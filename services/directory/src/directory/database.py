@@ -28,6 +28,7 @@ from directory.statements import statement as statement
 from shared.clock import Clock
 from shared.errors import DomainError, ErrorCode
 from shared.ids import CompanyId, federation_text, secret_text, token_text
+from shared.schemas.metadata import DueLook
 from shared.telemetry import context, metrics
 from shared.telemetry.logs import EventLog
 from shared.telemetry.tracing import current_span
@@ -193,6 +194,8 @@ _NAMES = statement("registry.companies", "select company from registry.companies
 _HEADS = statement("registry.history_heads", "select * from registry.history_heads($1)")
 _CONTACTS = statement("registry.count_contacts", "select * from registry.count_contacts($1, $2, $3)")
 _EXPIRING = statement("registry.count_expiring", "select * from registry.count_expiring($1, $2)")
+_CLAIM_LOOKS = statement("registry.claim_metadata_looks", "select * from registry.claim_metadata_looks($1, $2, $3, $4)")
+_COUNT_LOOKS = statement("registry.count_metadata_looks", "select * from registry.count_metadata_looks($1, $2)")
 _FOR_DOMAIN = statement("registry.companies_for_domain", "select * from registry.companies_for_domain($1, $2)")
 
 
@@ -431,6 +434,30 @@ class Database:
             with observed(_EXPIRING):
                 rows = await connection.fetch(_EXPIRING.sql, self.clock(), list(days))
         return {row["within_days"]: row["companies"] for row in rows}
+
+    async def claim_metadata_looks(self, most: int, every: timedelta, spread: timedelta) -> list[DueLook]:
+        """Whose federation metadata is due; nobody else is given them until they are due again. Where to look, and no secret."""
+        async with self.connection() as connection, connection.transaction():
+            with observed(_CLAIM_LOOKS):
+                rows = await connection.fetch(_CLAIM_LOOKS.sql, self.clock(), most, every, spread)
+        return [
+            DueLook(
+                company=row["company"],
+                tenant_id=str(row["tenant_id"]),
+                app_id=str(row["app_id"]),
+                login_url=row["login_url"],
+                failure=row["failure"],
+            )
+            for row in rows
+        ]
+
+    async def count_metadata_looks(self, grace: timedelta) -> dict[str, int]:
+        """How many companies' looks are late by more than the grace, fail, or go well; of no single one."""
+        async with self.connection() as connection:
+            with observed(_COUNT_LOOKS):
+                row = await connection.fetchrow(_COUNT_LOOKS.sql, self.clock(), grace)
+        assert row is not None  # noqa: S101  an aggregate has one row
+        return dict(row)
 
     async def companies_for_domain(self, domain: str, limit: int) -> list[tuple[str, str]]:
         """Name and display name of the companies with SSO that claim an e-mail domain; nothing else of them."""

@@ -115,3 +115,9 @@ CERTIFICATES_EXPIRING = Gauge(
     ["within_days"],
 )
 SCHEMA_VERSION = Gauge("identity_schema_version", "Migration applied in the database")
+METADATA_LOOKS = Gauge(
+    "directory_metadata_companies",
+    "Companies whose federation metadata is looked at every hour: in_time; failing (the last look could not read it; what is "
+    "trusted stays in use); overdue (nobody has looked, for 15 minutes beyond the hour). Every process tells of all of them",
+    ["standing"],
+)

@@ -26,6 +26,10 @@ DOORS = frozenset(
         "registry.count_contacts",
         "registry.certificates_of_others",
         "registry.count_expiring",
+        "registry.claim_metadata_looks",
+        "registry.metadata_look",
+        "registry.note_metadata_look",
+        "registry.count_metadata_looks",
     }
 )
 """The functions that may act with the owner's rights on the application's behalf."""

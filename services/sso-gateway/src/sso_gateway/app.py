@@ -26,6 +26,7 @@ from sso_gateway.saml import finish_routes, logout_routes
 from sso_gateway.saml import routes as saml_routes
 from sso_gateway.saml.connection import Connections
 from sso_gateway.saml.large import LargeForms
+from sso_gateway.saml.metadata_looks import EVERY_S, looking
 from sso_gateway.saml.metadata_refresh import MetadataRefresh
 from sso_gateway.saml.refusals import Refusals
 from sso_gateway.sessions import forward_auth_routes, own_routes
@@ -41,9 +42,10 @@ def create_service(
     clock: Clock = system_clock,
     now: Callable[[], float] = time.monotonic,
     client: DirectoryClient | None = None,
+    looks_every_s: float = EVERY_S,
 ) -> Service:
     """The service, ready to be started. `client`: for tests that look at this service alone. `now`: seconds by which sessions
-    are remembered.
+    are remembered. `looks_every_s`: how often it asks whose metadata is due.
 
     Raises:
         SettingsError: where the apps of the OpenID Provider or its keys are wrong.
@@ -79,7 +81,7 @@ def create_service(
             log.warning("client_addresses_unknown", setting="FORWARDED_ALLOW_IPS")
         with closing(gateway.large):
             async with client, fetcher, watcher, watching(watcher, gateway.sessions):
-                async with gateway.refusals.running():
+                async with gateway.refusals.running(), looking(client, refresh, every_s=looks_every_s):
                     yield
                 await refresh.close()
 

@@ -51,8 +51,8 @@ VERIFICATIONS = Counter(
 )
 METADATA_FETCHES = Counter(
     "sso_metadata_fetches_total",
-    "Fetches of a company's federation metadata: same, adopted or offered (new certificates), failed (the known stay in use), "
-    "refused (it was not the company's)",
+    "Looks at a company's federation metadata: same, adopted or offered (new certificates), failed (the known stay in use), "
+    "refused (it was not the company's), not_allowed (its host is none of METADATA_HOSTS, nothing was fetched)",
     ["result"],
 )
 OIDC_AUTHORIZATIONS = Counter(

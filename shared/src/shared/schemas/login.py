@@ -55,22 +55,6 @@ class Connection(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: int
 
 
-class OfferCertificates(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the company's federation metadata says now."""
-
-    company: str
-    metadata: str
-    """The document, as it was fetched."""
-
-
-class OfferedCertificates(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    adopted: int
-    """Trusted now, and were not before."""
-    offered: int
-    """Told to the company, which trusts them or does not."""
-    connection: Connection
-
-
 class GetConnection(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     company: str
 

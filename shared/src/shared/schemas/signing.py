@@ -5,6 +5,7 @@ from typing import Literal
 
 from shared.schemas import Schema
 from shared.schemas.login import SessionCredential
+from shared.schemas.metadata import MetadataLooks
 
 SigningState = Literal["staged", "in_use", "retiring"]
 """staged: trusted, and has not signed yet. in_use: signed last. retiring: signed, but another one has since."""
@@ -31,6 +32,7 @@ class ListCertificates(Schema, frozen=True, kw_only=True, forbid_unknown_fields=
 class CertificateList(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):
     certificates: list[SigningCertificate]
     """The one in use first, then staged, then retiring; of each the one that is valid longest first."""
+    metadata: MetadataLooks
 
 
 class AddCertificates(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

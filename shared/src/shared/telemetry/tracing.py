@@ -108,6 +108,18 @@ def server_span(name: str, incoming: str | None) -> Iterator[Span]:
 
 
 @contextmanager
+def background_span(name: str) -> Iterator[Span]:
+    """Of what is nobody's request: a trace of its own, in which stands what is called inside."""
+    span = _tracing.tracer.start_span(name, context=otel_context.Context())
+    token = otel_context.attach(trace.set_span_in_context(span, otel_context.Context()))
+    try:
+        yield span
+    finally:
+        otel_context.detach(token)
+        span.end()
+
+
+@contextmanager
 def client_span(name: str) -> Iterator[Mapping[str, str]]:
     """The span of one internal call; gives the headers to send."""
     from shared.telemetry import context as request_context

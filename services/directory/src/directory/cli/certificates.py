@@ -9,11 +9,12 @@ import msgspec
 
 from directory.cli.company import json_command
 from directory.cli.environment import operator, owner_database
-from directory.cli.renewal import next_step
+from directory.cli.renewal import looks_told, next_step
 from directory.cli.text import moment, table
 from directory.companies import signing
 from directory.settings import DatabaseSettings
 from shared.errors import DomainError, ErrorCode
+from shared.schemas.metadata import MetadataLooks
 from shared.schemas.signing import SigningCertificate
 
 Answer = dict[str, Any]
@@ -59,6 +60,7 @@ async def _certificate(settings: DatabaseSettings, parsed: argparse.Namespace) -
             answer["removed"] = parsed.remove
         certificates = await signing.read(tx)
         answer["certificates"] = msgspec.to_builtins(certificates)
+        answer["metadata"] = msgspec.to_builtins(await signing.metadata_looks(tx))
         answer["next"] = next_step(parsed.company, certificates, tx.now)
     return answer
 
@@ -87,6 +89,7 @@ def _told(answer: Answer) -> str:
             for one in msgspec.convert(answer["certificates"], list[SigningCertificate])
         ],
     )
+    shown = f"{shown}\n\n{looks_told(msgspec.convert(answer['metadata'], MetadataLooks))}"
     if answer["next"]:
         shown = f"{shown}\n\n{answer['next']}"
     if "added" in answer:

@@ -1,4 +1,5 @@
-"""What comes next in the renewal of a signing certificate, for whoever looks at the list of them (S60). Pure.
+"""What comes next in the renewal of a signing certificate, and how the looks at the metadata go, for whoever looks at the list
+of them (S60). Pure.
 
 The order that makes no gap: new in Entra, pasted here, made active there, the former one removed here. Where Entra was first,
 logins by the new one are refused until it is pasted, unless the company takes it from the metadata.
@@ -7,6 +8,8 @@ logins by the new one are refused until it is pasted, unless the company takes i
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from directory.cli.text import moment
+from shared.schemas.metadata import MetadataLooks
 from shared.schemas.signing import SigningCertificate
 
 SOON = timedelta(days=60)
@@ -34,3 +37,20 @@ def next_step(company: str, certificates: Sequence[SigningCertificate], now: dat
     if retiring and used:
         return f"Next: remove what signs no more: {command} --remove {retiring[0].fingerprint[:16]}"
     return None
+
+
+def looks_told(looks: MetadataLooks) -> str:
+    """How the looks at the app's federation metadata go."""
+    told = f"Federation metadata ({looks.use}):"
+    if looks.use == "off":
+        return f"{told} not looked at; what is new in Entra is pasted here."
+    if looks.due_at is None:
+        return f"{told} not looked at: the company is closed, or has no login URL."
+    if looks.failing_since is not None:
+        return (
+            f"{told} not read since {moment(looks.failing_since)}: {looks.failure}. What is trusted stays in use, and a "
+            "certificate that Entra makes active unannounced is refused. The next look is due about every hour."
+        )
+    if looks.looked_at is None:
+        return f"{told} looked at in a moment, for the first time."
+    return f"{told} looked at {moment(looks.looked_at)}; the next look is due {moment(looks.due_at)}."

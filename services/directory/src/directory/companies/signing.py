@@ -30,6 +30,7 @@ from shared import operations as declared
 from shared.errors import DomainError, ErrorCode
 from shared.http.service_auth import CallerSecrets
 from shared.schemas import signing as schema
+from shared.schemas.metadata import MetadataLooks
 from shared.telemetry.logs import EventLog
 
 log = EventLog("directory")
@@ -89,31 +90,53 @@ async def add(tx: CompanyTx, pasted: str | bytes) -> list[str]:
 async def offered(tx: CompanyTx, metadata: str) -> tuple[int, int]:
     """What the company's federation metadata says now: how many are trusted by it, and how many are told to the company.
 
+    A document that says nothing new writes nothing, and holds nothing up.
+
     Raises:
         DomainError: `invalid_value` for what is not the company's metadata, `not_allowed` where it is not looked for.
     """
-    await lock_company(tx)
-    issuer, _ = await signing_store.sign_on(tx)
-    use = await signing_store.metadata_use(tx)
-    if use == "off":
-        raise DomainError(ErrorCode.not_allowed, "The company does not take certificates from metadata.")
+    standing = await _as_looked_at(tx)
     try:
-        found = read_certificates(metadata, tx.now, issuer=issuer or None)
-        known = {row["fingerprint"] for row in await signing_store.trusted(tx)}
-        # Entra goes on naming what was removed here until it is deleted there.
-        settled = known | await signing_store.removed(tx)
-        new = [one for one in found if one.fingerprint not in settled]
-        await refuse_others(tx, new)
+        named = read_certificates(metadata, tx.now, issuer=standing.issuer or None)
+        new, gone = _compared(standing, named)
+        if new or gone:
+            await lock_company(tx)
+            standing = await _as_looked_at(tx)
+            new, gone = _compared(standing, named)
+            await refuse_others(tx, new)
     except CertificateRefused as refused:
         raise DomainError(ErrorCode.invalid_value, f"metadata: {refused}", field="metadata") from None
-    if use == "adopt":
-        new = new[: max(0, MAX_TRUSTED - len(known))]
+    if standing.is_failing:
+        await signing_store.note_look(tx, None)
+    if gone:
+        await close_findings(tx, FindingKind.certificate_offered, *gone)
+    if standing.metadata_use == "adopt":
+        new = new[: max(0, MAX_TRUSTED - len(standing.trusted))]
         await _trust(tx, new)
         return len(new), 0
     for one in new:
         details = {"certificate": base64.b64encode(one.der).decode(), "not_after": one.not_after.isoformat()}
         await raise_finding(tx, FindingKind.certificate_offered, one.fingerprint, details=details)
     return 0, len(new)
+
+
+async def _as_looked_at(tx: CompanyTx) -> signing_store.AsLookedAt:
+    standing = await signing_store.as_looked_at(tx)
+    if standing.metadata_use == "off":
+        raise DomainError(ErrorCode.not_allowed, "The company does not take certificates from metadata.")
+    return standing
+
+
+def _compared(
+    standing: signing_store.AsLookedAt, named: Sequence[Certificate]
+) -> tuple[list[Certificate], frozenset[str]]:
+    """What the company is to learn of, and what it was offered that is named no more. Pure."""
+    # Entra goes on naming what was removed here until it is deleted there.
+    settled = standing.trusted | standing.removed
+    if standing.metadata_use == "propose":
+        settled |= standing.offered
+    new = [one for one in named if one.fingerprint not in settled]
+    return new, standing.offered - {one.fingerprint for one in named}
 
 
 async def _trust(tx: CompanyTx, new: Sequence[Certificate]) -> None:
@@ -148,6 +171,11 @@ async def tell_expiry(tx: CompanyTx) -> None:
         changes={name: {"before": None, "after": value} for name, value in told.items()},
     )
     log.info("certificate_expiry_told", within_days=ending["told_days"])
+
+
+async def metadata_looks(tx: CompanyTx) -> MetadataLooks:
+    """How the looks at the company's federation metadata go."""
+    return MetadataLooks(**await signing_store.looks(tx))
 
 
 async def refuse_others(tx: CompanyTx, certificates: Sequence[Certificate]) -> None:
@@ -195,7 +223,7 @@ def routes(database: Database, callers: CallerSecrets) -> list[Route]:
 
     async def list_certificates(request: schema.ListCertificates) -> schema.CertificateList:
         async with setup(database, request.session, reading=True) as tx:
-            return schema.CertificateList(certificates=await read(tx))
+            return schema.CertificateList(certificates=await read(tx), metadata=await metadata_looks(tx))
 
     async def add_certificates(request: schema.AddCertificates) -> schema.CertificatesAdded:
         async with setup(database, request.session) as tx:

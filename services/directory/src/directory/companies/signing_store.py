@@ -1,10 +1,12 @@
 """Signing certificates, in SQL: what is trusted, and whether another company trusts the same."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import asyncpg
 
 from directory.database import CompanyTx, statement
+from shared.schemas.login import MetadataUse
 
 _TRUSTED = statement(
     "certificates.trusted",
@@ -18,13 +20,35 @@ _TRUSTED = statement(
 
 _OF_OTHERS = statement("registry.certificates_of_others", "select * from registry.certificates_of_others($1, $2)")
 
-_METADATA_USE = statement("companies.metadata_use", "select metadata_use from companies where company_id = $1")
+# Everything that a document is compared with, for most of them say nothing new.
+_AS_LOOKED_AT = statement(
+    "companies.as_looked_at",
+    """
+    select c.metadata_use, n.issuer, c.removed_certificates, look.failure is not null as is_failing,
+        array(select fingerprint from certificates where company_id = $1) as trusted,
+        array(
+            select subject from findings where company_id = $1 and kind = 'certificate_offered' and closed_at is null
+        ) as offered
+    from companies c
+    join connections n on n.company_id = c.company_id
+    left join registry.metadata_look() look on true
+    where c.company_id = $1
+    """,
+)
+
+_LOOKS = statement(
+    "companies.metadata_looks",
+    """
+    select c.metadata_use as use, look.looked_at, look.due_at, look.failing_since, look.failure
+    from companies c
+    left join registry.metadata_look() look on true
+    where c.company_id = $1
+    """,
+)
+
+_NOTE_LOOK = statement("registry.note_metadata_look", "select registry.note_metadata_look($1, $2)")
 
 _SIGN_ON = statement("connections.sign_on", "select issuer, sso_enabled from connections where company_id = $1")
-
-_REMOVED = statement(
-    "companies.removed_certificates", "select removed_certificates from companies where company_id = $1"
-)
 
 _COMPROMISED = statement(
     "companies.note_compromised",
@@ -77,14 +101,45 @@ async def sign_on(tx: CompanyTx) -> tuple[str, bool]:
     return row["issuer"], row["sso_enabled"]
 
 
-async def metadata_use(tx: CompanyTx) -> str:
-    use: str = await tx.fetchval(_METADATA_USE, tx.company_id)
-    return use
+@dataclass(frozen=True, slots=True)
+class AsLookedAt:
+    """What the company's federation metadata is compared with."""
 
-
-async def removed(tx: CompanyTx) -> set[str]:
+    metadata_use: MetadataUse
+    issuer: str
+    trusted: frozenset[str]
+    removed: frozenset[str]
     """Compromised ones too."""
-    return set(await tx.fetchval(_REMOVED, tx.company_id))
+    offered: frozenset[str]
+    """Told to the company, and still to be decided by it."""
+    is_failing: bool
+    """The look before could not read it."""
+
+
+async def as_looked_at(tx: CompanyTx) -> AsLookedAt:
+    row = await tx.fetchrow(_AS_LOOKED_AT, tx.company_id)
+    assert row is not None  # noqa: S101  every company has a connection
+    return AsLookedAt(
+        metadata_use=row["metadata_use"],
+        issuer=row["issuer"],
+        trusted=frozenset(row["trusted"]),
+        removed=frozenset(row["removed_certificates"]),
+        offered=frozenset(row["offered"]),
+        is_failing=row["is_failing"],
+    )
+
+
+async def looks(tx: CompanyTx) -> asyncpg.Record:
+    """How the looks at its metadata go."""
+    row = await tx.fetchrow(_LOOKS, tx.company_id)
+    assert row is not None  # noqa: S101  the scope was entered, so there is one
+    return row
+
+
+async def note_look(tx: CompanyTx, failure: str | None) -> bool:
+    """Whether that is something new; what is not writes nothing."""
+    is_new: bool = await tx.fetchval(_NOTE_LOOK, tx.now, failure)
+    return is_new
 
 
 async def note_compromised(tx: CompanyTx, fingerprint: str) -> None:

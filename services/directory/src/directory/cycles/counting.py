@@ -1,4 +1,5 @@
-"""How many companies' provisioning has fallen silent, and certificates are about to end, counted now and then for the metrics."""
+"""How many companies' provisioning has fallen silent, certificates are about to end, and metadata is not looked at: counted now
+and then for the metrics."""
 
 import asyncio
 import contextvars
@@ -6,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from directory import metrics
+from directory.companies.metadata_looks import GRACE
 from directory.companies.signing import WARNED_DAYS
 from directory.cycles.judgement import GAP
 from directory.cycles.standing import SILENT_AT_ALL
@@ -40,3 +42,5 @@ async def count(database: Database) -> None:
         metrics.CONTACTS.labels(standing).set(companies)
     for days, companies in (await database.count_expiring(WARNED_DAYS)).items():
         metrics.CERTIFICATES_EXPIRING.labels(str(days)).set(companies)
+    for standing, companies in (await database.count_metadata_looks(GRACE)).items():
+        metrics.METADATA_LOOKS.labels(standing).set(companies)

@@ -63,6 +63,12 @@ class FindingKind(StrEnum):
         "Entra publishes a signing certificate for the app that is not trusted here: trust it before it is made active there; "
         "subject: its SHA-256. Closed when it is trusted",
     )
+    metadata_not_read = (
+        "metadata_not_read",
+        "The federation metadata of the company's app could not be read for a day, or is not its own: a certificate that Entra "
+        "makes active is not known before it signs, and refused. Compare tenant, app and login URL here with Entra; subject: "
+        "company. Details: since when, and why. Closed by the next look that reads it; there is one every hour",
+    )
     overlap = (
         "overlap",
         "Somebody is active in another company of the same Entra tenant too, as an employee of that one; subject: the employee "

@@ -1,7 +1,8 @@
 """Findings, in SQL: opened where something is seen, counted when it is seen again, closed when it is over.
 
 What can be read off other tables at any time is not kept, and so can never be out of date: returns that wait for HR,
-countries and leave dates nobody can read, deactivations that the brake holds, tokens, secrets and certificates that end.
+countries and leave dates nobody can read, deactivations that the brake holds, tokens, secrets and certificates that end, metadata
+that cannot be read.
 """
 
 from collections.abc import Mapping
@@ -108,6 +109,12 @@ _OPEN = statement(
         limit 1
     ) c
     where c.not_after < $3 + interval '60 days'
+    union all
+    -- That a host is not looked at is the operator's decision, and told where certificates are listed.
+    select 'metadata_not_read', 'company', null, jsonb_build_object('since', look.failing_since, 'reason', look.failure),
+        look.failing_since, look.looked_at, 1
+    from registry.metadata_look() look
+    where look.failing_since < $3 - interval '1 day' and look.failure <> 'host_not_allowed'
     order by opened_at, subject
     limit $2
     """,

@@ -37,7 +37,7 @@ from directory.traces import store as traces
 from shared.attempts import attempt_from_text, attempt_of_flow, new_attempt_id
 from shared.errors import DomainError, ErrorCode
 from shared.ids import EmployeeId, employee_text, session_text
-from shared.schemas import login
+from shared.schemas import login, metadata
 from shared.telemetry.logs import EventLog
 from shared.telemetry.tracing import name_attempt
 
@@ -55,11 +55,11 @@ async def get_connection(database: Database, request: login.GetConnection) -> lo
         return await read_connection(tx)
 
 
-async def offer_certificates(database: Database, request: login.OfferCertificates) -> login.OfferedCertificates:
+async def offer_certificates(database: Database, request: metadata.OfferCertificates) -> metadata.OfferedCertificates:
     """Raises DomainError `invalid_value` for what is not the company's metadata."""
     async with scope_for_login(database, request.company).transaction() as tx:
         adopted, offered = await signing.offered(tx, request.metadata)
-        return login.OfferedCertificates(adopted=adopted, offered=offered, connection=await read_connection(tx))
+        return metadata.OfferedCertificates(adopted=adopted, offered=offered, connection=await read_connection(tx))
 
 
 async def find_companies(database: Database, request: login.FindCompanies) -> login.CompaniesFound:

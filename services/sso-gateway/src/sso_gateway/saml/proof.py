@@ -35,10 +35,8 @@ async def verified_assertion(
     Raises:
         SamlRefusal: whatever gate and profile refuse.
     """
-    remembered, prove = trusted, partial(_signed_response, large, unverified_response)
+    prove = partial(_signed_response, large, unverified_response)
     trusted, signed = await _proven((connections.refetched, refresh.for_unknown_signer), trusted, prove)
-    if trusted is remembered:
-        refresh.behind(trusted)
     return trusted, await large.understood(unverified_response, check, signed, trusted.expected, now)
 
 
