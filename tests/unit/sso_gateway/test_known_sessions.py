@@ -1,6 +1,8 @@
 """Whose a session is, remembered for a second at most, and forgotten as soon as somebody says that it ended."""
 
 import asyncio
+import gc
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -8,17 +10,28 @@ import pytest
 from shared.errors import DomainError, ErrorCode
 from shared.schemas.login import Ending, ReadSession, SessionCredential, SignedIn
 from sso_gateway.sessions.known import Sessions
-from sso_gateway.sessions.watching import watching
 from tests.support.clock import Seconds
 from tests.support.saml_responses import NOW
 from tests.unit.sso_gateway.fake_directory import COMPANY_ID, EMPLOYEE, FakeDirectory
 
+OTHER_COMPANY = "0198c0de-0000-7000-8000-00000000000f"
 SESSION = SessionCredential(company_id=COMPANY_ID, session_sha256="aa" * 32)
+ELSEWHERE = SessionCredential(company_id=OTHER_COMPANY, session_sha256=SESSION.session_sha256)
+"""The same secret under another company's name."""
 HIS = [Ending(company_id=COMPANY_ID, employee_id=EMPLOYEE)]
+ENDED_ELSEWHERE = [
+    Ending(company_id=OTHER_COMPANY, employee_id=None),
+    Ending(company_id=OTHER_COMPANY, employee_id=EMPLOYEE),
+]
+ENDS: list[Callable[[Sessions], None]] = [
+    lambda sessions: sessions.forget(SESSION),
+    lambda sessions: sessions.forget_ended(HIS),
+    lambda sessions: sessions.forget_all(),
+]
 
 
 class SlowDirectory(FakeDirectory):
-    """Answers when it is let; what it has read it has read when it was asked."""
+    """Answers when it is let; what it has read it has read when it was asked. Its sessions are all of one company."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,6 +43,8 @@ class SlowDirectory(FakeDirectory):
     async def read_session(self, request: ReadSession) -> SignedIn:
         found: SignedIn | DomainError
         try:
+            if request.session.company_id != COMPANY_ID:
+                raise DomainError(ErrorCode.unauthorized, "There is no such session.")
             found = await super().read_session(request)
         except DomainError as error:
             found = error
@@ -42,6 +57,12 @@ class SlowDirectory(FakeDirectory):
     @property
     def questions(self) -> int:
         return self.memory.calls["read_session"]
+
+    def let_the_next_wait(self) -> asyncio.Event:
+        """Whoever waits already is let by what is returned, whoever comes by `may_answer`."""
+        earlier, self.may_answer = self.may_answer, asyncio.Event()
+        self.asked.clear()
+        return earlier
 
 
 @pytest.fixture
@@ -116,6 +137,44 @@ async def test_no_question_is_joined_that_was_put_a_second_ago(
     assert await sessions.read(SESSION) is None, "and the late answer of the first is not remembered"
 
 
+async def test_a_late_answer_leaves_the_question_that_was_put_after_it_to_be_overtaken(
+    sessions: Sessions, directory: SlowDirectory, seconds: Seconds
+) -> None:
+    directory.may_answer.clear()
+    first = asyncio.create_task(sessions.read(SESSION))
+    await directory.asked.wait()
+    let_the_first = directory.let_the_next_wait()
+    seconds.now = 1.0
+    second = asyncio.create_task(sessions.read(SESSION))
+    await directory.asked.wait()
+    let_the_first.set()
+    await first
+    directory.memory.sessions.clear()
+    sessions.forget(SESSION)
+    directory.may_answer.set()
+    assert await second is not None, "he asked before it ended"
+    assert await sessions.read(SESSION) is None
+
+
+async def test_what_is_known_of_one_company_s_session_is_nothing_to_another_company(sessions: Sessions) -> None:
+    """S74."""
+    assert await sessions.read(SESSION) is not None
+    assert await sessions.read(ELSEWHERE) is None
+    assert await sessions.read(SESSION) is not None
+
+
+async def test_no_question_is_joined_that_was_put_for_another_company(
+    sessions: Sessions, directory: SlowDirectory
+) -> None:
+    """S74."""
+    directory.may_answer.clear()
+    his, another_company_s = (asyncio.create_task(sessions.read(one)) for one in (SESSION, ELSEWHERE))
+    await directory.asked.wait()
+    directory.may_answer.set()
+    assert await his is not None
+    assert await another_company_s is None
+
+
 async def test_simultaneous_questions_are_one(sessions: Sessions, directory: SlowDirectory) -> None:
     answers = await asyncio.gather(*(sessions.read(SESSION) for _ in range(50)))
     assert all(answers)
@@ -133,6 +192,28 @@ async def test_whoever_waits_with_him_is_answered_though_the_first_to_ask_goes_a
     assert await second is not None
 
 
+async def test_a_fault_that_nobody_waits_for_any_more_is_nobody_s_fault(
+    sessions: Sessions, directory: SlowDirectory
+) -> None:
+    directory.memory.fail = ErrorCode.unavailable
+    directory.may_answer.clear()
+    asking = asyncio.create_task(sessions.read(SESSION))
+    await directory.asked.wait()
+    asking.cancel()
+    loop, told = asyncio.get_running_loop(), list[str]()
+    loop.set_exception_handler(lambda _, context: told.append(str(context["message"])))
+    try:
+        directory.may_answer.set()
+        await asyncio.wait({asking})
+        del asking  # knows the question
+        for _ in range(5):
+            await asyncio.sleep(0)
+        gc.collect()
+    finally:
+        loop.set_exception_handler(None)
+    assert told == []
+
+
 @pytest.mark.parametrize("told", [HIS, [Ending(company_id=COMPANY_ID, employee_id=None)]], ids=["his", "everybody's"])
 async def test_what_is_said_to_have_ended_is_forgotten_at_once(
     sessions: Sessions, directory: SlowDirectory, told: list[Ending]
@@ -145,21 +226,53 @@ async def test_what_is_said_to_have_ended_is_forgotten_at_once(
 
 async def test_what_ended_elsewhere_keeps_it(sessions: Sessions, directory: SlowDirectory) -> None:
     await sessions.read(SESSION)
-    other = "0198c0de-0000-7000-8000-00000000000f"
-    sessions.forget_ended([Ending(company_id=other, employee_id=None), Ending(company_id=other, employee_id=EMPLOYEE)])
+    sessions.forget(ELSEWHERE)
+    sessions.forget_ended(ENDED_ELSEWHERE)
     sessions.forget_ended([Ending(company_id=COMPANY_ID, employee_id="emp_0198c0de00007000800000000000000f")])
     await sessions.read(SESSION)
     assert directory.questions == 1
 
 
+@pytest.mark.parametrize(
+    "end",
+    [lambda sessions: sessions.forget(another(1)), lambda sessions: sessions.forget_ended(ENDED_ELSEWHERE)],
+    ids=["another session", "another company"],
+)
+async def test_what_ended_elsewhere_lets_the_question_about_it_be_joined(
+    sessions: Sessions, directory: SlowDirectory, end: Callable[[Sessions], None]
+) -> None:
+    directory.may_answer.clear()
+    before = asyncio.create_task(sessions.read(SESSION))
+    await directory.asked.wait()
+    end(sessions)
+    after = asyncio.create_task(sessions.read(SESSION))
+    await asyncio.sleep(0)
+    directory.may_answer.set()
+    assert await before is not None
+    assert await after is not None
+    assert directory.questions == 1
+
+
+@pytest.mark.parametrize("end", ENDS, ids=["it", "his", "everything"])
+async def test_what_was_remembered_is_refused_as_soon_as_it_is_forgotten(
+    sessions: Sessions, directory: SlowDirectory, end: Callable[[Sessions], None]
+) -> None:
+    """D11, S39."""
+    await sessions.read(SESSION)
+    directory.memory.sessions.clear()
+    end(sessions)
+    assert await sessions.read(SESSION) is None
+
+
+@pytest.mark.parametrize("end", ENDS, ids=["it", "his", "everything"])
 async def test_an_answer_that_was_on_its_way_when_it_ended_is_nobody_s_who_asks_later(
-    sessions: Sessions, directory: SlowDirectory
+    sessions: Sessions, directory: SlowDirectory, end: Callable[[Sessions], None]
 ) -> None:
     directory.may_answer.clear()
     before = asyncio.create_task(sessions.read(SESSION))
     await directory.asked.wait()
     directory.memory.sessions.clear()
-    sessions.forget_ended(HIS)
+    end(sessions)
     after = asyncio.create_task(sessions.read(SESSION))
     await asyncio.sleep(0)
     directory.may_answer.set()
@@ -194,6 +307,17 @@ async def test_what_had_its_second_takes_no_place(directory: SlowDirectory, seco
     assert len(sessions) == 50
 
 
+async def test_who_is_asked_about_again_is_the_newest_that_is_remembered(
+    sessions: Sessions, directory: SlowDirectory, seconds: Seconds
+) -> None:
+    directory.memory.sessions |= {another(number).session_sha256 for number in range(3)}
+    for number in range(3):
+        await sessions.read(another(number))
+    seconds.now = 1.0
+    await sessions.read(another(0))
+    assert len(sessions) == 1, "the others have had their second"
+
+
 async def test_nobody_s_sessions_are_not_remembered(sessions: Sessions, directory: SlowDirectory) -> None:
     for _ in range(2):
         assert await sessions.read(another(1)) is None
@@ -208,26 +332,3 @@ async def test_a_fault_is_told_to_all_who_wait_and_remembered_by_none(
         assert isinstance(outcome, DomainError)
     directory.memory.fail = None
     assert await sessions.read(SESSION) is not None
-
-
-async def test_what_directory_tells_its_watchers_is_forgotten(sessions: Sessions, directory: SlowDirectory) -> None:
-    await sessions.read(SESSION)
-    async with watching(directory, sessions):
-        await directory.memory.endings.put(HIS)
-        await _until_forgotten(sessions)
-
-
-@pytest.mark.parametrize("fails", [False, True], ids=["it begins", "directory is away"])
-async def test_when_something_may_have_been_missed_everything_is_forgotten(
-    sessions: Sessions, directory: SlowDirectory, fails: bool
-) -> None:
-    directory.memory.watch_fails = fails
-    await sessions.read(SESSION)
-    async with watching(directory, sessions):
-        await _until_forgotten(sessions)
-
-
-async def _until_forgotten(sessions: Sessions) -> None:
-    async with asyncio.timeout(5):
-        while len(sessions):  # noqa: ASYNC110  the memory has no event of its own
-            await asyncio.sleep(0)

@@ -7,7 +7,8 @@
 The second counts from before the question was put. So a session that has ended is refused here within a second by construction,
 whatever becomes of the notification (`watching.py`), which makes it quicker: what it names is forgotten at once, and an
 answer that was on its way when it came is given to whoever asked before and to nobody after him. Only live sessions are
-remembered, so many at most; nothing is asked by itself.
+remembered, so many at most; nothing is asked by itself. A session is remembered under its company and its hash, so that what is
+known of one company's says nothing of another's.
 """
 
 import asyncio
@@ -38,7 +39,6 @@ class Known:
     """What is said of a live session."""
 
     asked_at: float
-    company_id: str
     person: SignedIn
     body: bytes
     """The same as JSON."""
@@ -47,7 +47,6 @@ class Known:
 @dataclass(slots=True)
 class _Question:
     asked_at: float
-    company_id: str
     answer: "asyncio.Task[Known | None]"
     overtaken: bool = False
     """Something of the company ended since it was put: its answer may be of before."""
@@ -68,21 +67,20 @@ class Sessions:
         self._clock = clock
         self._now = now
         self._most = most
-        self._known: OrderedDict[str, Known] = OrderedDict()
-        self._asking: dict[str, _Question] = {}
+        self._known: OrderedDict[SessionCredential, Known] = OrderedDict()
+        self._asking: dict[SessionCredential, _Question] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
     async def read(self, session: SessionCredential) -> Known | None:
         """None for a session that is not (any more). Raises DomainError `unavailable`."""
-        now, key = self._now(), session.session_sha256
-        known = self._known.get(key)
-        # The hash is of the whole token, and so of one company only; that it is the one named was proven by directory.
-        if known is not None and now - known.asked_at < REMEMBERED_S and known.company_id == session.company_id:
+        now = self._now()
+        known = self._known.get(session)
+        if known is not None and now - known.asked_at < REMEMBERED_S:
             metrics.SESSION_READS.labels("remembered").inc()
             return known if known.person.expires_at > self._clock() else None
-        question = self._asking.get(key)
+        question = self._asking.get(session)
         if question is None or now - question.asked_at >= REMEMBERED_S:
             question = self._ask(session, now)
         else:
@@ -92,30 +90,30 @@ class Sessions:
 
     def forget(self, session: SessionCredential) -> None:
         """It has ended, or is about to."""
-        self._known.pop(session.session_sha256, None)
-        self._overtake(key for key in self._asking if key == session.session_sha256)
+        self._known.pop(session, None)
+        self._overtake({session} & self._asking.keys())
 
     def forget_ended(self, endings: Iterable[Ending]) -> None:
         everybody = {one.company_id for one in endings if one.employee_id is None}
         people = {(one.company_id, one.employee_id) for one in endings}
         companies = {one.company_id for one in endings}
         ended = [
-            key
-            for key, known in self._known.items()
-            if known.company_id in everybody or (known.company_id, known.person.employee_id) in people
+            session
+            for session, known in self._known.items()
+            if session.company_id in everybody or (session.company_id, known.person.employee_id) in people
         ]
-        for key in ended:
-            del self._known[key]
+        for session in ended:
+            del self._known[session]
         # Whose those are is known with the answer only.
-        self._overtake(key for key, question in self._asking.items() if question.company_id in companies)
+        self._overtake(session for session in self._asking if session.company_id in companies)
 
     def forget_all(self) -> None:
         self._known.clear()
         self._overtake(self._asking)
 
-    def _overtake(self, keys: Iterable[str]) -> None:
-        for key in list(keys):
-            self._asking.pop(key).overtaken = True
+    def _overtake(self, sessions: Iterable[SessionCredential]) -> None:
+        for session in list(sessions):
+            self._asking.pop(session).overtaken = True
 
     def _ask(self, session: SessionCredential, now: float) -> _Question:
         metrics.SESSION_READS.labels("asked").inc()
@@ -124,17 +122,17 @@ class Sessions:
         async def ask() -> Known | None:
             known = await self._answered(session, now)
             if known is not None and not question.overtaken:
-                self._remember(session.session_sha256, known)
+                self._remember(session, known)
             return known
 
-        question = _Question(now, session.company_id, asyncio.create_task(ask()))
-        self._asking[session.session_sha256] = question
-        question.answer.add_done_callback(lambda _: self._settle(session.session_sha256, question))
+        question = _Question(now, asyncio.create_task(ask()))
+        self._asking[session] = question
+        question.answer.add_done_callback(lambda _: self._settle(session, question))
         return question
 
-    def _settle(self, key: str, question: _Question) -> None:
-        if self._asking.get(key) is question:
-            del self._asking[key]
+    def _settle(self, session: SessionCredential, question: _Question) -> None:
+        if self._asking.get(session) is question:
+            del self._asking[session]
         if not question.answer.cancelled():
             question.answer.exception()  # whoever asked may have gone
 
@@ -145,11 +143,11 @@ class Sessions:
             if error.code is ErrorCode.unauthorized:
                 return None
             raise
-        return Known(asked_at, session.company_id, person, _encoder.encode(person))
+        return Known(asked_at, person, _encoder.encode(person))
 
-    def _remember(self, key: str, known: Known) -> None:
-        self._known[key] = known
-        self._known.move_to_end(key)
+    def _remember(self, session: SessionCredential, known: Known) -> None:
+        self._known[session] = known
+        self._known.move_to_end(session)
         # What has had its second goes, two at a time: that is more than can be added.
         now = self._now()
         for oldest in list(itertools.islice(self._known, 2)):

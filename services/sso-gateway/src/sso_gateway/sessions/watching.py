@@ -7,7 +7,7 @@ forgotten; that nothing is remembered for longer than a second is what the promi
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from shared.directory_client import DirectoryClient
@@ -26,9 +26,11 @@ PATIENCE_S = (0.05, 0.25, 1.0)
 
 
 @asynccontextmanager
-async def watching(client: DirectoryClient, sessions: Sessions) -> AsyncIterator[None]:
+async def watching(
+    client: DirectoryClient, sessions: Sessions, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> AsyncIterator[None]:
     # In a context of its own: it is nobody's request, and belongs to no trace.
-    task = asyncio.create_task(_watch(client, sessions), context=contextvars.Context())
+    task = asyncio.create_task(_watch(client, sessions, sleep), context=contextvars.Context())
     try:
         yield
     finally:
@@ -37,7 +39,7 @@ async def watching(client: DirectoryClient, sessions: Sessions) -> AsyncIterator
             await task
 
 
-async def _watch(client: DirectoryClient, sessions: Sessions) -> None:
+async def _watch(client: DirectoryClient, sessions: Sessions, sleep: Callable[[float], Awaitable[None]]) -> None:
     cursor, failures = "", 0
     while True:
         try:
@@ -58,5 +60,5 @@ async def _watch(client: DirectoryClient, sessions: Sessions) -> None:
             # directory that send us back and forth.
             sessions.forget_all()
         if failures or not cursor:
-            await asyncio.sleep(PATIENCE_S[min(failures, len(PATIENCE_S) - 1)])
+            await sleep(PATIENCE_S[min(failures, len(PATIENCE_S) - 1)])
         failures += 1
