@@ -42,6 +42,9 @@ async def test_our_cookie_is_found_among_many_and_the_last_of_several_counts(gat
         (f"__Host-session=x;__Host-session={session}", 200),
         (f"__Host-session={session}; __Host-session=x", 401),
         (f'__Host-session="{session}"', 401),
+        # A host beside ours can set these, and not the one that begins with __Host-.
+        (f"__Host-session={session}; x__Host-session=x; __Host-session-x=x; x=__Host-session", 200),
+        (f"x__Host-session={session}; __Host-session-x={session}", 401),
         (f"__Host-session={session}; filler={'x' * 64 * 1024}", 401),
     ]:
         gateway.browser.forget_cookies()

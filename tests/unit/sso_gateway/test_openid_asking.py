@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sso_gateway.oidc.asking import AppRefusal, Asked, PageRefusal, demands_fresh_login, read
-from sso_gateway.oidc.clients import read_clients
+from sso_gateway.oidc.clients import Client, Clients, read_clients
 from sso_gateway.return_path import return_path
 from tests.support.app_clients import CLIENTS, MOBILE_RETURN, PORTAL_RETURN
 
@@ -41,6 +41,18 @@ def test_a_good_question_is_understood() -> None:
     assert (asked.back.client.client_id, asked.back.redirect_uri) == ("web-portal", PORTAL_RETURN)
     assert (asked.back.state, asked.nonce, asked.scopes) == ("x y&z", "n", ("openid", "email"))
     assert (asked.company, asked.max_age_s, asked.prompt) == ("contoso", 60, frozenset({"login", "consent"}))
+
+
+@pytest.mark.parametrize("prompt", ["none", "login", "select_account", "consent", "login select_account"])
+def test_each_prompt_may_be_asked_for(prompt: str) -> None:
+    assert read(query(prompt=prompt), KNOWN).prompt == frozenset(prompt.split())
+
+
+def test_a_client_that_may_not_sign_people_in_does_not_though_it_has_an_address() -> None:
+    client = Client(client_id="back-end", name="Back end", type="public", redirect_uris=(PORTAL_RETURN,), grants=())
+    with pytest.raises(AppRefusal) as caught:
+        read(query(client_id="back-end"), Clients([client]))
+    assert caught.value.error == "unauthorized_client"
 
 
 @pytest.mark.parametrize(

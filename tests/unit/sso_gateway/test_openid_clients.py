@@ -173,6 +173,12 @@ def test_but_for_nothing_else(asked: str) -> None:
     assert not is_registered(asked, ["http://127.0.0.1/callback"])
 
 
+def test_as_long_an_address_as_can_be_registered_is_found_at_any_port() -> None:
+    longest = "http://127.0.0.1/".ljust(500, "a")
+    assert kind_of(longest) == "loopback"
+    assert is_registered(longest.replace("127.0.0.1", "127.0.0.1:65535"), [longest])
+
+
 def test_a_port_that_is_registered_is_meant() -> None:
     assert is_registered("http://127.0.0.1:8000/x", ["http://127.0.0.1:8000/x"])
     assert not is_registered("http://127.0.0.1:8001/x", ["http://127.0.0.1:8000/x"])

@@ -1,13 +1,16 @@
 """Who is signed in, for applications; and the way out."""
 
+import aiohttp
 import pytest
 
 from shared.errors import ErrorCode
 from shared.settings import SettingsError, read_settings
+from sso_gateway.app import create_service
 from sso_gateway.settings import Settings
-from tests.support.saml_responses import Recipe, respond
-from tests.unit.sso_gateway.conftest import PUBLIC_URL, Gateway
-from tests.unit.sso_gateway.fake_directory import EMPLOYEE
+from tests.support.browser import Browser
+from tests.support.saml_responses import NOW, Recipe, respond
+from tests.unit.sso_gateway.conftest import PUBLIC_URL, Gateway, settings
+from tests.unit.sso_gateway.fake_directory import EMPLOYEE, FakeDirectory
 
 SESSION = "__Host-session"
 
@@ -41,6 +44,14 @@ async def test_without_a_session_it_is_401(gateway: Gateway, cookie: str | None)
     for path in ("/session", "/auth"):
         page = await gateway.get(path)
         assert (page.status, page.json["reason"]) == (401, "not_signed_in")
+        assert page.headers["WWW-Authenticate"] == "Cookie", "RFC 9110 section 11.6.1"
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "A" * 31, "A" * 63, "A" * 65, "A" * 63 + '"', "A" * 5000])
+async def test_what_cannot_be_a_session_is_no_question_to_directory(gateway: Gateway, cookie: str) -> None:
+    gateway.browser.set_cookie(gateway.url, SESSION, cookie)
+    assert (await gateway.get("/session")).status == 401
+    assert gateway.memory.calls["read_session"] == 0
 
 
 async def test_an_ended_session_is_401_at_the_next_request(gateway: Gateway) -> None:
@@ -55,6 +66,24 @@ async def test_signing_out_ends_the_session_and_takes_the_cookie(gateway: Gatewa
     assert (page.status, page.headers["Location"]) == (303, "/")
     assert SESSION not in gateway.browser.cookies(gateway.url)
     assert gateway.memory.sessions == set()
+
+
+async def test_who_signs_out_is_refused_at_once_though_he_was_remembered(http: aiohttp.ClientSession) -> None:
+    """S39; every other process hears of it from directory, this one need not."""
+    service = create_service(settings(), clock=lambda: NOW, now=lambda: 0.0, client=(directory := FakeDirectory()))
+    await service.start()
+    try:
+        url = f"http://127.0.0.1:{service.port}"
+        gateway = Gateway(url, url, directory.memory, Browser(http), http)
+        await signed_in(gateway)
+        cookie = {"Cookie": f"{SESSION}={gateway.browser.cookies(url)[SESSION]}"}
+        for _ in range(3):
+            assert (await gateway.another_browser().get(f"{url}/session", headers=cookie)).status == 200
+        assert directory.memory.calls["read_session"] <= 1, "he is remembered"
+        await gateway.browser.post(f"{url}/logout", {}, from_url=url)
+        assert (await gateway.another_browser().get(f"{url}/session", headers=cookie)).status == 401
+    finally:
+        await service.stop()
 
 
 async def test_signing_out_without_a_session_is_no_fault(gateway: Gateway) -> None:

@@ -66,7 +66,7 @@ def _check_port(address: str) -> None:
 
 def _check_https(address: str) -> None:
     parts = _split(address)
-    if not address.startswith("https://") or "@" in parts.netloc or not _HOST.match(parts.hostname or ""):
+    if "@" in parts.netloc or not _HOST.match(parts.hostname or ""):
         raise RedirectWrong(f"{address!r} must name a host by its domain, without user or wildcard.")
     if parts.netloc != parts.netloc.lower():
         raise RedirectWrong(f"{address!r} must have its host in lower case, as browsers send it.")
@@ -75,13 +75,13 @@ def _check_https(address: str) -> None:
 def is_registered(asked: str, registered: Iterable[str]) -> bool:
     """Compared as they are, character by character; but for the port of a loopback address."""
     known = set(registered)
-    return asked in known or _without_port(asked) in {one for one in known if _LOOPBACK.match(one)}
+    return asked in known or _without_port(asked) in known
 
 
 def _without_port(asked: str) -> str | None:
-    """The address as it is registered: without a port."""
+    """A loopback address as it is registered: without a port. None for every other."""
     found = _LOOPBACK.match(asked)
-    if found is None or len(asked) > MAX_LENGTH or not _PLAIN.match(asked) or found[2] is None:
+    if found is None or not _PLAIN.match(asked) or found[2] is None:
         return None
     return f"http://{found[1]}{found[3]}" if 0 < int(found[2]) < 65_536 else None
 
