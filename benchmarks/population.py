@@ -20,6 +20,8 @@ _CONNECTION = """
     values ($1, gen_random_uuid(), gen_random_uuid(), $2, true, 'https://login.example', 'https://sts.example', 'assertion',
             'true', 'off', '{}', true, false, 1, now())
 """
+# Their hours are spread as after a year, so that nobody's first look is measured with the rest.
+_LOOKED_AT = "update registry.metadata_looks set due_at = now() + random() * interval '1 hour' where company_id = $1"
 _TOKEN = (
     "insert into scim_tokens (company_id, token_id, token_sha256, created_at) values ($1, gen_random_uuid(), $2, now())"
 )
@@ -72,6 +74,7 @@ async def found(owner: asyncpg.Connection, company_id: UUID, name: str, token_sh
         await owner.execute("select set_config('app.company_id', $1, true)", str(company_id))
         await owner.execute(_COMPANY, company_id, name)
         await owner.execute(_CONNECTION, company_id, f"https://www.bitabiz.com/{name}")
+        await owner.execute(_LOOKED_AT, company_id)
         await owner.execute(_TOKEN, company_id, token_sha256)
         for statement in (_DEPARTMENTS, _PEOPLE):
             await owner.execute(statement, company_id, people)

@@ -43,7 +43,7 @@ def gateways(target: suite.Target) -> Iterator[list[str]]:
             environment = {
                 **os.environ, "HOST": "127.0.0.1", "PORT": str(port), "OPS_PORT": str(port + 100), "LOG_LEVEL": "WARNING",
                 "DIRECTORY_URL": f"http://127.0.0.1:{BASE + 2}", "DIRECTORY_SECRET": secrets["SSO_GATEWAY_SECRET"],
-                "PUBLIC_URL": target.sso_url,
+                "PUBLIC_URL": target.sso_url, "METADATA_HOSTS": "",
             }  # fmt: skip
             running.append(subprocess.Popen([sys.executable, "-m", "sso_gateway"], env=environment))
             urls.append(f"http://127.0.0.1:{port}")
