@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the tests need beside Python packages: a chromium for tests/browser, an nginx for tests/journeys/test_forward_auth.py, and node
-# with npm's openid-client for tests/journeys/test_relying_parties.py. Installs them where that is possible without asking.
+# What the tests need beside Python packages: a chromium for tests/browser, an nginx for tests/journeys/test_forward_auth.py, node with
+# npm's openid-client for tests/journeys/test_relying_parties.py, and promtool for tests/charts/test_alerts.py. Installs them where that is possible without asking.
 set -eu
 
 PATH="$PATH:/usr/sbin"
@@ -8,6 +8,7 @@ missing=""
 for tool in chromium nginx npm; do
     command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
+command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 openid_client() { "$(dirname "$0")/openid-client.sh" || echo "test-tools: no openid-client here; the tests of it will say so" >&2; }
 if [ -z "$missing" ]; then
     openid_client

@@ -14,7 +14,10 @@ from sso_gateway.sessions.forward_auth_routes import identity_headers
 from tests.charts.rendering import CHART, CI_FILES, MAJORS, Document, ci, helm, rendered, rendered_text, template
 
 KUBERNETES = ("1.30", "1.34", "1.37")
-CUSTOM = {("monitoring.coreos.com/v1", "ServiceMonitor"): "servicemonitor_v1.json"}
+CUSTOM = {
+    ("monitoring.coreos.com/v1", "ServiceMonitor"): "servicemonitor_v1.json",
+    ("monitoring.coreos.com/v1", "PrometheusRule"): "prometheusrule_v1.json",
+}
 
 every_example = pytest.mark.parametrize("values", CI_FILES, ids=lambda path: path.stem)
 both_helms = pytest.mark.parametrize("major", MAJORS)
