@@ -252,7 +252,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one run with fewer requests; writes no file")
     quick = parser.parse_args().quick
     per_second = pure(300 if quick else 3000)
-    with suite.running(port_base=27380) as target:
+    with suite.running(27380) as target:
         asked = ([1000, 10_000, 100_000], 1, 400) if quick else ([1000, 10_000, 100_000], 5, 2000)
         found = asyncio.run(measure(target, *asked))
     found = {

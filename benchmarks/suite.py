@@ -55,7 +55,7 @@ class Target:
 
 
 @contextmanager
-def running(port_base: int = 27080, **settings: str) -> Iterator[Target]:
+def running(port_base: int = 27080, /, **settings: str) -> Iterator[Target]:
     """`make run DEMO=0` on ports of its own, in a folder that is thrown away; one company may send as fast as it can."""
     import subprocess
     import sys
