@@ -3,8 +3,8 @@
 import base64
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Any
-from urllib.parse import quote_plus
+from typing import Any, cast
+from urllib.parse import quote_plus, urlencode
 
 import aiohttp
 import pytest
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from shared.errors import ErrorCode
 from sso_gateway.app import create_service
 from sso_gateway.limits import Limits, TooManyRequests
+from sso_gateway.oidc.calling import CallRefused, read_call
 from tests.support.app_clients import BACK_END_SECRET, MOBILE_RETURN, PORTAL_SECRET
 from tests.support.apps import Answer, App
 from tests.support.browser import Browser
@@ -76,6 +77,7 @@ async def test_a_client_that_proves_itself_is_served(
         ({}, "Basic " + base64.b64encode(b"web-portal").decode(), "invalid_client"),
         ({}, "Basic " + base64.b64encode(b"\xff:\xff").decode(), "invalid_client"),
         ({}, "Bearer x", "invalid_client"),
+        ({}, basic("web-portal", PORTAL_SECRET).replace("Basic", "Bearer"), "invalid_client"),
         (PORTAL, basic("web-portal", PORTAL_SECRET), "invalid_request"),
         (MOBILE, basic("web-portal", PORTAL_SECRET), "invalid_request"),
     ],
@@ -90,6 +92,32 @@ async def test_whoever_does_not_is_refused_and_directory_is_not_asked(
     assert answer.headers.get("WWW-Authenticate") == ('Basic realm="oauth2"' if answer.status == 401 else None)
     assert (answer.headers["Cache-Control"], answer.headers["Pragma"]) == ("no-store", "no-cache")
     assert not gateway.memory.calls
+
+
+async def test_two_proofs_are_none_though_each_is_good(gateway: Gateway) -> None:
+    """RFC 6749 section 2.3: one way in each request."""
+    proof = ("Authorization", basic("web-portal", PORTAL_SECRET))
+    async with gateway.http.post(f"{gateway.url}/oauth2/token", data=FORM, headers=[proof, proof]) as answer:
+        assert (answer.status, (await answer.json())["error"]) == (400, "invalid_request")
+    assert not gateway.memory.calls
+
+
+async def test_the_kind_of_a_form_is_read_as_http_writes_it(gateway: Gateway) -> None:
+    """RFC 9110 section 8.3.1: without case, with parameters."""
+    kind = "Application/X-WWW-Form-URLEncoded ; charset=UTF-8"
+    answer = await app_of(gateway).call("token", urlencode({**FORM, **MOBILE}), **{"Content-Type": kind})
+    assert answer.error == "invalid_grant"
+
+
+async def test_a_form_whose_sender_goes_away_is_refused() -> None:
+    async def gone() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    kind = (b"content-type", b"application/x-www-form-urlencoded")
+    request = Request({"type": "http", "method": "POST", "headers": [kind]}, gone)
+    with pytest.raises(CallRefused) as caught:
+        await read_call(cast(Any, None), cast(Any, None), request)
+    assert (caught.value.error, caught.value.status) == ("invalid_request", 408)
 
 
 @pytest.mark.parametrize(
@@ -161,12 +189,20 @@ async def test_whoever_shows_no_good_access_token_is_told_so(gateway: Gateway, a
         assert answer.headers["WWW-Authenticate"] == expected
 
 
-async def test_when_directory_cannot_answer_the_app_is_told_to_come_again(gateway: Gateway) -> None:
-    gateway.memory.fail = ErrorCode.unavailable
+@pytest.mark.parametrize("code", [ErrorCode.unavailable, ErrorCode.unauthorized, ErrorCode.wrong_caller])
+async def test_when_directory_cannot_answer_the_app_is_told_to_come_again(gateway: Gateway, code: ErrorCode) -> None:
+    """It is no fault of the app's where it is our own credential that directory does not take."""
+    gateway.memory.fail = code
     for path, form in (("token", FORM), ("revoke", {"token": "A" * 86})):
         answer = await app_of(gateway).call(path, {**form, **MOBILE})
         assert (answer.status, answer.error) == (503, "temporarily_unavailable")
         assert answer.headers["Retry-After"] == "5"
+
+
+async def test_what_directory_does_not_take_is_told_as_the_app_s_own_fault(gateway: Gateway) -> None:
+    gateway.memory.fail = ErrorCode.invalid_value
+    answer = await app_of(gateway).call("token", {**FORM, **MOBILE})
+    assert (answer.status, answer.error) == (400, "invalid_request")
 
 
 # Pages that may read the answers.
@@ -188,6 +224,28 @@ async def test_pages_of_public_clients_may_read_and_no_others(gateway: Gateway, 
                 assert answer.headers.get("Access-Control-Allow-Origin") == allowed
                 assert "Access-Control-Allow-Credentials" not in answer.headers
                 assert answer.headers["Vary"] == "Origin"
+                exposed = answer.headers.get("Access-Control-Expose-Headers")
+                assert exposed == ("WWW-Authenticate, Retry-After" if allowed else None)
+
+
+async def test_a_page_of_a_public_client_is_told_beforehand_what_it_may_send_and_directory_is_not_asked(
+    gateway: Gateway,
+) -> None:
+    """Fetch standard, CORS preflight: what is not named there the browser does not send."""
+    headers = {"Origin": "https://spa.example", "Access-Control-Request-Method": "POST"}
+    async with gateway.http.options(f"{gateway.url}/oauth2/token", headers=headers) as answer:
+        assert (answer.status, await answer.text()) == (204, "")
+        told = {name: value for name, value in answer.headers.items() if name.startswith("Access-Control-")}
+    assert told.pop("Access-Control-Allow-Origin") == "https://spa.example"
+    assert told.pop("Access-Control-Expose-Headers")
+    assert told == {
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type",
+        "Access-Control-Max-Age": "600",
+    }
+    async with gateway.http.post(f"{gateway.url}/oauth2/token", headers=headers) as answer:
+        assert "Access-Control-Allow-Methods" not in answer.headers
+    assert not gateway.memory.calls
 
 
 async def test_metadata_and_keys_are_everybodys(gateway: Gateway) -> None:
@@ -234,6 +292,27 @@ async def test_guessing_spends_what_is_the_guessers(
     others = [quote_plus(base64.urlsafe_b64encode(bytes([number] * 48)).decode()) for number in range(1, 9)]
     for other in others:
         assert (await app.call("token", {**FORM, "code": other, **PORTAL})).status == 400
+
+
+@pytest.mark.parametrize(
+    "guess",
+    [
+        {"client_id": "web-portal", "client_secret": "x"},
+        {"client_id": "web-portal"},
+        {"client_id": "nobody", "client_secret": "x"},
+        {"client_id": "mobile-app", "client_secret": "x"},
+    ],
+    ids=["a secret", "none", "a client", "a public client's"],
+)
+async def test_guessing_who_a_client_is_or_its_secret_is_counted_by_the_address_it_comes_from(
+    limited: tuple[str, FakeDirectory], http: aiohttp.ClientSession, guess: dict[str, str]
+) -> None:
+    url, directory = limited
+    app = App(http, url)
+    answers = [await app.call("token", {**FORM, **guess}) for _ in range(20)]
+    assert {answer.status for answer in answers} == {401, 429}
+    assert directory.memory.calls["redeem_code"] == 0
+    assert (await app.call("token", {**FORM, **PORTAL})).status == 400, "who proves himself is served from there, too"
 
 
 def test_strangers_who_guess_leave_a_companys_own_places_what_is_theirs() -> None:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -32,11 +34,11 @@ from sso_gateway.oidc.provider import provider_of
 from sso_gateway.oidc.refresh_tokens import RefreshToken, new_refresh_token, read_refresh_token
 from sso_gateway.oidc.rotation import main, new_set, rotate
 from sso_gateway.oidc.signing_keys import LOOKED_AT_EVERY_S, KeySet, SigningKeys, read_keys
-from sso_gateway.oidc.tokens import access_token, id_token, read_access_token, read_id_token
+from sso_gateway.oidc.tokens import access_token, claims_for, id_token, read_access_token, read_id_token
 from tests.support.app_clients import provider_settings
 from tests.support.saml_responses import NOW
 from tests.unit.sso_gateway.conftest import settings
-from tests.unit.sso_gateway.fake_directory import a_grant
+from tests.unit.sso_gateway.fake_directory import EMPLOYEE, a_grant
 
 ISSUER = "https://login.example"
 COMPANY = CompanyId(UUID(int=7))
@@ -128,6 +130,44 @@ def test_a_wrong_file_keeps_from_starting_and_takes_nothing_down_later(folder: P
     assert metrics.OIDC_KEYS_UNREADABLE._value.get() == 0
 
 
+@pytest.mark.parametrize("slot", ["current", "next", "previous"])
+def test_a_file_that_cannot_be_read_keeps_from_starting(folder: Path, slot: str) -> None:
+    (folder / f"{slot}.pem").unlink(missing_ok=True)
+    (folder / f"{slot}.pem").mkdir()
+    with pytest.raises(SettingsError, match=r"OIDC_KEYS_DIR is wrong: .* cannot be read"):
+        SigningKeys(folder)
+
+
+def test_a_key_that_stands_there_twice_is_one(folder: Path) -> None:
+    once = read_keys(folder)
+    shutil.copy(folder / "current.pem", folder / "previous.pem")
+    twice = read_keys(folder)
+    assert twice.published == once.published
+    assert twice.secrets == once.secrets
+
+
+def test_what_does_not_change_is_read_once_and_what_cannot_be_read_is_told_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = [0.0]
+    keys = SigningKeys(folder, now=lambda: now[0])
+
+    def looked() -> KeySet:
+        now[0] += LOOKED_AT_EVERY_S
+        return keys()
+
+    assert looked() is looked()
+    rotate(folder)
+    assert looked() is looked()
+    good = (folder / "next.pem").read_bytes()
+    for _ in range(2):
+        (folder / "next.pem").write_bytes(b"garbage")
+        assert looked() is looked()
+        (folder / "next.pem").write_bytes(good)
+        looked()
+    assert caplog.messages.count("oidc_keys_unreadable") == 2
+
+
 def test_a_folder_that_is_gone_takes_nothing_down(folder: Path) -> None:
     now = [0.0]
     keys = SigningKeys(folder, now=lambda: now[0])
@@ -159,6 +199,11 @@ def test_a_mounted_secret_that_is_exchanged_is_noticed_and_looked_at_every_few_s
     now[0] += LOOKED_AT_EVERY_S
     assert keys().signing_kid == read_keys(tmp_path / "second").signing_kid
 
+    (mounted / "new").symlink_to(tmp_path / "first")
+    os.replace(mounted / "new", mounted / "..data")
+    now[0] += LOOKED_AT_EVERY_S / 2
+    assert keys().signing_kid == read_keys(tmp_path / "second").signing_kid
+
 
 def test_tokens_stay_good_through_a_turn_and_hints_as_well(folder: Path) -> None:
     keys = read_keys(folder)
@@ -170,6 +215,62 @@ def test_tokens_stay_good_through_a_turn_and_hints_as_well(folder: Path) -> None
     assert read_id_token(after, told, issuer=ISSUER) is not None
     rotate(folder)
     assert read_access_token(read_keys(folder), access, issuer=ISSUER, now=NOW) is None
+
+
+def test_a_hint_is_over_never_and_of_this_issuer_only(folder: Path) -> None:
+    """RP-Initiated Logout 1.0 section 4."""
+    keys = read_keys(folder)
+    told = id_token(keys, a_grant(), an_access_token(keys), issuer=ISSUER, nonce=None, now=NOW - timedelta(days=300))
+    assert read_id_token(keys, told, issuer=ISSUER) is not None
+    assert read_id_token(keys, told, issuer=f"{ISSUER}/") is None
+
+
+SAID_ALWAYS = {"company": "contoso", "employee_id": EMPLOYEE, "roles": ["approver"]}
+PROFILE = {
+    "name": "Anna <b> Ærø",
+    "given_name": "Anna <b>",
+    "family_name": "Ærø",
+    "preferred_username": "anna@contoso.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "more"),
+    [
+        (["openid"], {}),
+        (["openid", "offline_access"], {}),
+        (["openid", "profile"], PROFILE),
+        (["openid", "email"], {"email": "anna@contoso.com"}),
+        (["openid", "email", "profile"], {**PROFILE, "email": "anna@contoso.com"}),
+    ],
+)
+def test_an_app_is_told_of_a_person_what_its_scopes_name_and_no_more(scopes: list[str], more: dict[str, str]) -> None:
+    """OpenID Connect Core section 5.4."""
+    assert claims_for(a_grant(scopes=scopes).user, scopes) == {**SAID_ALWAYS, **more}
+
+
+def test_an_access_token_says_nothing_of_a_person_but_who_it_is(folder: Path) -> None:
+    keys = read_keys(folder)
+    grant = a_grant(scopes=["openid", "profile", "email"])
+    told = claims_of(access_token(keys, COMPANY, grant, issuer=ISSUER, audience="api", now=NOW))
+    assert not told.keys() & {*PROFILE, "email"}
+
+
+def test_a_name_of_one_word_has_no_space_at_its_end() -> None:
+    user = msgspec.structs.replace(a_grant().user, family_name="")
+    assert claims_for(user, ["profile"])["name"] == "Anna <b>"
+
+
+def test_an_id_token_names_the_access_token_beside_it_and_the_nonce_where_there_is_one(folder: Path) -> None:
+    """OpenID Connect Core section 3.1.3.6; the pair is the one of its appendix A.3."""
+    keys, beside = read_keys(folder), "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"
+    told = claims_of(id_token(keys, a_grant(), beside, issuer=ISSUER, nonce="n", now=NOW))
+    assert (told["at_hash"], told["nonce"]) == ("77QmUPtjPfzWtF2AnpK9RQ", "n")
+    assert "nonce" not in claims_of(id_token(keys, a_grant(), beside, issuer=ISSUER, nonce=None, now=NOW))
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    return dict(json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "==")))
 
 
 def test_the_provider_needs_keys_where_it_has_clients() -> None:
@@ -212,6 +313,17 @@ def segment(value: object) -> str:
 
 ODD_ALGORITHMS: tuple[object, ...] = (["ES256"], {}, None, 1)
 ODD_CRITICAL: tuple[object, ...] = ([[]], [{}], {}, [["b64"]])
+
+
+@pytest.mark.parametrize(
+    "grant", ["", "a" * 65, f"{'a' * 32}.{'a' * 31}", f"{'g' * 32}.{'a' * 32}", f"{'a' * 32}.{'a' * 32}\n"]
+)
+def test_a_token_that_hangs_on_nothing_is_none_though_it_is_signed(folder: Path, grant: str) -> None:
+    keys = read_keys(folder)
+    claims = {**claims_of(an_access_token(keys)), "grant": grant}
+    header = {"alg": "ES256", "kid": keys.signing_kid, "typ": "at+jwt"}
+    signed = jwt.encode(header, claims, keys.signing, algorithms=["ES256"])
+    assert read_access_token(keys, signed, issuer=ISSUER, now=NOW) is None
 
 
 def test_forged_tokens_are_none(folder: Path) -> None:

@@ -7,7 +7,6 @@ Refusals are those of RFC 6749 section 5.2. Nothing is kept (`no-store`).
 """
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -99,7 +98,7 @@ async def read_call(gateway: Gateway, provider: Provider, request: Request) -> C
     fields = await _form(request)
     client_id, secrets = _credentials(request, fields)
     client = provider.clients.get(client_id)
-    if client is not None and not client.is_public and any(client.is_proven_by(secret) for secret in secrets):
+    if client is not None and any(client.is_proven_by(secret) for secret in secrets):
         return Call(client, fields)
     gateway.limits.admit_address("token", request)
     if client is None or not client.is_public or secrets:
@@ -138,7 +137,7 @@ def _credentials(request: Request, fields: Mapping[str, str]) -> tuple[str | Non
     scheme, _, value = headers[0].partition(" ")
     try:
         name, colon, secret = base64.b64decode(value.strip(), validate=True).decode("ascii").partition(":")
-    except (binascii.Error, ValueError):
+    except ValueError:
         name = colon = secret = ""
     if scheme.lower() != "basic" or not colon:
         raise invalid_client()
