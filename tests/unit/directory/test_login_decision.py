@@ -106,6 +106,26 @@ def test_the_first_login_links_by_e_mail_without_case() -> None:
     assert who(decided(anna, attempt=attempt(name_id="ANNA@contoso.com"))) == (anna.employee_id, "name_id")
 
 
+@pytest.mark.parametrize("object_id", [ANNA, None], ids=["linked", "by name"])
+@pytest.mark.parametrize(
+    ("held_back", "details"),
+    [
+        ({"blocked": True}, (("blocked_by", "HR"),)),
+        ({"awaits_rehire": True}, (("waits_for", "HR's choice after his return"),)),
+        ({"awaits_rehire": True, "state": "suspended"}, (("waits_for", "HR's choice after his return"),)),
+    ],
+    ids=["blocked", "came back", "came back, and is not active yet"],
+)
+def test_whom_hr_holds_back_is_suspended_and_is_told_why(
+    object_id: UUID | None, held_back: dict[str, Any], details: tuple[tuple[str, str], ...]
+) -> None:
+    """A5, A11: Entra lets him in, and BitaBIZ does not."""
+    anna = replace(person(object_id=object_id), **held_back)
+    refused = decided(anna)
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.employee_id, refused.details) == ("suspended", anna.employee_id, details)
+
+
 def test_a_name_never_links_to_somebody_with_another_object_id() -> None:
     other = person(object_id=uuid4())
     assert reason(decided(other)) == "no_such_employee"

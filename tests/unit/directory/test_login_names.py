@@ -43,6 +43,7 @@ BOTH_UPN, UPN_AND_MAIL = (UPN, UPN), (UPN, MAIL)
         (GUEST, GUEST, "anna@gmail.com", ("anna@gmail.com", "anna@gmail.com"), []),
         ("anna@gmail.com", GUEST, "anna@gmail.com", ("anna@gmail.com", "anna@gmail.com"), []),
         (GUEST, GUEST, None, ("anna@gmail.com", "anna@gmail.com"), []),
+        (GUEST, GUEST, "anna@other.example", ("anna@gmail.com", "anna@gmail.com"), ["email_not_mail"]),
     ],
 )  # fmt: skip
 def test_what_differs_names_the_setting_to_change(
@@ -60,11 +61,18 @@ def test_what_differs_names_the_setting_to_change(
         (PAIRWISE + "=", True),
         (PAIRWISE[:-1], False),
         (PAIRWISE[:30] + "@contoso.com", False),
+        (PAIRWISE + "@contoso.com", False),
+        ("x@" + PAIRWISE, False),
         ("0a21f0f2-8d2a-4f8e-bf98-7363c4aed4ef", False),
     ],
 )
 def test_an_identifier_that_entra_made_up_is_known_by_its_shape(name_id: str, is_one: bool) -> None:
     assert Names(name_id, None, None).is_pairwise == is_one
+
+
+def test_whom_an_assertion_may_mean_is_looked_for_by_each_of_its_names_once() -> None:
+    assert Names(UPN, UPN, MAIL).keys == sorted([UPN, MAIL])
+    assert Names(UPN, None, None).keys == [UPN]
 
 
 def test_every_finding_about_claims_names_the_very_setting() -> None:
