@@ -102,6 +102,8 @@ class Recipe:
     recipient: str | None = ACS
     audiences: tuple[tuple[str, ...], ...] = ((ENTITY_ID,),)
     issued_at: datetime = NOW - timedelta(seconds=2)
+    authenticated_at: datetime | None = None
+    """None: at that moment."""
     not_before: datetime = NOW - timedelta(minutes=5)
     not_on_or_after: datetime = NOW + timedelta(minutes=60)
     confirmation_not_on_or_after: datetime | None = None
@@ -174,7 +176,8 @@ def assertion_text(recipe: Recipe) -> str:
         f'<Conditions NotBefore="{instant(recipe.not_before)}" NotOnOrAfter="{instant(recipe.not_on_or_after)}">'
         f"{audiences}</Conditions>"
         f"<AttributeStatement>{statements}</AttributeStatement>"
-        f'<AuthnStatement AuthnInstant="{instant(recipe.issued_at)}" SessionIndex="{recipe.assertion_id}"><AuthnContext>'
+        f'<AuthnStatement AuthnInstant="{instant(recipe.authenticated_at or recipe.issued_at)}"'
+        f' SessionIndex="{recipe.assertion_id}"><AuthnContext>'
         "<AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</AuthnContextClassRef></AuthnContext>"
         "</AuthnStatement></Assertion>"
     )

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from shared.errors import DomainError
+from shared.errors import DomainError, ErrorCode
 from shared.schemas.login import Connection, GetConnection
 from sso_gateway.saml.connection import REFETCH_INTERVAL_S, Connections
 from tests.support.saml_responses import ACS, signing_key
@@ -109,6 +109,46 @@ async def test_a_company_that_is_gone_is_forgotten(
     with pytest.raises(DomainError):
         await connections.trusted("contoso")
     assert len(connections) == 0
+
+
+async def test_a_company_is_known_once_directory_has_confirmed_it_also_while_directory_is_away(
+    connections: Connections, directory: FakeDirectory, clock: Clock
+) -> None:
+    assert "contoso" not in connections
+    await connections.trusted("contoso")
+    clock.now += 31
+    directory.memory.fail = ErrorCode.unavailable
+    with pytest.raises(DomainError, match="unavailable"):
+        await connections.trusted("contoso")
+    assert "contoso" in connections
+
+
+async def test_a_company_that_is_asked_about_again_is_not_the_longest_unused(
+    directory: FakeDirectory, clock: Clock
+) -> None:
+    connections = Connections(directory, "http://127.0.0.1:8080", 30, now=clock, max_companies=2)
+    for name in ("aaa", "bbb", "ccc"):
+        directory.memory.companies[name] = connection(name)
+    await connections.trusted("aaa")
+    await connections.trusted("bbb")
+    clock.now += 31
+    await connections.trusted("aaa")
+    await connections.trusted("ccc")
+    assert [name in connections for name in ("aaa", "bbb", "ccc")] == [True, False, True]
+
+
+async def test_what_was_taken_in_meanwhile_counts_where_its_keys_are_others(
+    connections: Connections, directory: FakeDirectory
+) -> None:
+    known = await connections.trusted("contoso")
+    assert connections.other_than(known) is None
+    renew(directory, "next")
+    renewed = connections.remember(directory.memory.companies["contoso"])
+    assert connections.other_than(known) is renewed
+    directory.memory.companies.clear()
+    with pytest.raises(DomainError, match="not_found"):
+        await connections._fetch("contoso")
+    assert connections.other_than(known) is None, "nothing is remembered"
 
 
 async def test_the_longest_unused_company_goes_first(directory: FakeDirectory, clock: Clock) -> None:

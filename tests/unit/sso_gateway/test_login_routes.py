@@ -6,7 +6,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 from lxml import etree
@@ -334,6 +334,38 @@ async def test_a_form_of_any_other_kind_is_malformed(gateway: Gateway, body: byt
     page = await gateway.post_body(body)
     assert (page.status, page.json["reason"]) == (status, "malformed_response")
     assert gateway.memory.calls["complete_login"] == 0
+
+
+async def test_the_kind_of_a_form_is_read_as_http_writes_it(gateway: Gateway) -> None:
+    """RFC 9110 section 8.3.1: without case, with parameters."""
+    page = await gateway.post_body(genuine_form(), "Application/X-WWW-Form-URLEncoded ; charset=UTF-8")
+    assert page.status == 303
+
+
+@pytest.mark.parametrize(
+    ("beside", "status"),
+    [
+        (b"", 303),
+        (b"&RelayState=", 303),
+        (b"&RelayState=" + b"x" * 1024, 303),
+        (b"&RelayState=" + b"x" * 1025, 403),
+        (b"&RelayState=a&RelayState=a", 403),
+        (b"&SAMLResponse=", 403),
+        (b"&x=y" * 9, 303),
+        (b"&x=y" * 10, 403),
+        (b"&x", 403),
+        (b"&x=%ff", 403),
+    ],
+    ids=lambda one: repr(one)[:30],
+)
+async def test_what_stands_beside_a_genuine_response_is_counted(gateway: Gateway, beside: bytes, status: int) -> None:
+    page = await gateway.post_body(genuine_form() + beside)
+    assert page.status == status
+    assert len(gateway.memory.attempts) == (status == 303)
+
+
+def genuine_form() -> bytes:
+    return urlencode({"SAMLResponse": base64.b64encode(respond(Recipe(in_response_to=None))).decode()}).encode()
 
 
 @pytest.mark.parametrize("content_type", ["text/xml", "multipart/form-data; boundary=x", "application/json"])

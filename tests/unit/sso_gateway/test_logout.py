@@ -89,6 +89,7 @@ REFUSED: dict[str, tuple[Logout | str | bytes, str]] = {
     "no instant": (Logout().text().replace("IssueInstant", "Consent"), "malformed_response"),
     "an old version": (Logout().text().replace('Version="2.0"', 'Version="1.1"'), "malformed_response"),
     "an ID that begins with a digit": (Logout().text().replace('ID="_', 'ID="1'), "malformed_response"),
+    "an ID with a space": (Logout().text().replace('ID="_', 'ID="_ '), "malformed_response"),
     "no NameID": (Logout().text().replace("NameID", "Issuer"), "malformed_response"),
     "a NameID of the wrong namespace": (
         Logout()

@@ -3,10 +3,12 @@
 import dataclasses
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from sso_gateway.saml.errors import Reason
-from sso_gateway.saml.profile import CLAIM_GROUPS, CLAIM_GROUPS_LINK, VerifiedAssertion
+from sso_gateway.saml.gate import signed_response
+from sso_gateway.saml.profile import CLAIM_GROUPS, CLAIM_GROUPS_LINK, VerifiedAssertion, check
 from tests.support.saml_responses import (
     ACS,
     ENTITY_ID,
@@ -21,7 +23,7 @@ from tests.support.saml_responses import (
     respond,
     signing_key,
 )
-from tests.unit.sso_gateway.saml_support import reason, refusal, sign_in
+from tests.unit.sso_gateway.saml_support import EXPECTED, pinned, reason, refusal, sign_in
 
 OTHER_TENANT = "99999999-9999-4999-8999-999999999999"
 MINUTE = timedelta(minutes=1)
@@ -61,6 +63,36 @@ def test_a_verified_assertion_does_not_show_its_person_when_printed() -> None:
 def test_names_come_out_as_they_went_in(name: str) -> None:
     verified = sign_in(respond(dataclasses.replace(with_claim(f"{XMLSOAP}/name", name), name_id=name)))
     assert (verified.name_id, verified.name_claim) == (name, name)
+
+
+@pytest.mark.parametrize("claim", ["name", "emailaddress"])
+def test_a_name_that_was_sent_empty_was_not_sent(claim: str) -> None:
+    verified = sign_in(respond(with_claim(f"{XMLSOAP}/{claim}", "")))
+    assert (verified.name_claim is None, verified.email is None) == (claim == "name", claim == "emailaddress")
+
+
+def test_the_tenant_is_a_guid_and_compared_as_one() -> None:
+    tenant = "abcdef00-1111-4111-8111-111111111111"
+    document = respond(with_claim(f"{MICROSOFT}/identity/claims/tenantid", tenant.upper()))
+    proven = signed_response(document, pinned(), "assertion", ENTITY_ID)
+    assert check(proven, msgspec.structs.replace(EXPECTED, tenant_id=tenant), NOW).tenant_id == tenant
+
+
+def test_a_value_that_was_sent_empty_among_the_groups_is_a_text() -> None:
+    assert sign_in(respond(with_claim(CLAIM_GROUPS, "", "x"))).groups == ("", "x")
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [(timedelta(days=21), timedelta(days=21)), (timedelta(0), timedelta(0)), (-10 * MINUTE, timedelta(0))],
+    ids=["weeks ago", "just now", "later than the assertion"],
+)
+def test_somebody_has_shown_who_he_is_when_entra_says_and_never_after_it_said_so(
+    before: timedelta, told: timedelta
+) -> None:
+    """By this an app that demands a fresh login measures."""
+    verified = sign_in(respond(Recipe(authenticated_at=Recipe().issued_at - before)))
+    assert verified.issued_at - verified.authenticated_at == told
 
 
 # Who says it, to whom.

@@ -65,6 +65,11 @@ def test_a_relay_state_is_signed_with_the_rest() -> None:
     assert proven(redirect(Logout().text(), relay_state="").query).document
 
 
+def test_what_is_longer_than_any_logout_is_refused_though_it_is_signed() -> None:
+    assert proven(redirect(Logout().text(), relay_state="x" * 4096).query).document
+    assert reason(redirect(Logout().text(), relay_state="x" * 8192).query) == "malformed_response"
+
+
 def test_a_sender_that_encodes_in_upper_case_is_understood_too() -> None:
     (message, packed), (algorithm, uri) = GENUINE.parts
     upper = Redirect(((message, quote(unquote(packed), safe="")), (algorithm, quote(unquote(uri), safe=""))))

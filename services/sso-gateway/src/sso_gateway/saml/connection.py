@@ -10,7 +10,6 @@ companies are not remembered at all. The number of companies remembered is bound
 
 import asyncio
 import base64
-import binascii
 import re
 import time
 from collections import OrderedDict
@@ -159,7 +158,7 @@ def _keys(connection: Connection) -> tuple[TrustedKey, ...]:
     for certificate in connection.certificates:
         try:
             keys.append(trusted_key(base64.b64decode(certificate.der_base64, validate=True)))
-        except (ValueError, binascii.Error):
+        except ValueError:
             # directory lets none in that cannot be used; one such must not take the others with it.
             log.warning("certificate_unusable", company=connection.company, certificate=certificate.fingerprint)
     return tuple(keys)
