@@ -28,7 +28,7 @@ from shared.schemas.metadata import (
 from shared.schemas.people import Finding
 from shared.schemas.signing import ListCertificates
 from tests.integration.test_certificates import added, fingerprint, pasted
-from tests.support.clock import SettableClock
+from tests.support.clock import SettableClock, until
 from tests.support.command import Command
 from tests.support.firm import Firm, Urls
 from tests.support.plans import plans_of, scanned
@@ -239,6 +239,30 @@ async def test_a_look_that_finds_nothing_new_writes_nothing_but_its_claim(
         assert (again.adopted, again.offered) == (0, 0)
     assert await versions(firm) == before
     assert [one.times for one in await found(firm, "certificate_offered")] == ([1] if use == "propose" else [])
+
+
+@pytest.mark.parametrize("use", ["propose", "adopt"])
+async def test_two_who_bring_the_same_news_at_once_tell_it_once(
+    firm: Firm, gateway: DirectoryClient, clock: SettableClock, use: str
+) -> None:
+    """A look, and an unknown signer's."""
+    known, new = pasted(), pasted()
+    await added(firm, known)
+    await uses(firm, use, clock)
+    async with firm.owner() as owner:
+        await owner.execute("select 1 from companies where company_id = $1 for update", firm.company_id)
+        bringing = [asyncio.create_task(offered(gateway, firm, known + new)) for _ in range(3)]
+        await until(lambda: waiting(firm, 3))
+    told = [await one for one in bringing]
+    assert sum(one.adopted for one in told) == (use == "adopt")
+    assert sum(one.offered for one in told) == (use == "propose")
+    assert [one.times for one in await found(firm, "certificate_offered")] == ([1] if use == "propose" else [])
+
+
+async def waiting(firm: Firm, many: int) -> bool:
+    """For a row that somebody else holds."""
+    (row,) = await firm.as_owner("select count(*) from pg_locks where not granted")
+    return bool(row["count"] >= many)
 
 
 async def test_an_offer_that_entra_does_not_make_any_more_is_closed(
