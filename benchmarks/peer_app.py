@@ -54,7 +54,7 @@ class Library(Protocol):
         """Raises whatever the library raises for a response that it refuses."""
 
 
-def app_of(library: Library) -> Starlette:
+def app_of(library: Library, *, in_threads: bool) -> Starlette:
     outstanding: dict[str, str] = {}
     sessions: dict[str, str] = {}
 
@@ -65,8 +65,10 @@ def app_of(library: Library) -> Starlette:
 
     async def acs(request: Request) -> Response:
         form = parse_qs((await request.body()).decode())["SAMLResponse"][0]
-        # In a thread: the library blocks, on a child process or in C.
-        proven = await run_in_threadpool(library.verify, form, outstanding)
+        if in_threads:
+            proven = await run_in_threadpool(library.verify, form, outstanding)
+        else:
+            proven = library.verify(form, outstanding)
         if proven.in_response_to is not None and outstanding.pop(proven.in_response_to, None) is None:
             return PlainTextResponse("nobody asked for this", status_code=403)
         session = secrets.token_urlsafe(32)
@@ -84,15 +86,24 @@ def app_of(library: Library) -> Starlette:
     )
 
 
-def serve(library_of: Callable[[Told], Library]) -> None:
-    """Tell the port, be told the rest, and serve until whoever started us ends."""
+def serve(library_of: Callable[[Told], Library], *, in_threads: bool) -> None:
+    """Tell the port, be told the rest, and serve until whoever started us ends.
+
+    `in_threads`: verify beside the event loop. Of use where the library waits for a child process; threads that compute in
+    turn only get into each other's way.
+    """
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     print(listening.getsockname()[1], flush=True)
     library = library_of(Told(**json.loads(sys.stdin.readline())))
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     config = uvicorn.Config(
-        app_of(library), http="httptools", loop="uvloop", lifespan="off", access_log=False, log_level="error"
+        app_of(library, in_threads=in_threads),
+        http="httptools",
+        loop="uvloop",
+        lifespan="off",
+        access_log=False,
+        log_level="error",
     )
     uvicorn.Server(config).run(sockets=[listening])
 

@@ -56,4 +56,4 @@ def config_of(told: Told, *, want_response_signed: bool = False, allow_unsolicit
 
 
 if __name__ == "__main__":
-    serve(Pysaml2)
+    serve(Pysaml2, in_threads=True)
