@@ -20,7 +20,7 @@ from directory.oidc.decision import (
 NOW = datetime(2026, 11, 2, 8, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 NEXT, FORMER, OLD = b"next", b"former", b"old"
-CODE = CodeRow("portal", False, NOW + SECOND)
+CODE = CodeRow("portal", False, NOW + SECOND, True)
 FAMILY = FamilyRow("portal", NEXT, FORMER, NOW, True)
 
 
@@ -33,6 +33,8 @@ FAMILY = FamilyRow("portal", NEXT, FORMER, NOW, True)
         (replace(CODE, redeemed=True), "portal", Refused("reused", ends=True)),
         (replace(CODE, redeemed=True, expires_at=NOW - SECOND), "portal", Refused("reused", ends=True)),
         (replace(CODE, expires_at=NOW), "portal", Refused("expired")),
+        (replace(CODE, lives=False), "portal", Refused("ended")),
+        (replace(CODE, lives=False, redeemed=True), "portal", Refused("reused", ends=True)),
         (CODE, "portal", Refused("wrong_proof", ends=True)),
     ],
 )

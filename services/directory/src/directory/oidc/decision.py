@@ -54,6 +54,8 @@ class CodeRow:
     client_id: str
     redeemed: bool
     expires_at: datetime
+    lives: bool
+    """The session that it was given for does."""
 
 
 def code_not_redeemed(row: CodeRow | None, client_id: str, now: datetime) -> Refused:
@@ -67,6 +69,8 @@ def code_not_redeemed(row: CodeRow | None, client_id: str, now: datetime) -> Ref
         return Refused("reused", ends=True)
     if row.expires_at <= now:
         return Refused("expired")
+    if not row.lives:
+        return Refused("ended")
     return Refused("wrong_proof", ends=True)
 
 

@@ -66,11 +66,14 @@ _REDEEM = statement(
 
 _CODE = statement(
     "app_grants.by_code",
-    """
-    select grant_id, client_id, redeemed_at is not null as redeemed, code_expires_at as expires_at
-    from app_grants
-    where company_id = $1 and code_sha256 = $2
-    """,
+    f"""
+    select g.grant_id, g.client_id, g.redeemed_at is not null as redeemed, g.code_expires_at as expires_at,
+        {ENDS_AT} > $3 as lives
+    from app_grants g
+    join sessions s on s.company_id = $1 and s.session_id = g.session_id
+    join companies c on c.company_id = $1
+    where g.company_id = $1 and g.code_sha256 = $2
+    """,  # noqa: S608  composed of constants
 )
 
 # A hash that no cookie can have: nobody knows what it would be the hash of.
@@ -246,8 +249,10 @@ async def redeem(
 
 
 async def find_code(tx: CompanyTx, code_sha256: bytes) -> tuple[UUID, CodeRow] | None:
-    row = await tx.fetchrow(_CODE, tx.company_id, code_sha256)
-    return (row["grant_id"], CodeRow(row["client_id"], row["redeemed"], row["expires_at"])) if row else None
+    row = await tx.fetchrow(_CODE, tx.company_id, code_sha256, tx.now)
+    if row is None:
+        return None
+    return row["grant_id"], CodeRow(row["client_id"], row["redeemed"], row["expires_at"], row["lives"])
 
 
 async def open_own_session(tx: CompanyTx, grant_id: UUID, session_sha256: bytes, expires_at: datetime) -> None:

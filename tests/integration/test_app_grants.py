@@ -1,0 +1,284 @@
+"""What apps hold, asked of directory itself: each of its questions looks at the session and at whoever it belongs to.
+
+Whoever suspends somebody ends his sessions, and with them goes what hangs on them (`test_openid_endings.py`). These are the
+second look: rows that outlived it, made by the database's owner, are good for nothing.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from directory.oidc import operations as oidc
+from shared.errors import DomainError, ErrorCode
+from shared.schemas.employee import Employee
+from shared.schemas.login import SessionCredential
+from shared.schemas.oidc import (
+    EndGrant,
+    Grant,
+    GrantCredential,
+    Granted,
+    IssueCode,
+    IssuedCode,
+    ReadGrant,
+    RedeemCode,
+    RefreshGrant,
+)
+from tests.support.clock import SettableClock
+from tests.support.firm import Firm, uuid_of
+from tests.support.sign_ins import SignIns
+
+RETURN = "https://app.example/"
+
+
+def secret() -> str:
+    """Its hash, that is."""
+    return os.urandom(32).hex()
+
+
+@dataclass
+class Phone:
+    """One app on behalf of one session."""
+
+    firm: Firm
+    session: SessionCredential
+    scopes: list[str] = field(default_factory=lambda: ["openid"])
+    client_id: str = "phone"
+    code: str = field(default_factory=secret)
+    proof: str = field(default_factory=secret)
+    family: str = field(default_factory=secret)
+    token: str = field(default_factory=secret)
+
+    async def asks(self) -> IssuedCode:
+        asked = IssueCode(
+            session=self.session, client_id=self.client_id, redirect_uri=RETURN, scopes=self.scopes, nonce=None,
+            code_challenge=self.proof, code_sha256=self.code, ttl_s=60, company=None, employee_id=None, signed_in_after=None,
+        )  # fmt: skip
+        return await oidc.issue_code(self.firm.database, asked)
+
+    async def redeems(self, **other: str) -> Granted:
+        values = {"code_sha256": self.code, "client_id": self.client_id, "redirect_uri": RETURN, **other}
+        request = RedeemCode(
+            company_id=str(self.firm.company_id), code_challenge=self.proof, family_sha256=self.family,
+            refresh_sha256=self.token, session_ttl_s=3600, **values,
+        )  # fmt: skip
+        return await oidc.redeem_code(self.firm.database, request)
+
+    async def refreshes(self) -> Granted:
+        request = RefreshGrant(
+            company_id=str(self.firm.company_id), client_id=self.client_id, family_sha256=self.family,
+            refresh_sha256=self.token, successors=[successor := secret()],
+        )  # fmt: skip
+        granted = await oidc.refresh_grant(self.firm.database, request)
+        if granted.grant is not None:
+            self.token = successor
+        return granted
+
+    async def holds(self) -> Grant:
+        """It has asked and redeemed."""
+        assert (await self.asks()).reason is None
+        granted = await self.redeems()
+        assert granted.grant is not None
+        return granted.grant
+
+    async def is_read(self, grant_id: str | None = None) -> bool:
+        """By its grant's id, or by its refresh token."""
+        try:
+            await oidc.read_grant(self.firm.database, ReadGrant(credential=self.credential(grant_id)))
+        except DomainError as error:
+            if error.code is ErrorCode.unauthorized:
+                return False
+            raise
+        return True
+
+    def credential(self, grant_id: str | None) -> GrantCredential:
+        token = {} if grant_id else {"family_sha256": self.family, "refresh_sha256": self.token}
+        return GrantCredential(company_id=str(self.firm.company_id), grant_id=grant_id, **token)
+
+    async def gives_back(self, *, grant_id: str | None = None, client_id: str = "") -> bool:
+        request = EndGrant(credential=self.credential(grant_id), client_id=client_id or self.client_id)
+        return (await oidc.end_grant(self.firm.database, request)).ended
+
+
+@dataclass
+class House:
+    firm: Firm
+    sign_ins: SignIns
+    clock: SettableClock
+    anna: Employee
+    bo: Employee
+
+    async def rows(self) -> list[object]:
+        return [*await self.firm.as_owner("select * from app_grants order by grant_id")]
+
+    async def phone_of(self, person: Employee, *, ttl_s: int = 3600, offline: bool = False) -> Phone:
+        session = await self.sign_ins.session_of(person, ttl_s=ttl_s)
+        return Phone(self.firm, session, ["openid", "offline_access"] if offline else ["openid"])
+
+
+@pytest.fixture
+async def house(firm: Firm, firm_clock: SettableClock) -> AsyncIterator[House]:
+    sign_ins = await SignIns.of(firm, firm_clock)
+    anna = await firm.create(external_id=str(uuid4()))
+    bo = await firm.create(login="bo@firma.dk", external_id=str(uuid4()))
+    firm_clock.set(datetime.now(UTC).replace(microsecond=0))
+    yield House(firm, sign_ins, firm_clock, anna, bo)
+    firm_clock.set(None)
+
+
+@pytest.mark.parametrize(
+    "held_back",
+    [
+        "state = 'suspended', suspended_on = now(), termination_date = now(), termination_source = 'inactivation'",
+        "blocked_at = now()",
+    ],
+    ids=["suspended", "blocked"],
+)
+async def test_a_session_that_outlived_its_owner_s_access_gives_an_app_nothing(house: House, held_back: str) -> None:
+    """D11, beside the transaction that ends them; and his colleague, who may sign in, does not stand in for him."""
+    phone, waiting = await house.phone_of(house.anna), await house.phone_of(house.anna)
+    held = await phone.holds()
+    of_bo = await house.phone_of(house.bo)
+    assert (await waiting.asks()).reason is (await of_bo.asks()).reason is None
+    [before] = await house.firm.as_owner("select count(*) from sessions where employee_id = $1", uuid_of(house.anna))
+    sql = f"update employees set {held_back} where employee_id = $1"  # noqa: S608  the test's own
+    await house.firm.as_owner(sql, uuid_of(house.anna))
+    [after] = await house.firm.as_owner("select count(*) from sessions where employee_id = $1", uuid_of(house.anna))
+    assert before["count"] == after["count"] == 2, "they did outlive it"
+
+    rows = await house.rows()
+    assert (await Phone(house.firm, phone.session).asks()).reason == "no_session"
+    assert (await waiting.redeems()).grant is None
+    assert not await phone.is_read(held.grant_id)
+    assert not await phone.is_read()
+    assert (await phone.refreshes()).reason == "ended"
+    assert await house.rows() == rows, "what is refused changes nothing"
+
+    granted = (await of_bo.redeems()).grant
+    assert granted is not None
+    assert granted.user.employee_id == house.bo.id
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["the browser's session", "its own session"])
+async def test_when_the_session_s_time_is_over_so_is_what_hangs_on_it(house: House, offline: bool) -> None:
+    phone, waiting = await house.phone_of(house.anna, offline=offline), await house.phone_of(house.anna, ttl_s=3550)
+    held = await phone.holds()
+    house.clock.set(house.clock() + timedelta(seconds=3545))
+    assert (await waiting.asks()).reason is None
+    assert (await phone.refreshes()).grant is not None
+    house.clock.set(house.clock() + timedelta(seconds=56))
+    rows = await house.rows()
+    assert (await waiting.asks()).reason == "no_session"
+    assert (await waiting.redeems()).reason == "ended", "the code itself would be good for another moment"
+    assert not await phone.is_read(held.grant_id)
+    assert not await phone.is_read()
+    assert (await phone.refreshes()).reason == "ended"
+    assert await house.rows() == rows, "what is refused changes nothing, and is no misuse"
+
+
+async def test_a_refused_refresh_is_no_use_of_a_session_that_rested_too_long(house: House) -> None:
+    await house.firm.as_owner("update companies set idle_minutes = 30")
+    phone = await house.phone_of(house.anna)
+    held = await phone.holds()
+    house.clock.set(house.clock() + timedelta(minutes=31))
+    rows = await house.rows()
+    of_bo = await house.phone_of(house.bo)
+    assert (await of_bo.asks()).reason is None
+    for _ in range(2):
+        assert (await phone.refreshes()).reason == "ended"
+    assert not await phone.is_read(held.grant_id)
+    assert [row for row in await house.rows() if row in rows] == rows, "what is refused changes nothing"
+
+
+async def test_an_app_that_is_used_keeps_its_own_session_alive_and_no_other(house: House) -> None:
+    await house.firm.as_owner("update companies set idle_minutes = 30")
+    phone, of_bo = await house.phone_of(house.anna), await house.phone_of(house.bo)
+    await phone.holds()
+    await of_bo.holds()
+    for minutes in (20, 15):
+        house.clock.set(house.clock() + timedelta(minutes=minutes))
+        assert (await of_bo.refreshes()).grant is not None
+    assert (await phone.refreshes()).reason == "ended"
+
+
+async def test_a_code_is_good_for_its_minute(house: House) -> None:
+    phone, late = await house.phone_of(house.anna), await house.phone_of(house.anna)
+    assert (await phone.asks()).reason is (await late.asks()).reason is None
+    house.clock.set(house.clock() + timedelta(seconds=59))
+    assert (await phone.redeems()).grant is not None
+    house.clock.set(house.clock() + timedelta(seconds=1))
+    assert (await late.redeems()).reason == "expired"
+
+
+async def test_an_app_s_own_session_is_no_browser_s_though_its_hash_were_known(house: House) -> None:
+    phone = await house.phone_of(house.anna, offline=True)
+    await phone.holds()
+    known = secret()
+    await house.firm.as_owner(
+        "update sessions set session_sha256 = $1 where client_id is not null and employee_id = $2",
+        bytes.fromhex(known),
+        uuid_of(house.anna),
+    )
+    stolen = SessionCredential(company_id=str(house.firm.company_id), session_sha256=known)
+    assert (await Phone(house.firm, stolen).asks()).reason == "no_session"
+
+
+async def test_a_code_is_bound_to_the_address_and_the_app_that_it_was_asked_for(house: House) -> None:
+    """RFC 6749 section 4.1.3."""
+    phone = await house.phone_of(house.anna)
+    assert (await phone.asks()).reason is None
+    assert (await phone.redeems(client_id="another")).reason == "other_client"
+    assert (await phone.redeems(redirect_uri=f"{RETURN}else")).reason == "wrong_proof"
+    assert (await phone.redeems()).grant is None, "and it is spent"
+
+
+async def test_what_is_not_redeemed_is_not_read(house: House) -> None:
+    phone = await house.phone_of(house.anna)
+    assert (await phone.asks()).reason is None
+    [row] = await house.firm.as_owner("select grant_id from app_grants")
+    assert not await phone.is_read(row["grant_id"].hex)
+
+
+@pytest.mark.parametrize("offline", [False, True], ids=["the browser's session", "its own session"])
+async def test_an_app_gives_back_its_own_and_nothing_of_another_app_or_person(house: House, offline: bool) -> None:
+    phone = await house.phone_of(house.anna, offline=offline)
+    beside, of_bo = Phone(house.firm, phone.session), await house.phone_of(house.bo)
+    held, kept, his = [await one.holds() for one in (phone, beside, of_bo)]
+    assert not await phone.gives_back(client_id="another")
+    assert not await phone.gives_back(grant_id=held.grant_id, client_id="another")
+    assert await phone.is_read(held.grant_id)
+    assert await phone.gives_back(grant_id=held.grant_id)
+    assert not await phone.gives_back(), "there is none any more"
+    assert not await phone.is_read(held.grant_id)
+    assert await beside.is_read(kept.grant_id)
+    assert await of_bo.is_read(his.grant_id)
+    assert await of_bo.gives_back()
+
+
+async def test_who_signs_in_again_takes_his_own_along_and_nobody_else_s(house: House) -> None:
+    phone, elsewhere, of_bo = [await house.phone_of(one) for one in (house.anna, house.anna, house.bo)]
+    held, other, his = [await one.holds() for one in (phone, elsewhere, of_bo)]
+    again = await house.sign_ins.open(await house.sign_ins.accept(house.anna), instead_of=phone.session)
+    assert again.opened
+    for one, before, person, moved in (
+        (phone, held, house.anna, True),
+        (elsewhere, other, house.anna, False),
+        (of_bo, his, house.bo, False),
+    ):
+        grant = (await one.refreshes()).grant
+        assert grant is not None
+        assert grant.user.employee_id == person.id
+        assert (grant.session_id != before.session_id) is moved
+
+
+async def test_a_misuse_ends_what_was_misused_and_nothing_beside_it(house: House) -> None:
+    phone = await house.phone_of(house.anna)
+    beside, of_bo = Phone(house.firm, phone.session), await house.phone_of(house.bo)
+    held, kept, his = [await one.holds() for one in (phone, beside, of_bo)]
+    assert (await phone.redeems()).reason == "reused"
+    assert not await phone.is_read(held.grant_id)
+    assert await beside.is_read(kept.grant_id)
+    assert await of_bo.is_read(his.grant_id)
