@@ -5,6 +5,7 @@ The documents fit into a form of 256 KiB and go as far into the gate as one can 
 
 import asyncio
 import json
+import os
 import statistics
 import sys
 import time
@@ -111,7 +112,11 @@ async def measured(target: suite.Target) -> dict[str, Any]:
 
 
 def main() -> int:
-    document: dict[str, Any] = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "senders": SENDERS}
+    document: dict[str, Any] = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_average_1_min": os.getloadavg()[0],
+        "senders": SENDERS,
+    }
     with suite.running() as target:
         document |= asyncio.run(measured(target))
     text = json.dumps(document, indent=2) + "\n"
