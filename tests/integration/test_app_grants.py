@@ -6,7 +6,7 @@ second look: rows that outlived it, made by the database's owner, are good for n
 
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -52,10 +52,13 @@ class Phone:
     family: str = field(default_factory=secret)
     token: str = field(default_factory=secret)
 
-    async def asks(self) -> IssuedCode:
+    async def asks(
+        self, *, company: str | None = None, employee_id: str | None = None, signed_in_after: datetime | None = None
+    ) -> IssuedCode:
         asked = IssueCode(
             session=self.session, client_id=self.client_id, redirect_uri=RETURN, scopes=self.scopes, nonce=None,
-            code_challenge=self.proof, code_sha256=self.code, ttl_s=60, company=None, employee_id=None, signed_in_after=None,
+            code_challenge=self.proof, code_sha256=self.code, ttl_s=60, company=company, employee_id=employee_id,
+            signed_in_after=signed_in_after,
         )  # fmt: skip
         return await oidc.issue_code(self.firm.database, asked)
 
@@ -114,6 +117,9 @@ class House:
     async def rows(self) -> list[object]:
         return [*await self.firm.as_owner("select * from app_grants order by grant_id")]
 
+    async def sessions_of(self, person: Employee) -> int:
+        return len(await self.firm.as_owner("select from sessions where employee_id = $1", uuid_of(person)))
+
     async def phone_of(self, person: Employee, *, ttl_s: int = 3600, offline: bool = False) -> Phone:
         session = await self.sign_ins.session_of(person, ttl_s=ttl_s)
         return Phone(self.firm, session, ["openid", "offline_access"] if offline else ["openid"])
@@ -143,11 +149,9 @@ async def test_a_session_that_outlived_its_owner_s_access_gives_an_app_nothing(h
     held = await phone.holds()
     of_bo = await house.phone_of(house.bo)
     assert (await waiting.asks()).reason is (await of_bo.asks()).reason is None
-    [before] = await house.firm.as_owner("select count(*) from sessions where employee_id = $1", uuid_of(house.anna))
     sql = f"update employees set {held_back} where employee_id = $1"  # noqa: S608  the test's own
     await house.firm.as_owner(sql, uuid_of(house.anna))
-    [after] = await house.firm.as_owner("select count(*) from sessions where employee_id = $1", uuid_of(house.anna))
-    assert before["count"] == after["count"] == 2, "they did outlive it"
+    assert await house.sessions_of(house.anna) == 2, "they did outlive it"
 
     rows = await house.rows()
     assert (await Phone(house.firm, phone.session).asks()).reason == "no_session"
@@ -245,17 +249,64 @@ async def test_what_is_not_redeemed_is_not_read(house: House) -> None:
 @pytest.mark.parametrize("offline", [False, True], ids=["the browser's session", "its own session"])
 async def test_an_app_gives_back_its_own_and_nothing_of_another_app_or_person(house: House, offline: bool) -> None:
     phone = await house.phone_of(house.anna, offline=offline)
-    beside, of_bo = Phone(house.firm, phone.session), await house.phone_of(house.bo)
+    beside, of_bo = Phone(house.firm, phone.session, phone.scopes), await house.phone_of(house.bo)
     held, kept, his = [await one.holds() for one in (phone, beside, of_bo)]
+    assert await house.sessions_of(house.anna) == (3 if offline else 1)
     assert not await phone.gives_back(client_id="another")
     assert not await phone.gives_back(grant_id=held.grant_id, client_id="another")
     assert await phone.is_read(held.grant_id)
     assert await phone.gives_back(grant_id=held.grant_id)
     assert not await phone.gives_back(), "there is none any more"
+    assert await house.sessions_of(house.anna) == 1 + offline, "the browser's stays, and of the apps' own the other one"
     assert not await phone.is_read(held.grant_id)
     assert await beside.is_read(kept.grant_id)
     assert await of_bo.is_read(his.grant_id)
     assert await of_bo.gives_back()
+
+
+@pytest.mark.parametrize("whose", ["nobody's", "another company's"])
+async def test_what_a_company_does_not_have_is_unknown_whether_or_not_there_is_such_a_company(
+    house: House, other_firm: Firm, whose: str
+) -> None:
+    """S74: what one company's app holds is nothing under another's name, and a company is not told to exist."""
+    phone, waiting = await house.phone_of(house.anna), await house.phone_of(house.anna)
+    held = await phone.holds()
+    await waiting.asks()
+    firm = replace(other_firm, company_id=uuid4()) if whose == "nobody's" else other_firm
+    phone.firm = waiting.firm = firm
+    session = SessionCredential(company_id=str(firm.company_id), session_sha256=phone.session.session_sha256)
+    assert await Phone(firm, session).asks() == IssuedCode(reason="no_session")
+    assert await waiting.redeems() == Granted(reason="unknown")
+    assert await phone.refreshes() == Granted(reason="unknown")
+    assert not await phone.is_read(held.grant_id)
+    assert not await phone.is_read()
+    assert not await phone.gives_back(grant_id=held.grant_id)
+    assert not await phone.gives_back()
+    phone.firm = house.firm
+    assert (await phone.refreshes()).grant is not None
+
+
+async def test_a_refresh_without_a_successor_is_refused_before_anything_is_looked_at(house: House) -> None:
+    phone = await house.phone_of(house.anna)
+    await phone.holds()
+    request = RefreshGrant(
+        company_id=str(house.firm.company_id), client_id=phone.client_id, family_sha256=phone.family,
+        refresh_sha256=phone.token, successors=[],
+    )  # fmt: skip
+    with pytest.raises(DomainError, match="successor"):
+        await oidc.refresh_grant(house.firm.database, request)
+    assert await phone.is_read()
+
+
+async def test_a_code_is_given_to_whom_the_app_wants_and_to_nobody_else(house: House) -> None:
+    phone = await house.phone_of(house.anna)
+    assert (await phone.asks(employee_id=house.bo.id)).reason == "other_person"
+    assert (await phone.asks(company="another")).reason == "other_company"
+    assert (await phone.asks(signed_in_after=house.clock() + timedelta(seconds=1))).reason == "signed_in_too_early"
+    assert await house.rows() == []
+    assert await phone.asks(employee_id=house.anna.id, company=house.firm.name) == IssuedCode(
+        company=house.firm.name, employee_id=house.anna.id
+    )
 
 
 async def test_who_signs_in_again_takes_his_own_along_and_nobody_else_s(house: House) -> None:
@@ -274,11 +325,13 @@ async def test_who_signs_in_again_takes_his_own_along_and_nobody_else_s(house: H
         assert (grant.session_id != before.session_id) is moved
 
 
-async def test_a_misuse_ends_what_was_misused_and_nothing_beside_it(house: House) -> None:
-    phone = await house.phone_of(house.anna)
-    beside, of_bo = Phone(house.firm, phone.session), await house.phone_of(house.bo)
+@pytest.mark.parametrize("offline", [False, True], ids=["the browser's session", "its own session"])
+async def test_a_misuse_ends_what_was_misused_and_nothing_beside_it(house: House, offline: bool) -> None:
+    phone = await house.phone_of(house.anna, offline=offline)
+    beside, of_bo = Phone(house.firm, phone.session, phone.scopes), await house.phone_of(house.bo)
     held, kept, his = [await one.holds() for one in (phone, beside, of_bo)]
     assert (await phone.redeems()).reason == "reused"
+    assert await house.sessions_of(house.anna) == 1 + offline, "the browser's stays, and of the apps' own the other one"
     assert not await phone.is_read(held.grant_id)
     assert await beside.is_read(kept.grant_id)
     assert await of_bo.is_read(his.grant_id)
