@@ -174,6 +174,7 @@ async def test_when_the_session_s_time_is_over_so_is_what_hangs_on_it(house: Hou
     assert (await waiting.asks()).reason is None
     assert (await phone.refreshes()).grant is not None
     house.clock.set(house.clock() + timedelta(seconds=56))
+    await house.phone_of(house.bo)  # whose session lives, and does not stand in for hers
     rows = await house.rows()
     assert (await waiting.asks()).reason == "no_session"
     assert (await waiting.redeems()).reason == "ended", "the code itself would be good for another moment"

@@ -136,6 +136,7 @@ def test_such_addresses_can_be_registered(address: str, kind: str) -> None:
         "http://portal.example/", "http://localhost/callback", "http://127.0.0.1.evil.example/", "http://127.0.0.1:0/x",
         "http://127.0.0.1@evil.example/", "http://10.0.0.1/", "http://[::1].evil.example/", "javascript:alert(1)", "data:,x",
         "myapp:/callback", "com.example.app:", "com.example.app:callback", "https://portal.example/\\x", "ftp://portal.example/",
+        "https://portal.example!/", "https://portal.example%2e/", "https://portal.example;/", "com.example.app%:/callback",
         "https://portal.example/" + "a" * 500, "https://portæl.example/", 'https://portal.example/"', "https://portal.example/\n",
     ],
 )  # fmt: skip
