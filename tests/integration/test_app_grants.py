@@ -310,6 +310,23 @@ async def test_a_code_is_given_to_whom_the_app_wants_and_to_nobody_else(house: H
     )
 
 
+async def test_an_app_is_told_who_approves_for_somebody_at_this_moment(house: House) -> None:
+    """S16, A17: manager of somebody who is employed, and not of oneself."""
+    chief, report = await house.phone_of(house.anna), await house.phone_of(house.bo)
+    await chief.holds()
+    await report.holds()
+
+    async def approvers() -> list[bool]:
+        told = [(await one.refreshes()).grant for one in (chief, report)]
+        return [one is not None and one.user.roles == ["approver"] for one in told]
+
+    manager = "update employees set manager_id = $1 where employee_id = $2"
+    await house.firm.as_owner(manager, uuid_of(house.bo), uuid_of(house.bo))
+    assert await approvers() == [False, False]
+    await house.firm.as_owner(manager, uuid_of(house.anna), uuid_of(house.bo))
+    assert await approvers() == [True, False]
+
+
 async def test_who_signs_in_again_takes_his_own_along_and_nobody_else_s(house: House) -> None:
     phone, elsewhere, of_bo = [await house.phone_of(one) for one in (house.anna, house.anna, house.bo)]
     held, other, his = [await one.holds() for one in (phone, elsewhere, of_bo)]
