@@ -26,7 +26,7 @@ from tests.support.sign_ins import SIGNER, SignIns
 
 @dataclass
 class SignedIn:
-    """Anna, in two browsers, and once more with a ticket on its way; Bo too, whom nothing happens to."""
+    """Anna, in two browsers, and once more with a ticket on its way."""
 
     firm: Firm
     sign_ins: SignIns
@@ -155,3 +155,18 @@ async def test_more_sessions_than_one_event_holds_are_told_by_several(anna: Sign
     await suspended(anna)
     told = [one["changes"]["ended"] for one in await receipts(anna.firm, anna.anna)]
     assert [(len(one["sessions"]), one["tickets"]) for one in told] == [(500, 1), (202, 0)]
+
+
+@pytest.mark.parametrize("happens", [suspended, departed, blocked, relinked])
+async def test_what_happens_to_one_takes_no_session_and_no_ticket_of_another(
+    anna: SignedIn, happens: Callable[[SignedIn], Awaitable[None]]
+) -> None:
+    bo = await anna.firm.create(login="bo@firma.dk", external_id=str(uuid4()))
+    await anna.sign_ins.session_of(bo)
+    ticket = await anna.sign_ins.accept(bo)
+    await happens(anna)
+    left = await anna.firm.as_owner(
+        "select employee_id from sessions where employee_id in ($1, $2)", uuid_of(anna.anna), uuid_of(bo)
+    )
+    assert [row["employee_id"] for row in left] == [uuid_of(bo)]
+    assert (await anna.sign_ins.open(ticket)).opened
