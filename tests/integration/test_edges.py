@@ -165,8 +165,8 @@ async def test_what_each_request_costs(company: Company, browser: Browser, stack
     assert await cost(company.patch(employee_id, operation)) <= (1, 4)
     assert await cost(company.patch(employee_id, operation)) <= (1, 2), "nothing changed, nothing written"
     request_id, relay_state = await company.start_login(browser)
-    assert await cost(company.start_login(browser)) == (1, 3)
+    assert await cost(company.start_login(browser)) == (1, 2)
     response = company.recipe(anna, in_response_to=request_id)
-    assert await cost(company.post_response(browser, response, relay_state=relay_state)) <= (2, 12)
-    assert await cost(browser.get(f"{stack.sso_url}/login/finish")) <= (1, 7)
+    assert await cost(company.post_response(browser, response, relay_state=relay_state)) <= (2, 10)
+    assert await cost(browser.get(f"{stack.sso_url}/login/finish")) == (1, 5)
     assert await cost(company.session(browser)) == (1, 2)

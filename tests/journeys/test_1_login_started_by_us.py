@@ -27,18 +27,25 @@ async def test_an_employee_signs_in_and_is_who_he_is(company: Company, browser: 
     assert session["roles"] == []
 
 
-async def test_three_internal_calls_make_a_login(company: Company, browser: Browser, stack: Stack) -> None:
+async def test_three_internal_calls_and_thirteen_statements_make_a_login(
+    company: Company, browser: Browser, other_browser: Browser, stack: Stack
+) -> None:
+    """Counted, so that no change makes a login dearer unnoticed."""
     anna = company.hire("anna")
     await company.cycle()
-    request_id, relay_state = await company.start_login(browser)
-    response = company.recipe(anna, in_response_to=request_id)
+    await company.sign_in(other_browser, anna)
 
     async with stack.counting() as count:
+        request_id, relay_state = await company.start_login(browser)
+        response = company.recipe(anna, in_response_to=request_id)
         page = await company.post_response(browser, response, relay_state=relay_state)
-        page = await browser.get(page.location)
-        assert page.status == 303
-    # The first answer after the company's connection is in memory: complete and open. `begin_login` was the third.
-    assert count.calls == {"complete_login": 1, "open_session": 1}
+        assert (await browser.get(page.location)).status == 303
+
+    assert count.calls == {"begin_login": 1, "complete_login": 1, "open_session": 1}
+    assert count.statements == {
+        "enter_by_name": 2, "begin": 1, "use_up": 1, "find_for_login": 1, "login_policy": 1,
+        "insert": 2, "enter_by_id": 1, "hold": 1, "open": 1, "session": 1, "record": 1,
+    }  # fmt: skip
 
 
 async def test_the_browser_ends_where_it_wanted_to_go(company: Company, browser: Browser) -> None:

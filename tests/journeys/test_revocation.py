@@ -196,6 +196,27 @@ ENDS = [
 ]
 
 
+async def test_the_gateway_that_opened_a_session_knows_it_unasked_and_forgets_it_at_its_end(
+    fleet: Fleet, anna: Anna, other_browser: Browser
+) -> None:
+    """The page behind a login costs no call; and one that is told of is no better remembered than one that was asked about."""
+    company, url = anna.company, fleet.urls[0]
+    request_id, relay_state = await company.start_login(other_browser)
+    response = company.recipe(anna.person, in_response_to=request_id)
+    accepted = await company.post_response(other_browser, response, relay_state=relay_state)
+    finish = accepted.location.removeprefix(fleet.stack.sso_url)
+    assert (await other_browser.get(f"{url}{finish}")).status == 303
+    async with fleet.stack.counting() as count:
+        page = await other_browser.get(f"{url}/session", accept="application/json")
+        assert (await other_browser.get(f"{url}/auth")).status == 200
+    assert count.calls == {}
+    told = page.json
+    fleet.seconds.now += 1
+    assert (await other_browser.get(f"{url}/session", accept="application/json")).json == told, "as if it were asked"
+    await is_suspended(anna)
+    await fleet.refuse(other_browser)
+
+
 @pytest.mark.parametrize("ends", ENDS, ids=lambda one: str(one.__name__))
 async def test_access_that_ends_is_refused_by_every_process_at_once(
     anna: Anna, fleet: Fleet, ends: Callable[[Anna], Awaitable[None]]

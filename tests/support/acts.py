@@ -203,7 +203,8 @@ async def open_session(scene: Scene) -> object:
         session_sha256="e5" * 32, session_ttl_s=3600,
     )  # fmt: skip
     opened = await logins.open_session(scene.database, request)
-    return msgspec.structs.replace(opened, company=None)  # each run has a company of its own
+    person = opened.person and msgspec.structs.replace(opened.person, company="")
+    return msgspec.structs.replace(opened, company=None, person=person)  # each run has a company of its own
 
 
 async def sign_out(scene: Scene) -> object:

@@ -281,6 +281,77 @@ async def test_an_answer_that_was_on_its_way_when_it_ended_is_nobody_s_who_asks_
     assert await sessions.read(SESSION) is None
 
 
+def signed_in() -> SignedIn:
+    return SignedIn(
+        company="contoso", employee_id=EMPLOYEE, login_name="anna@contoso.com", email="anna@contoso.com", given_name="Anna",
+        family_name="Holm", roles=[], signed_in_at=NOW, expires_at=NOW + timedelta(hours=1),
+    )  # fmt: skip
+
+
+async def test_a_session_opened_here_is_known_for_a_second_from_before_it_was_opened(
+    sessions: Sessions, directory: SlowDirectory, seconds: Seconds
+) -> None:
+    with sessions.opening(SESSION) as opening:
+        seconds.now = 0.4
+        sessions.opened(opening, signed_in())
+    seconds.now = 0.999
+    known = await sessions.read(SESSION)
+    assert known is not None
+    assert known.person.login_name == "anna@contoso.com"
+    assert directory.questions == 0
+    seconds.now = 1.0
+    await sessions.read(SESSION)
+    assert directory.questions == 1
+
+
+OTHER_COMPANY = "0198c0de-0000-7000-8000-00000000000b"
+
+
+@pytest.mark.parametrize(
+    ("end", "questions"),
+    [
+        pytest.param(lambda sessions: sessions.forget_ended(HIS), 1, id="his sessions"),
+        pytest.param(
+            lambda sessions: sessions.forget_ended([Ending(company_id=COMPANY_ID, employee_id=None)]), 1, id="all of it"
+        ),
+        pytest.param(lambda sessions: sessions.forget_all(), 1, id="whatever was missed"),
+        pytest.param(
+            lambda sessions: sessions.forget_ended([Ending(company_id=OTHER_COMPANY, employee_id=None)]),
+            0,
+            id="another company's",
+        ),
+    ],
+)
+async def test_what_ends_while_a_session_is_opened_is_not_missed(
+    sessions: Sessions, directory: SlowDirectory, end: Callable[[Sessions], None], questions: int
+) -> None:
+    """The word of it may come before the answer that the session is open."""
+    with sessions.opening(SESSION) as opening:
+        end(sessions)
+        sessions.opened(opening, signed_in())
+    assert await sessions.read(SESSION) is not None
+    assert directory.questions == questions
+
+
+async def test_what_ended_before_or_after_an_opening_is_no_matter_of_it(
+    sessions: Sessions, directory: SlowDirectory
+) -> None:
+    sessions.forget_all()
+    with sessions.opening(SESSION) as opening:
+        sessions.opened(opening, signed_in())
+    assert await sessions.read(SESSION) is not None
+    assert directory.questions == 0
+    sessions.forget_ended(HIS)
+    await sessions.read(SESSION)
+    assert directory.questions == 1
+
+
+async def test_a_session_that_could_not_be_opened_is_not_known(sessions: Sessions, directory: SlowDirectory) -> None:
+    with pytest.raises(DomainError), sessions.opening(SESSION):
+        raise DomainError(ErrorCode.unavailable, "directory is away")
+    assert (len(sessions), len(sessions._openings)) == (0, 0)
+
+
 async def test_a_session_that_runs_out_within_the_second_is_refused(directory: SlowDirectory, seconds: Seconds) -> None:
     clock = [NOW]
     sessions = Sessions(directory, lambda: clock[0], now=seconds)

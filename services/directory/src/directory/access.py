@@ -114,7 +114,7 @@ async def application(
 
 def scope_for_login(database: Database, company: str) -> CompanyScope:
     """The scope of a login under way; the gateway names the company."""
-    return database.scope_for_name(company)
+    return database.scope_for_name(company, keeps_plans=True)
 
 
 def scope_for_noting(database: Database, company: str) -> CompanyScope:
@@ -122,13 +122,13 @@ def scope_for_noting(database: Database, company: str) -> CompanyScope:
     return database.scope_for_refusals(company)
 
 
-def scope_for_session(database: Database, session: SessionCredential) -> CompanyScope:
+def scope_for_session(database: Database, session: SessionCredential, *, keeps_plans: bool = False) -> CompanyScope:
     """Where to look for the session; the session's hash must then be found there."""
     try:
         company_id = uuid.UUID(session.company_id)
     except ValueError:
         raise DomainError(ErrorCode.unauthorized, "There is no such session.") from None
-    return database.scope_for_id(company_id)
+    return database.scope_for_id(company_id, keeps_plans=keeps_plans)
 
 
 @asynccontextmanager

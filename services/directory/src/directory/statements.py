@@ -20,6 +20,10 @@ class Statement:
     sql: str
 
     @property
+    def full_name(self) -> str:
+        return f"{self.collection}.{self.name}"
+
+    @property
     def verb(self) -> str:
         return self.sql.split(None, 1)[0].upper()
 

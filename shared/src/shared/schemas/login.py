@@ -225,6 +225,8 @@ class OpenedSession(Schema, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of the login whose ticket it was; empty where nobody knows."""
     choice: Choice | None = None
     """With `other_person_signed_in`; the ticket is good for longer from now on."""
+    person: "SignedIn | None" = None
+    """Of an opened one: what `read_session` would have answered at that moment, so that nobody need ask at once."""
 
 
 class SessionCredential(Schema, frozen=True, kw_only=True, forbid_unknown_fields=True):

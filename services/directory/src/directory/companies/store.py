@@ -1,7 +1,7 @@
 """Companies, connections, certificates and tokens, in SQL."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -13,9 +13,7 @@ from shared.errors import DomainError, ErrorCode
 from shared.ids import TokenId
 from shared.schemas import login
 
-_CONNECTION = statement(
-    "connections.read",
-    """
+CONNECTION: Final = """
     select c.company, c.name, c.language, n.entity_id, n.tenant_id, n.app_id, n.sso_enabled, n.login_url, n.issuer, n.signed,
         n.idp_initiated, n.version, c.metadata_use,
         coalesce(array(
@@ -24,8 +22,10 @@ _CONNECTION = statement(
     from companies c
     join connections n on n.company_id = c.company_id
     where c.company_id = $1
-    """,
-)
+    """
+"""What `connection_of` reads."""
+
+_CONNECTION = statement("connections.read", CONNECTION)
 
 _COMPANY = statement(
     "companies.read",
@@ -158,6 +158,10 @@ async def read_connection(tx: CompanyTx) -> login.Connection:
     """How the company signs on, with the certificates it trusts."""
     row = await tx.fetchrow(_CONNECTION, tx.company_id)
     assert row is not None  # noqa: S101  a company has a connection from its first moment
+    return connection_of(tx, row)
+
+
+def connection_of(tx: CompanyTx, row: asyncpg.Record) -> login.Connection:
     return login.Connection(
         company=row["company"],
         company_id=str(tx.company_id),

@@ -83,6 +83,8 @@ class LoginPolicy:
     tenant_id: UUID
     signer_trusted: bool
     """The certificate that signed is trusted now; the gateway may have remembered it from before its removal."""
+    signer_noted: bool = True
+    """That it signs stands there, to the minute."""
     memberships: tuple[Membership, ...] = ()
     """Groups, as provisioned, of the people in question."""
     open_findings: tuple[OpenFinding, ...] = ()

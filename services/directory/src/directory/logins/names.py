@@ -22,6 +22,8 @@ from enum import StrEnum
 from directory.employees.keys import search_key
 from shared.schemas.login import LoginAttempt
 
+MAX_NAMES = 3
+"""By which an assertion may name somebody: NameID, the name claim, the e-mail claim."""
 _PAIRWISE = re.compile(r"[A-Za-z0-9+/_-]{43}=?")
 _GUEST = "#ext#"
 

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
@@ -75,10 +75,7 @@ async def begin_login(database: Database, request: login.BeginLogin) -> login.Be
     """Raises DomainError `not_allowed` where the company has SSO switched off; a test is let begin all the same, if it can be."""
     flow_id = f"_{secrets.token_hex(16)}"
     async with scope_for_login(database, request.company).transaction() as tx:
-        connection = await read_connection(tx)
-        if not connection.sso_enabled and not (request.test and await _can_be_tried(tx, connection)):
-            raise DomainError(ErrorCode.not_allowed, "Single sign-on is switched off for this company.")
-        await store.insert_flow(
+        connection = await store.begin_flow(
             tx,
             flow_id,
             browser_sha256=sha256_from_text(request.browser_sha256),
@@ -87,6 +84,9 @@ async def begin_login(database: Database, request: login.BeginLogin) -> login.Be
             origin=request.origin,
             is_test=request.test,
         )
+        if not connection.sso_enabled and not (request.test and await _can_be_tried(tx, connection)):
+            # And the flow goes with the transaction.
+            raise DomainError(ErrorCode.not_allowed, "Single sign-on is switched off for this company.")
     return login.BegunLogin(flow_id=flow_id, connection=connection)
 
 
@@ -122,16 +122,19 @@ async def _complete(
     database: Database, attempt: login.LoginAttempt
 ) -> tuple[Decision, str, str, login.TriedLogin | None]:
     async with scope_for_login(database, attempt.company).transaction() as tx:
-        flow = await store.consume_flow(tx, attempt.in_response_to) if attempt.in_response_to else None
+        assertion_sha256 = hashlib.sha256(attempt.assertion_id.encode()).digest()
+        flow, first_time = await store.use_up(tx, attempt.in_response_to, assertion_sha256, attempt.expires_at)
         live = flow if flow is not None and flow.expires_at > tx.now else None
         is_test = flow is not None and flow.is_test
-        decision, people, policy = await _decided(tx, attempt, live, is_test)
+        decision, people, policy = await _decided(tx, attempt, live, first_time=first_time, is_test=is_test)
         return_to = live.return_to if live else attempt.relay_path or "/"
         attempt_id = await _traced(tx, attempt, flow, decision, people)
         if is_test:
             # Used up and remembered like any other; but nothing is linked, no certificate has signed, nobody gets a ticket.
             return decision, return_to, attempt_id, tried(attempt, decision, policy, people)
         if isinstance(decision, Accepted):
+            if not policy.signer_noted:
+                await store.certificate_signed(tx, attempt.signer_fingerprint)
             await _let_in(tx, attempt, decision, live, return_to, attempt_id)
         await tell(tx, decision, policy.open_findings)
     return decision, return_to, attempt_id, None
@@ -160,11 +163,8 @@ async def _traced(
 
 
 async def _decided(
-    tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None, is_test: bool
+    tx: CompanyTx, attempt: login.LoginAttempt, flow: Flow | None, *, first_time: bool, is_test: bool
 ) -> tuple[Decision, Sequence[Person], LoginPolicy]:
-    first_time = await store.remember_assertion(
-        tx, hashlib.sha256(attempt.assertion_id.encode()).digest(), attempt.expires_at
-    )
     keys = names_of(attempt).keys
     object_id = _object_id(attempt)
     people = await store.find_for_login(tx, object_id, keys)
@@ -197,7 +197,6 @@ async def _let_in(
         await store.link_object_id(tx, decision.employee_id, _object_id(attempt))
         changes = {"entra_object_id": {"before": None, "after": str(_object_id(attempt))}}
         record(tx, EventKind.employee_linked, employee_id=decision.employee_id, changes=changes)
-    await store.certificate_signed(tx, attempt.signer_fingerprint)
     await store.insert_ticket(
         tx,
         attempt,
@@ -251,12 +250,10 @@ async def open_session(database: Database, request: login.OpenSession) -> login.
 
 async def drop_ticket(database: Database, request: login.DropTicket) -> login.DroppedTicket:
     async with _scope_of(database, request.company_id).transaction() as tx:
-        ticket_sha256 = sha256_from_text(request.ticket_sha256)
-        ticket = await store.read_ticket(tx, ticket_sha256)
-        if ticket is None or not _is_of_browser(ticket, request.browsers_sha256):
-            return login.DroppedTicket(dropped=False)
-        await store.consume_ticket(tx, ticket_sha256)
-        return login.DroppedTicket(dropped=True)
+        browsers = [sha256_from_text(one) for one in request.browsers_sha256]
+        return login.DroppedTicket(
+            dropped=await store.drop_ticket(tx, sha256_from_text(request.ticket_sha256), browsers)
+        )
 
 
 async def _traced_session(tx: CompanyTx, outcome: login.OpenedSession) -> None:
@@ -268,30 +265,32 @@ async def _traced_session(tx: CompanyTx, outcome: login.OpenedSession) -> None:
 
 async def _ticket(tx: CompanyTx, request: login.OpenSession) -> tuple[asyncpg.Record | None, str | None]:
     """The ticket, held with its owner until the transaction ends, and why it does not do; None: it does."""
-    ticket_sha256 = sha256_from_text(request.ticket_sha256)
-    state = await store.lock_ticket_owner(tx, ticket_sha256)
-    ticket = await store.read_ticket(tx, ticket_sha256)
-    if state is None or ticket is None or ticket["expires_at"] <= tx.now:
+    ticket = await store.hold_ticket(tx, sha256_from_text(request.ticket_sha256))
+    if ticket is None or ticket["expires_at"] <= tx.now:
         return ticket, "expired"
     if not _is_of_browser(ticket, request.browsers_sha256):
         return ticket, "other_browser"
-    return ticket, None if state == "active" else state
+    return ticket, None if ticket["state"] == "active" else ticket["state"]
 
 
 async def _redeem(
     tx: CompanyTx, request: login.OpenSession, holder: _Holder | None, *, switches: bool
 ) -> login.OpenedSession:
     ticket_sha256 = sha256_from_text(request.ticket_sha256)
-    found, refused = await _ticket(tx, request)
-    attempt_id = (found["attempt_id"] or "") if found is not None else ""
-    if found is not None and refused is None and holder is not None and not switches and _is_other(tx, holder, found):
-        return await _asked(tx, ticket_sha256, found, holder)
-    ticket = await store.consume_ticket(tx, ticket_sha256)
-    if refused is not None or ticket is None:
-        return login.OpenedSession(opened=False, reason=refused or "expired", attempt_id=attempt_id)
-    employee_id = EmployeeId(ticket["employee_id"])
-    session = sha256_from_text(request.session_sha256)
-    opened = await store.insert_session(tx, session, ticket, tx.now + timedelta(seconds=request.session_ttl_s))
+    ticket, refused = await _ticket(tx, request)
+    if ticket is None:
+        return _gone()
+    attempt_id = ticket["attempt_id"] or ""
+    if refused is not None:
+        if not await store.discard_ticket(tx, ticket_sha256):
+            return _gone()
+        return login.OpenedSession(opened=False, reason=refused, attempt_id=attempt_id)
+    if holder is not None and not switches and _is_other(tx, holder, ticket):
+        return await _asked(tx, ticket_sha256, ticket, holder)
+    employee_id, session = EmployeeId(ticket["employee_id"]), sha256_from_text(request.session_sha256)
+    opened = await store.open_session(tx, ticket_sha256, session, tx.now + timedelta(seconds=request.session_ttl_s))
+    if opened is None:
+        return _gone()
     session_id = opened["session_id"]
     if request.current_session is not None and holder is not None:
         await _take_its_place(
@@ -306,8 +305,30 @@ async def _redeem(
         expires_at=opened["expires_at"],
         started_by_us=ticket["browser_sha256"] is not None,
         company=tx.company.name,
-        company_name=ticket["company_name"],
+        company_name=opened["company_name"],
         attempt_id=attempt_id,
+        person=_signed_in(tx, ticket, signed_in_at=tx.now, expires_at=opened["expires_at"]),
+    )
+
+
+def _gone() -> login.OpenedSession:
+    """Never there; or used, or gone with its owner's sessions, while this waited for him: its trace is another request's."""
+    return login.OpenedSession(opened=False, reason="expired")
+
+
+def _signed_in(
+    tx: CompanyTx, person: asyncpg.Record, *, signed_in_at: datetime, expires_at: datetime
+) -> login.SignedIn:
+    return login.SignedIn(
+        company=tx.company.name,
+        employee_id=employee_text(person["employee_id"]),
+        login_name=person["login_name"],
+        email=person["email"],
+        given_name=person["given_name"],
+        family_name=person["family_name"],
+        roles=sorted({*person["roles"], *(("approver",) if person["has_reports"] else ())}),
+        signed_in_at=signed_in_at,
+        expires_at=expires_at,
     )
 
 
@@ -328,7 +349,8 @@ async def _take_its_place(
 
 async def _asked(tx: CompanyTx, ticket_sha256: bytes, ticket: asyncpg.Record, holder: _Holder) -> login.OpenedSession:
     proven = await store.ask(tx, ticket_sha256, tx.now + timedelta(seconds=CHOICE_TTL_S))
-    assert proven is not None  # noqa: S101  its row is held
+    if proven is None:
+        return _gone()
     choice = login.Choice(
         signed_in=holder.name,
         proven=_named(proven),
@@ -362,7 +384,7 @@ async def _holder_of(database: Database, session: login.SessionCredential | None
     if session is None:
         return None
     try:
-        async with scope_for_session(database, session).transaction() as tx:
+        async with scope_for_session(database, session, keeps_plans=True).transaction() as tx:
             row = await store.session_holder(tx, sha256_from_text(session.session_sha256))
             if row is None:
                 return None
@@ -375,7 +397,7 @@ async def _holder_of(database: Database, session: login.SessionCredential | None
 
 def _scope_of(database: Database, company_id: str) -> CompanyScope:
     try:
-        return database.scope_for_id(UUID(company_id))
+        return database.scope_for_id(UUID(company_id), keeps_plans=True)
     except ValueError:
         raise DomainError(ErrorCode.invalid_request, "company_id must be a UUID.", field="company_id") from None
 
@@ -384,26 +406,15 @@ async def read_session(database: Database, request: login.ReadSession) -> login.
     """Raises DomainError `unauthorized` for a session that is not (any more)."""
     gone = DomainError(ErrorCode.unauthorized, "There is no such session.")
     try:
-        async with scope_for_session(database, request.session).transaction() as tx:
+        async with scope_for_session(database, request.session, keeps_plans=True).transaction() as tx:
             row = await store.read_session(tx, sha256_from_text(request.session.session_sha256))
             if row is not None and row["unseen"]:
                 await note_seen(tx, row["session_id"])
-            company = tx.company.name
     except DomainError as error:
         raise gone if error.code is ErrorCode.not_found else error from None
     if row is None:
         raise gone
-    return login.SignedIn(
-        company=company,
-        employee_id=employee_text(row["employee_id"]),
-        login_name=row["login_name"],
-        email=row["email"],
-        given_name=row["given_name"],
-        family_name=row["family_name"],
-        roles=sorted({*row["roles"], *(("approver",) if row["has_reports"] else ())}),
-        signed_in_at=row["signed_in_at"],
-        expires_at=row["expires_at"],
-    )
+    return _signed_in(tx, row, signed_in_at=row["signed_in_at"], expires_at=row["expires_at"])
 
 
 async def end_session(database: Database, request: login.EndSession) -> login.EndedSession:

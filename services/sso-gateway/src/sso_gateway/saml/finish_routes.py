@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from shared.http.body import BodyTooLarge, BodyTooSlow, read_body
 from shared.ids import CompanyId
-from shared.schemas.login import Choice, DropTicket, OpenedSession, OpenSession
+from shared.schemas.login import Choice, DropTicket, OpenedSession, OpenSession, SessionCredential
 from shared.telemetry import context
 from shared.telemetry.tracing import name_attempt
 from shared.tokens import company_of_token, new_company_token, sha256
@@ -56,18 +56,21 @@ async def _finish(
     gateway: Gateway, request: Request, ticket: str, company_id: CompanyId, *, instead_of: str | None = None
 ) -> Response:
     current, session = session_credential(request), new_company_token(company_id)
-    with stage("session"):
+    credential = SessionCredential(company_id=str(company_id), session_sha256=sha256(session).hex())
+    with stage("session"), gateway.sessions.opening(credential) as opening:
         opened = await gateway.client.open_session(
             OpenSession(
-                company_id=str(company_id),
+                company_id=credential.company_id,
                 ticket_sha256=sha256(ticket).hex(),
                 browsers_sha256=browsers.hashes(request),
                 current_session=current,
-                session_sha256=sha256(session).hex(),
+                session_sha256=credential.session_sha256,
                 session_ttl_s=gateway.settings.session_ttl_s,
                 instead_of=instead_of,
             )
         )
+        if opened.person is not None:
+            gateway.sessions.opened(opening, opened.person)
     if current is not None and (opened.opened or instead_of is not None):
         gateway.sessions.forget(current)
     if opened.attempt_id:

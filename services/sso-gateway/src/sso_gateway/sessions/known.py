@@ -1,5 +1,6 @@
 """Whose a session is, as directory said within the last second.
 
+    opened here less than a second ago    -> what was said when it was opened, without a call
     asked about less than a second ago    -> that answer, without a call
     being asked about at this moment      -> the same question, where it was put less than a second ago
     otherwise                             -> asked
@@ -15,7 +16,8 @@ import asyncio
 import itertools
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -52,6 +54,16 @@ class _Question:
     """Something of the company ended since it was put: its answer may be of before."""
 
 
+@dataclass(slots=True, eq=False)
+class Opening:
+    """A session that is being opened, which nobody can ask about yet."""
+
+    asked_at: float
+    session: SessionCredential
+    overtaken: bool = False
+    """As of a question."""
+
+
 class Sessions:
     """Guards what is remembered. `now`: seconds of a clock that never goes back."""
 
@@ -69,6 +81,7 @@ class Sessions:
         self._most = most
         self._known: OrderedDict[SessionCredential, Known] = OrderedDict()
         self._asking: dict[SessionCredential, _Question] = {}
+        self._openings: set[Opening] = set()
 
     def __len__(self) -> int:
         return len(self._known)
@@ -88,6 +101,21 @@ class Sessions:
         # Shielded: that the first to ask goes away must not fail those who wait with him.
         return await asyncio.shield(question.answer)
 
+    @contextmanager
+    def opening(self, session: SessionCredential) -> Iterator[Opening]:
+        """Around the call that opens it, so that nothing that ends meanwhile is missed."""
+        opening = Opening(self._now(), session)
+        self._openings.add(opening)
+        try:
+            yield opening
+        finally:
+            self._openings.discard(opening)
+
+    def opened(self, opening: Opening, person: SignedIn) -> None:
+        """Whoever was sent on with it asks in a moment."""
+        if not opening.overtaken:
+            self._remember(opening.session, Known(opening.asked_at, person, _encoder.encode(person)))
+
     def forget(self, session: SessionCredential) -> None:
         """It has ended, or is about to."""
         self._known.pop(session, None)
@@ -106,10 +134,14 @@ class Sessions:
             del self._known[session]
         # Whose those are is known with the answer only.
         self._overtake(session for session in self._asking if session.company_id in companies)
+        for opening in self._openings:
+            opening.overtaken |= opening.session.company_id in companies
 
     def forget_all(self) -> None:
         self._known.clear()
         self._overtake(self._asking)
+        for opening in self._openings:
+            opening.overtaken = True
 
     def _overtake(self, sessions: Iterable[SessionCredential]) -> None:
         for session in list(sessions):
