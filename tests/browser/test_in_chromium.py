@@ -460,3 +460,42 @@ async def test_a_test_of_sign_on_ends_at_a_page_with_every_rule_and_no_session(
     assert (await page.request.get(f"{world.company.stack.sso_url}/session")).status == 401
     await page.get_by_role("link", name="Test once more").click()
     assert page.url.startswith("http://localhost:")
+
+
+@asynccontextmanager
+async def neighbouring_host(*cookies: bytes) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """It sets cookies that ours gets, too, as a host of the same domain may; here one of the same name, for ports are no hosts to
+    cookies. With what came back to it."""
+    brought: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        brought.extend(line for line in head.split(b"\r\n") if line.lower().startswith(b"cookie:"))
+        # Without Secure, which a cookie with the prefix would need: a browser knows none in the name.
+        set_cookie = b"".join(b"Set-Cookie: %b; Path=/\r\n" % one for one in cookies)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n%b\r\nok" % set_cookie)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", brought
+
+
+async def test_a_neighbouring_host_signs_nobody_in_by_a_name_that_only_looks_like_ours(
+    chromium: Browser, world: World
+) -> None:
+    """`__Host-` is no prefix to a browser behind a byte that Python takes for white space."""
+    async with await chromium.new_context() as hers:
+        page = await hers.new_page()
+        await page.goto(world.sign_on_url)
+        await choose(page, world.anna)
+        [session] = [one["value"] for one in await hers.cookies() if one["name"] == "__Host-session"]
+    tossed = [b"%b__Host-session=%b" % (white, session.encode()) for white in (b"\xa0", b"\x85")]
+    async with neighbouring_host(*tossed) as (site, brought), await chromium.new_context() as context:
+        page = await context.new_page()
+        await page.goto(site)
+        await page.goto(site)
+        assert any(tossed[0] in one and tossed[1] in one for one in brought), "the browser believes it"
+        await page.goto(world.url)
+        assert "Anna" not in await page.inner_text("main")

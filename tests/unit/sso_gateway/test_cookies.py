@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sso_gateway.sessions import cookies, tickets
+from sso_gateway.sessions import browsers, cookies, tickets
 
 
 def bringing(*headers: str) -> Request:
@@ -30,6 +30,21 @@ def test_a_ticket_that_cannot_be_ours_is_none_whatever_its_name() -> None:
     request = bringing(f"{cookies.TICKET}-{cookies.tag(short)}={short}")
     assert tickets.find(request, cookies.tag(short)) is None
     assert tickets.find(request, None) is None
+
+
+WHITE_TO_PYTHON = [byte for byte in map(chr, range(256)) if byte.isspace() and byte not in " \t"]
+
+
+@pytest.mark.parametrize("white", WHITE_TO_PYTHON, ids=ascii)
+def test_a_name_that_only_we_would_take_for_ours_is_not(white: str) -> None:
+    """A browser lets a neighbouring host set it for ours, too: to it the name has no prefix."""
+    secret = "a" * 64
+    names = (cookies.SESSION, cookies.tagged(cookies.TICKET, secret), cookies.tagged(cookies.LOGIN, secret))
+    tossed = [f"{before}{name}{behind}={secret}" for name in names for before, behind in ((white, ""), ("", white))]
+    request = bringing("; ".join(tossed))
+    assert cookies.read(request, cookies.SESSION) is None
+    assert (tickets.find(request, None), browsers.hashes(request)) == (None, [])
+    assert cookies.read(bringing(f"a=b; \t{cookies.SESSION}={secret} ; c=d"), cookies.SESSION) == secret
 
 
 @pytest.mark.parametrize(

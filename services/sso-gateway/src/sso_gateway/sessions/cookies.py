@@ -56,11 +56,14 @@ def pairs(request: Request, name: str) -> list[tuple[str, str]]:
 
     Not `request.cookies`, which takes quoting off the values of all cookies: in Python before 3.11.10 that takes a minute for
     240 KB of backslashes (CVE-2024-7592). Ours are never quoted.
+
+    Nothing is stripped but what browsers strip, space and tab (RFC 6265 section 5.2): to them a no-break space before `__Host-`
+    makes it a name without the prefix, which whoever holds a neighbouring host may set, and to Python it is white space.
     """
     headers = request.headers.getlist("cookie")
     if sum(map(len, headers)) > MAX_SENT:
         return []
-    found = [pair.strip() for header in headers for pair in header.split(";") if name in pair]
+    found = [pair.strip(" \t") for header in headers for pair in header.split(";") if name in pair]
     return [(key, value) for key, equals, value in (pair.partition("=") for pair in found) if equals]
 
 
