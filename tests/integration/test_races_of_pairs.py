@@ -30,8 +30,6 @@ ROUNDS = int(os.environ.get("RACE_ROUNDS", "1"))
 APART = [
     # Releasing goes through the company in batches: whoever comes meanwhile with what Entra says is Entra's.
     *({do.release, one} for one in (do.create, do.create_boss, do.create_with_her_mail, do.bring)),
-    # A ticket of this very moment may be left behind, and opens nothing.
-    *({do.close_company, one} for one in (do.sign_in, do.sign_in_as_somebody_else)),
     # A look first counts and then tells: of whoever goes in between it tells nothing, and the cycle was what it was.
     *({do.look_at_cycles, one} for one in (do.suspend, do.remove, do.remove_manager, do.release)),
 ]

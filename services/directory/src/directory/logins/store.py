@@ -34,11 +34,14 @@ _BEGIN_FLOW = statement(
     """,  # noqa: S608  composed of constants
 )
 
-# Both at once: an answer that is decided on is used up as a whole.
+# Both at once: an answer that is decided on is used up as a whole. The company first, as everywhere: whoever switches sign-on off
+# or ends all sessions of a certificate comes before this is decided, or after its ticket is there to be ended.
 _USE_UP = statement(
     "login_flows.use_up",
     """
-    with flow as (
+    with company as materialized (
+        select true from companies where company_id = $1 for share
+    ), flow as (
         delete from login_flows
         where company_id = $1 and flow_id = $2
         returning browser_sha256, return_to, expires_at, created_at, origin, is_test
@@ -49,7 +52,7 @@ _USE_UP = statement(
         returning true as first_time
     )
     select flow.*, coalesce(first_time, false) as first_time
-    from (values (1)) as answer
+    from company
     left join flow on true
     left join seen on true
     """,
