@@ -69,6 +69,17 @@ def test_what_microsoft_s_servers_add_is_allowed() -> None:
     assert logout(Logout(attributes=f' Consent="{consent}" Destination="{LOGOUT}" NotOnOrAfter="{end}" Reason="user"'))
 
 
+@pytest.mark.parametrize(("end", "is_over"), [("9999-12-31T23:59:59.9999999Z", False), ("0001-01-01T00:00:00Z", True)])
+def test_an_end_at_the_edge_of_time_is_an_end_like_any_other(end: str, is_over: bool) -> None:
+    asked = Logout(attributes=f' NotOnOrAfter="{end}"')
+    if not is_over:
+        assert logout(asked)
+        return
+    with pytest.raises(SamlRefusal) as refused:
+        logout(asked)
+    assert refused.value.reason == "expired"
+
+
 REFUSED: dict[str, tuple[Logout | str | bytes, str]] = {
     "another tenant's issuer": (Logout(issuer=f"https://sts.windows.net/{TENANT[::-1]}/"), "wrong_issuer"),
     "an issuer that only an answer may have": (
