@@ -35,7 +35,7 @@ IDENTITY = {
 }  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
-    nginx.NGINX is None and not os.environ.get("CI"), reason="no nginx here (Debian: apt-get install nginx)"
+    nginx.NGINX is None and not os.environ.get("EVERY_TEST"), reason="no nginx here (Debian: apt-get install nginx)"
 )
 
 

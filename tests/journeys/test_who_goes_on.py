@@ -53,7 +53,7 @@ class Desk:
 
             found = employee_from_text(company.scim_id(person))
             assert found is not None
-            return [{"kind": one.kind, **one.changes} for one in await of_employee(tx, found)]
+            return [{"kind": one.kind, "actor": one.actor.id, **one.changes} for one in await of_employee(tx, found)]
 
     async def sessions(self) -> int:
         found = 0
@@ -101,6 +101,8 @@ async def test_whoever_switches_ends_the_other_s_session_and_goes_where_he_wante
     assert await desk.sessions() == 1
     told = (await desk.history(desk.company, desk.anna))[-1]
     assert (told["kind"], told["ended"]["why"], len(told["ended"]["sessions"])) == ("session.ended", "switched", 1)
+    # Whoever takes a browser over is named to his own company alone.
+    assert told["actor"] == (desk.company.scim_id(desk.bo) if desk.bo_s is desk.company else "directory")
     desk.browser.set_cookie(desk.url, SESSION, former)
     assert await desk.who() is None
 

@@ -167,11 +167,11 @@ async def end_all_but(tx: CompanyTx, employee_id: EmployeeId, session_sha256: by
     return receipts(tx, await tx.fetch(_END_ALL_BUT, tx.company_id, employee_id, session_sha256), why)
 
 
-async def end_session(tx: CompanyTx, session_sha256: bytes, why: Why) -> asyncpg.Record | None:
-    """Whose session was ended, by himself, and what the identity provider knew it by; None if there was none."""
+async def end_session(tx: CompanyTx, session_sha256: bytes, why: Why, by: Actor | None = None) -> asyncpg.Record | None:
+    """Whose session was ended, and what the identity provider knew it by; None if there was none. `by`: not by himself."""
     row = await tx.fetchrow(_END_BY_HASH, tx.company_id, session_sha256)
     if row is not None:
-        tx.actor = Actor("person", employee_text(row["employee_id"]))
+        tx.actor = by or Actor("person", employee_text(row["employee_id"]))
         receipts(tx, [row], why)
     return row
 

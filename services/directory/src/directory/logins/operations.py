@@ -236,7 +236,9 @@ async def open_session(database: Database, request: login.OpenSession) -> login.
         if refused is None:
             assert request.current_session is not None  # noqa: S101  of whom else would there be a holder
             async with scope_for_session(database, request.current_session).transaction() as tx:
-                await ending.end_session(tx, sha256_from_text(request.current_session.session_sha256), Why.switched)
+                # Nobody of this company: who took the browser is the other's to know.
+                session_sha256 = sha256_from_text(request.current_session.session_sha256)
+                await ending.end_session(tx, session_sha256, Why.switched, by=Actor("system", "directory"))
             holder = None
 
     async def attempt() -> login.OpenedSession:
@@ -341,7 +343,7 @@ async def _take_its_place(
 ) -> None:
     """The session that this browser had ends; what apps hold by it goes on for the same person only."""
     if holder.employee_id != employee_id:
-        await ending.end_session(tx, former, Why.switched)
+        await ending.end_session(tx, former, Why.switched, by=Actor("person", employee_text(employee_id)))
         return
     await carry_over(tx, former, session)
     await ending.end_session(tx, former, Why.signed_in_again)
