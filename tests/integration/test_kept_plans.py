@@ -1,6 +1,7 @@
 """Where a scope keeps its plans, each does for every company: it goes by whole keys, whatever statistics say of their sizes."""
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -11,7 +12,9 @@ from directory.database import PLAN_KEPT_S, Database, Statement, statement
 from directory.logins import operations as logins
 from shared.clock import system_clock
 from shared.schemas import login
+from tests.support.clock import SettableClock
 from tests.support.firm import Firm, Urls
+from tests.support.grants import Phone
 from tests.support.plans import sent_by
 from tests.support.sign_ins import SignIns
 
@@ -36,8 +39,12 @@ _LARGE = (
     "attempt_id, flow_id, is_test, steps) "
     "select $1, gen_random_uuid(), now(), '', 'accepted', false, '', '{}', login_key, login_key, false, '[]' "
     "from employees where company_id = $1",
+    "insert into app_grants (company_id, grant_id, session_id, client_id, redirect_uri, scopes, authenticated_at, code_sha256, "
+    "code_challenge, code_expires_at, redeemed_at, refreshed_at, family_sha256, refresh_sha256) "
+    "select $1, gen_random_uuid(), session_id, 'phone', '/', '{openid}', now(), session_sha256, session_sha256, now(), now(), "
+    "now(), session_sha256, session_sha256 from sessions where company_id = $1",
 )
-_TABLES = ("employees", "login_flows", "login_tickets", "sessions", "login_traces")
+_TABLES = ("employees", "login_flows", "login_tickets", "sessions", "login_traces", "app_grants")
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +59,11 @@ async def large(firm_database: Database, firm_urls: Urls) -> Firm:
         await owner.execute(f"analyze {table}")
     await owner.close()
     return firm
+
+
+@pytest.fixture(scope="module")
+async def sign_ins(large: Firm, firm_clock: SettableClock) -> SignIns:
+    return await SignIns.of(large, firm_clock)
 
 
 async def _login(firm: Firm, sign_ins: SignIns) -> None:
@@ -73,13 +85,40 @@ async def _login(firm: Firm, sign_ins: SignIns) -> None:
     await logins.get_connection(firm.database, login.GetConnection(company=firm.name))
 
 
-async def test_every_statement_of_a_login_goes_by_whole_keys_in_a_plan_for_any_values(
-    large: Firm, monkeypatch: pytest.MonkeyPatch, firm_clock: Any
+async def _app(firm: Firm, sign_ins: SignIns) -> None:
+    """Comes in, asks, refreshes, repeats what counts once, and gives back; on a browser's session and on one of its own."""
+    bo = await firm.create(login="bo@firma.dk", external_id=str(uuid4()))
+    for scopes in (["openid"], ["openid", "offline_access"]):
+        phone = Phone(firm, await sign_ins.session_of(bo), scopes)
+        grant = await phone.holds()
+        assert await phone.is_read(grant.grant_id)
+        assert await phone.is_read()
+        assert (await phone.refreshes()).grant is not None
+        assert await phone.gives_back(grant_id=grant.grant_id)
+        misused = Phone(firm, await sign_ins.session_of(bo), scopes)
+        await misused.holds()
+        assert (await misused.redeems()).grant is None
+
+
+@pytest.mark.parametrize(
+    ("work", "known"),
+    [
+        pytest.param(_login, {"login_flows.begin", "login_flows.use_up", "sessions.open", "sessions.read"}, id="login"),
+        pytest.param(
+            _app, {"app_grants.redeem", "app_grants.rotate", "app_grants.read", "app_grants.to_end"}, id="app"
+        ),
+    ],
+)
+async def test_every_statement_goes_by_whole_keys_in_a_plan_for_any_values(
+    large: Firm,
+    sign_ins: SignIns,
+    monkeypatch: pytest.MonkeyPatch,
+    work: Callable[[Firm, SignIns], Awaitable[None]],
+    known: set[str],
 ) -> None:
-    sign_ins = await SignIns.of(large, firm_clock)
-    sent = await sent_by(monkeypatch, lambda: _login(large, sign_ins))
+    sent = await sent_by(monkeypatch, lambda: work(large, sign_ins))
     plans = {question.full_name: await _kept(large, question, len(values)) for question, values in sent}
-    assert {"login_flows.begin", "login_flows.use_up", "sessions.open", "sessions.read"} <= set(plans)
+    assert known <= set(plans)
     found = {name: wrong for name, plan in plans.items() if (wrong := _by_half_a_key(plan))}
     assert not found, "\n".join(f"{name}:\n{plans[name]}" for name in found)
 

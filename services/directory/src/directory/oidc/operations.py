@@ -42,7 +42,7 @@ MAX_HELD = 50
 async def issue_code(database: Database, request: oidc.IssueCode) -> oidc.IssuedCode:
     wanted = Wanted(request.company, request.employee_id, request.signed_in_after)
     try:
-        async with scope_for_session(database, request.session).transaction() as tx:
+        async with scope_for_session(database, request.session, keeps_plans=True).transaction() as tx:
             session = await store.hold_session(tx, sha256_from_text(request.session.session_sha256))
             if session is None:
                 return oidc.IssuedCode(reason="no_session")
@@ -258,7 +258,7 @@ async def _answered(attempt: Callable[[], Awaitable[oidc.Granted]]) -> oidc.Gran
 
 
 def _scope(database: Database, company_id: str) -> CompanyScope:
-    return database.scope_for_id(_uuid(company_id))
+    return database.scope_for_id(_uuid(company_id), keeps_plans=True)
 
 
 def _uuid(text: str) -> UUID:
