@@ -72,18 +72,20 @@ class MetadataRefresh:
         self._under_way: dict[str, asyncio.Task[TrustedConnection | None]] = {}
 
     async def for_unknown_signer(self, trusted: TrustedConnection) -> TrustedConnection | None:
-        """The connection with certificates that were not trusted before; None where there are none, or it was tried just now."""
+        """The connection as directory has it once the metadata were read; None where they could not be, or were just now."""
         company = trusted.connection.company
-        task = self._under_way.get(company)
-        if task is None:
-            if (newer := self._connections.other_than(trusted)) is not None:
-                return newer
-            if not self._may(trusted.connection):
-                return None
-            self._asked.note(company, self._now())
-            task = self._begin(trusted.connection)
-        # Shielded: that the first to ask goes away must not fail those who wait with him.
-        return await asyncio.shield(task)
+        # One that is under way may have been asked for before the certificate was there, by whoever looks every hour.
+        while (task := self._under_way.get(company)) is not None and not task.done():
+            # Shielded: that the first to ask goes away must not fail those who wait with him.
+            found = await asyncio.shield(task)
+            if found is not None and found.keys != trusted.keys:
+                return found
+        if (newer := self._connections.other_than(trusted)) is not None:
+            return newer
+        if not self._may(trusted.connection):
+            return None
+        self._asked.note(company, self._now())
+        return await asyncio.shield(self._begin(trusted.connection))
 
     async def look(self, due: DueLook) -> None:
         """Together with a look that is under way already."""
@@ -102,8 +104,12 @@ class MetadataRefresh:
 
     def _begin(self, app: App) -> "asyncio.Task[TrustedConnection | None]":
         task = self._under_way[app.company] = asyncio.create_task(self._refresh(app))
-        task.add_done_callback(lambda done: self._under_way.pop(app.company, None))
+        task.add_done_callback(lambda done: self._over(app.company, done))
         return task
+
+    def _over(self, company: str, done: "asyncio.Task[TrustedConnection | None]") -> None:
+        if self._under_way.get(company) is done:
+            del self._under_way[company]
 
     async def _refresh(self, app: App) -> TrustedConnection | None:
         url = metadata_url(app)
@@ -130,9 +136,9 @@ class MetadataRefresh:
         metrics.METADATA_FETCHES.labels(
             "adopted" if offered.adopted else "offered" if offered.offered else "same"
         ).inc()
-        if not offered.adopted:
-            return None
-        log.info("certificates_adopted", certificates=offered.adopted)
+        if offered.adopted:
+            log.info("certificates_adopted", certificates=offered.adopted)
+        # Also where nothing was: another pod may have brought the same document a moment before.
         return self._connections.remember(offered.connection)
 
     async def _failed(self, app: App, reason: str) -> None:
