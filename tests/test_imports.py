@@ -52,6 +52,7 @@ PURE = [
     "scim_ingest/recorder.py",
     "scim_ingest/redaction.py",
     "shared/entra_issuer.py",
+    "shared/rsa_keys.py",
     "scim_ingest/oauth/assertion.py",
     "scim_ingest/oauth/jwks.py",
     "scim_ingest/oauth/metadata.py",

@@ -84,6 +84,13 @@ def test_one_that_is_not_valid_yet_is_accepted() -> None:
     assert read_certificates(early.public_bytes(serialization.Encoding.PEM).decode(), NOW)
 
 
+def with_key(numbers: rsa.RSAPublicNumbers) -> x509.Certificate:
+    """Signed by another: only a search would find what signs with these."""
+    builder = x509.CertificateBuilder().subject_name(NAME).issuer_name(NAME).public_key(numbers.public_key())
+    builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW + timedelta(days=1))
+    return builder.sign(KEY, hashes.SHA256())
+
+
 def pem(made: x509.Certificate) -> str:
     return made.public_bytes(serialization.Encoding.PEM).decode()
 
@@ -95,7 +102,9 @@ REFUSED = [
     (PRIVATE, "private key.*leaked"),
     (PEM + PRIVATE, "private key.*leaked"),
     (pem(certificate(ends=NOW - timedelta(hours=1))), "expired on 2026-11-23"),
-    (pem(certificate(WEAK)), "1024 bits"),
+    (pem(certificate(WEAK)), "its key has 1024 bits; 2048 to 8192 are wanted"),
+    (pem(with_key(rsa.RSAPublicNumbers(65537, (1 << 8192) | 1))), "its key has 8193 bits; 2048 to 8192 are wanted"),
+    (pem(with_key(rsa.RSAPublicNumbers((1 << 64) | 1, (1 << 4095) | 1))), "exponent of 65 bits; at most 64 are wanted"),
     (pem(certificate(ec.generate_private_key(ec.SECP256R1()))), "not RSA"),
     (REQUEST.public_bytes(serialization.Encoding.PEM).decode(), "certificate request"),
     (

@@ -36,7 +36,7 @@ def test_an_rsa_key_of_usual_length_is_trusted(bits: int) -> None:
 
 @pytest.mark.parametrize("bits", [1024, 2047, 8193, 16384])
 def test_a_key_that_is_weak_or_would_cost_a_verification_too_much_is_not(bits: int) -> None:
-    with pytest.raises(ValueError, match=f"{bits} bits, not 2048 to 8192"):
+    with pytest.raises(ValueError, match=f"{bits} bits; 2048 to 8192 are wanted"):
         trusted_key(certificate_of(rsa_of(bits)))
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from directory.companies.federation_metadata import MetadataRefused, is_metadata, signing_certificates
+from shared.rsa_keys import why_unusable
 
-MIN_RSA_BITS = 2048
 MAX_TEXT = 64 * 1024
 
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
@@ -58,7 +59,8 @@ def read_certificates(pasted: str | bytes, now: datetime, *, issuer: str | None 
     those that were in use before, the expired ones are left out. `issuer`: whose metadata it must be.
 
     Raises:
-        CertificateRefused: nothing in it is a certificate, or one of them may not be trusted (expired, too weak, not RSA).
+        CertificateRefused: nothing in it is a certificate, or one of them may not be trusted (expired, not RSA, of a key
+            that sso-gateway does not use).
     """
     if isinstance(pasted, bytes) and not pasted.startswith(b"\x30"):
         pasted = pasted.decode("utf-8", "replace")
@@ -128,7 +130,7 @@ def _decoded(text: str) -> bytes:
 def _judged(der: bytes, now: datetime) -> Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
-        key = certificate.public_key()
+        key = _key(certificate)
         subject = certificate.subject.rfc4514_string()
         exact = certificate.public_bytes(Encoding.DER)
     except Exception:
@@ -140,6 +142,15 @@ def _judged(der: bytes, now: datetime) -> Certificate:
         )
     if not isinstance(key, rsa.RSAPublicKey):
         raise CertificateRefused(f"its key is not RSA, and Entra signs with RSA. {_WHERE}")
-    if key.key_size < MIN_RSA_BITS:
-        raise CertificateRefused(f"its key has {key.key_size} bits; at least {MIN_RSA_BITS} are needed. {_WHERE}")
+    numbers = key.public_numbers()
+    if unusable := why_unusable(numbers.n, numbers.e):
+        raise CertificateRefused(f"its key {unusable}. {_WHERE}")
     return Certificate(hashlib.sha256(exact).hexdigest(), exact, subject, certificate.not_valid_before_utc, until)
+
+
+def _key(certificate: x509.Certificate) -> object:
+    """None: of a kind, or on a curve, that is not known here."""
+    try:
+        return certificate.public_key()
+    except UnsupportedAlgorithm:
+        return None

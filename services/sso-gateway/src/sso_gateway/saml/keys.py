@@ -9,11 +9,10 @@ import hashlib
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-MIN_KEY_BITS = 2048
-MAX_KEY_BITS = 8192
-"""Above this one verification would cost milliseconds."""
+from shared.rsa_keys import why_unusable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +28,18 @@ def trusted_key(der: bytes) -> TrustedKey:
     """The key of one certificate.
 
     Raises:
-        ValueError: not a certificate, not RSA, or a key too short or too long.
+        ValueError: not a certificate, not RSA, or a key that is none of `shared.rsa_keys`; directory refuses the same.
     """
     certificate = x509.load_der_x509_certificate(der)
-    key = certificate.public_key()
+    try:
+        key = certificate.public_key()
+    except UnsupportedAlgorithm:
+        raise ValueError("the certificate's key is not RSA") from None
     if not isinstance(key, RSAPublicKey):
         raise ValueError("the certificate's key is not RSA")
-    if not MIN_KEY_BITS <= key.key_size <= MAX_KEY_BITS:
-        raise ValueError(f"the certificate's RSA key has {key.key_size} bits, not {MIN_KEY_BITS} to {MAX_KEY_BITS}")
+    numbers = key.public_numbers()
+    if unusable := why_unusable(numbers.n, numbers.e):
+        raise ValueError(f"the certificate's key {unusable}")
     return TrustedKey(hashlib.sha256(der).hexdigest(), thumbprint(der), key)
 
 
