@@ -1,6 +1,7 @@
 """Signing certificates side by side: added, in use, retiring, removed; by an operator and by a Setup admin."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,19 @@ def pasted(valid_days: int = 1000) -> str:
     """One of Entra's, which are valid for three years, with so many days left."""
     ends = datetime.now(UTC) + timedelta(days=valid_days)
     return new_certificate(ends.replace(year=ends.year - 3), active=True).pem
+
+
+def published(pem: str) -> str:
+    """Federation metadata of the issuer that every firm here has, with these certificates in it."""
+    keys = "".join(
+        f"<KeyDescriptor><KeyInfo xmlns='http://www.w3.org/2000/09/xmldsig#'><X509Data><X509Certificate>{one}"
+        "</X509Certificate></X509Data></KeyInfo></KeyDescriptor>"
+        for one in re.findall("-----BEGIN CERTIFICATE-----(.*?)-----END", pem, re.DOTALL)
+    )
+    return (
+        "<EntityDescriptor xmlns='urn:oasis:names:tc:SAML:2.0:metadata' entityID='https://sts.example'><IDPSSODescriptor>"
+        f"{keys}</IDPSSODescriptor></EntityDescriptor>"
+    )
 
 
 def fingerprint(text: str) -> str:
@@ -129,7 +143,7 @@ async def test_what_leaked_is_never_trusted_again_and_what_was_removed_not_by_it
         await signing.remove(tx, fingerprint(leaked), compromised=True)
         await signing.remove(tx, fingerprint(retired))
     async with firm.operator() as tx:
-        assert await signing.offered(tx, leaked + retired + ours) == (0, 0)
+        assert await signing.offered(tx, published(leaked + retired + ours)) == (0, 0)
     with pytest.raises(DomainError, match="was removed as compromised and is never trusted again") as refused:
         await added(firm, leaked)
     assert refused.value.code is ErrorCode.invalid_value
@@ -137,7 +151,7 @@ async def test_what_leaked_is_never_trusted_again_and_what_was_removed_not_by_it
     assert await added(firm, retired) == [fingerprint(retired)], "somebody said so"
     async with firm.operator() as tx:
         await signing.remove(tx, fingerprint(retired))
-        assert await signing.offered(tx, retired) == (0, 0)
+        assert await signing.offered(tx, published(retired)) == (0, 0)
 
 
 async def test_no_more_than_a_handful_is_trusted(firm: Firm) -> None:

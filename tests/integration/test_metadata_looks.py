@@ -27,7 +27,7 @@ from shared.schemas.metadata import (
 )
 from shared.schemas.people import Finding
 from shared.schemas.signing import ListCertificates
-from tests.integration.test_certificates import added, fingerprint, pasted
+from tests.integration.test_certificates import added, fingerprint, pasted, published
 from tests.support.clock import SettableClock, until
 from tests.support.command import Command
 from tests.support.firm import Firm, Urls
@@ -84,7 +84,9 @@ async def uses(firm: Firm, use: str, clock: SettableClock) -> None:
 
 
 async def offered(gateway: DirectoryClient, firm: Firm, metadata: str) -> OfferedCertificates:
-    return await gateway.offer_certificates(OfferCertificates(company=firm.name, metadata=metadata))
+    """`metadata`: or the certificates in it."""
+    document = published(metadata) if metadata.startswith("-----BEGIN") else metadata
+    return await gateway.offer_certificates(OfferCertificates(company=firm.name, metadata=document))
 
 
 async def fails(gateway: DirectoryClient, firm: Firm, reason: str) -> None:
@@ -318,6 +320,19 @@ async def test_what_is_not_the_company_s_metadata_does_not_end_a_failure(
     assert (await looks(firm)).failure == "timeout"
 
 
+async def test_a_certificate_by_itself_is_no_metadata_however_good_it_is(
+    firm: Firm, gateway: DirectoryClient, clock: SettableClock
+) -> None:
+    """Nobody has pasted it, and it does not say whose it is."""
+    await uses(firm, "adopt", clock)
+    with pytest.raises(DomainError) as refused:
+        await gateway.offer_certificates(OfferCertificates(company=firm.name, metadata=pasted()))
+    assert refused.value.code is ErrorCode.invalid_value
+    assert "no federation metadata" in refused.value.detail
+    async with firm.operator() as tx:
+        assert await signing.read(tx) == []
+
+
 async def test_a_host_that_the_operator_does_not_allow_is_no_finding_of_the_company(
     firm: Firm, gateway: DirectoryClient, clock: SettableClock, operator: Command
 ) -> None:
@@ -441,7 +456,7 @@ async def test_no_statement_of_a_look_reads_a_table_from_end_to_end(
 
     async def looked() -> None:
         async with firm.operator() as tx:
-            await signing.offered(tx, known)
+            await signing.offered(tx, published(known))
         async with firm.operator() as tx:
             await signing.metadata_looks(tx)
 

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from directory.access import setup
 from directory.companies import signing_store
 from directory.companies.certificates import Certificate, CertificateRefused, read_certificates
+from directory.companies.federation_metadata import is_metadata
 from directory.companies.store import delete_certificate, insert_certificate, lock_company
 from directory.database import CompanyTx, Database
 from directory.events.catalogue import EventKind
@@ -97,6 +98,9 @@ async def offered(tx: CompanyTx, metadata: str) -> tuple[int, int]:
     """
     standing = await _as_looked_at(tx)
     try:
+        if not is_metadata(metadata):
+            # Pasted, a certificate by itself is vouched for by whoever pastes it; here the document must name its issuer.
+            raise CertificateRefused("it is no federation metadata: XML with an EntityDescriptor is wanted")
         named = read_certificates(metadata, tx.now, issuer=standing.issuer or None)
         new, gone = _compared(standing, named)
         if new or gone:
