@@ -95,6 +95,23 @@ async def anna(company: Company) -> Person:
     return person
 
 
+async def test_an_address_that_invents_companies_asks_directory_as_often_as_it_may_begin_logins(
+    company: Company, http: aiohttp.ClientSession
+) -> None:
+    """And nobody's logout is held up: that of a company that is known is counted for nobody."""
+    async with second_gateway(company.stack, **BEHIND, login_rate_per_address=ONE) as edge:
+        office, stranger = (Visitor(http, edge, company, address) for address in (OFFICE, STRANGER))
+        known, invented = f"/saml/{company.name}", [f"/saml/invented-{number}" for number in range(9)]
+        assert (await office.get(f"{known}/metadata")).status == 200
+        async with company.stack.counting() as count:
+            statuses = [(await stranger.get(f"{path}/logout?SAMLRequest=x")).status for path in invented]
+            assert [(await stranger.get(f"{path}/metadata")).status for path in invented] == [429] * 9
+        assert statuses == [404] + [429] * 8
+        assert count.calls == {"get_connection": 1}
+        assert {(await stranger.get(f"{known}/logout?SAMLRequest=x")).status for _ in range(9)} == {403}
+        assert {(await stranger.get(f"{known}/metadata")).status for _ in range(9)} == {200}
+
+
 async def test_beyond_its_rate_an_address_is_told_when_to_come_again_and_nobody_else_is(
     company: Company, neighbour: Company, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:

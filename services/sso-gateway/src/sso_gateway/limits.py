@@ -101,6 +101,14 @@ class Limits:
         if retry_after_s := self._addresses.spend((surface, self._hashed(request)), self._clock()):
             raise TooManyRequests(surface, "address", retry_after_s)
 
+    def admit_unconfirmed(self, surface: Surface, request: Request, *, exists: bool) -> None:
+        """For what costs a question to directory where its company is not known to exist, and is not counted otherwise.
+
+        Raises TooManyRequests.
+        """
+        if not exists:
+            self.admit_address(surface, request)
+
     def admit_company(self, surface: Surface, company: str, request: Request, *, exists: bool) -> None:
         """For a request whose address was admitted. Raises TooManyRequests."""
         allowances = self._companies if exists else self._invented

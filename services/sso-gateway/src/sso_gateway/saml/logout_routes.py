@@ -29,8 +29,11 @@ def routes(gateway: Gateway) -> list[Route]:
 
 
 async def single_logout(gateway: Gateway, request: Request) -> Response:
+    company = request.path_params["company"]
+    # A logout is nobody's to hold up; but each invented name would be a question to directory.
+    gateway.limits.admit_unconfirmed("login", request, exists=company in gateway.connections)
     try:
-        trusted = await gateway.connections.trusted(request.path_params["company"])
+        trusted = await gateway.connections.trusted(company)
     except DomainError as error:
         if error.code is not ErrorCode.not_found:
             raise

@@ -278,7 +278,9 @@ def _bounce(gateway: Gateway, company: str, verified: VerifiedAssertion) -> Resp
 
 
 async def show_metadata(gateway: Gateway, request: Request) -> Response:
-    trusted = await gateway.connections.trusted(request.path_params["company"])
+    company = request.path_params["company"]
+    gateway.limits.admit_unconfirmed("login", request, exists=company in gateway.connections)
+    trusted = await gateway.connections.trusted(company)
     document = service_provider_metadata(
         entity_id=trusted.expected.entity_id, acs_url=trusted.expected.acs_url, logout_url=trusted.logout_url
     )
