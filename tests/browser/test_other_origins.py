@@ -85,4 +85,6 @@ async def test_a_page_of_another_site_reads_nothing_of_whoever_is_signed_in(
                 assert (await fetched(at, world.url + path, credentials="include"))[0] == "refused"
         assert len(page.frames) == 2
         await page.goto(f"{world.url}/session")
-        assert world.anna.user_principal_name in await page.inner_text("body"), "and nothing of it has ended the session"
+        assert world.anna.user_principal_name in await page.inner_text("body"), (
+            "and nothing of it has ended the session"
+        )
