@@ -9,25 +9,25 @@ import re
 import socket
 from base64 import b64encode
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import aiohttp
 import pytest
-from aiohttp import web
 from yarl import URL
 
 from tests.entra.people import Person
 from tests.entra.saml import respond
-from tests.support import nginx
+from tests.support import forward_auth, nginx
 from tests.support.browser import Browser, Page
 from tests.support.company import ENTRA, Company
+from tests.support.forward_auth import Application
 from tests.support.setup_admin import set_roles
-from tests.support.stack import Stack, free_port, second_gateway
+from tests.support.stack import Stack
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "forward-auth.md"
 TEXT = "text/html,application/xhtml+xml,*/*;q=0.8"
 IDENTITY = {
     "X-Identity-Company", "X-Identity-Employee-Id", "X-Identity-Login-Name", "X-Identity-Email",
@@ -37,35 +37,6 @@ IDENTITY = {
 pytestmark = pytest.mark.skipif(
     nginx.NGINX is None and not os.environ.get("EVERY_TEST"), reason="no nginx here (Debian: apt-get install nginx)"
 )
-
-
-@dataclass
-class Application:
-    """What stands behind nginx: it says yes to everything and remembers each request, header by header."""
-
-    seen: list[list[tuple[str, str]]] = field(default_factory=list)
-    bodies: list[int] = field(default_factory=list)
-    port: int = 0
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.seen.append([(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers])
-        if request.headers.get("Upgrade") == "websocket":
-            socket_ = web.WebSocketResponse()
-            await socket_.prepare(request)
-            await socket_.send_str("hello")
-            await socket_.close()
-            return socket_
-        body = await request.read()
-        self.bodies.append(len(body))
-        return web.Response(text=f"{request.method} {request.path_qs}")
-
-    def identity(self) -> dict[str, list[str]]:
-        """What the last request said under any name that somebody could take for ours; values by name, undecoded."""
-        told: dict[str, list[str]] = {}
-        for name, value in self.seen[-1]:
-            if re.sub("[^a-z]", "", name.lower()).startswith("xidentity"):
-                told.setdefault(name, []).append(value)
-        return told
 
 
 @dataclass
@@ -85,51 +56,12 @@ class World:
         return await browser.get(self.url + path, accept=TEXT, headers=sent)
 
 
-def documented(port: int, gateway: str, application: Application, *, conditions: str = "") -> str:
-    """The configuration of the page, with this test's addresses in the place of the example's."""
-    config = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)[0]
-    for example, here in (
-        ("server sso-gateway:8000;", f"server {gateway.removeprefix('http://')};"),
-        ("server application:8000;", f"server 127.0.0.1:{application.port};"),
-        ("listen 80;", f"listen 127.0.0.1:{port};"),
-        ("identity_gateway/auth;", f"identity_gateway/auth{conditions};"),
-    ):
-        assert config.count(example) == 1, example
-        config = config.replace(example, here)
-    return str(config)
-
-
 @asynccontextmanager
-async def running_application() -> AsyncIterator[Application]:
-    application = Application()
-    server = web.Application(client_max_size=64 * 1024 * 1024)
-    server.router.add_route("*", "/{path:.*}", application.answer)
-    runner = web.AppRunner(server, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    application.port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-    try:
-        yield application
-    finally:
-        await runner.cleanup()
-
-
-@asynccontextmanager
-async def behind_nginx(
-    stack: Stack, company: Company, folder: Path, *, conditions: str = "", gateway_url: str = "", **gateway: object
-) -> AsyncIterator[World]:
-    async with AsyncExitStack() as opened:
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        application = await opened.enter_async_context(running_application())
-        gateway_url = gateway_url or await opened.enter_async_context(second_gateway(stack, public_url=url, **gateway))
-        config = documented(port, gateway_url, application, conditions=conditions)
-        await opened.enter_async_context(nginx.running(config, folder))
+async def behind_nginx(stack: Stack, company: Company, folder: Path, **changes: Any) -> AsyncIterator[World]:
+    async with forward_auth.behind_nginx(stack, folder, **changes) as front:
         anna = company.hire("anna", surname="Ærø")
         await company.cycle()
-        yield World(application, company, url, gateway_url, anna)
+        yield World(front.application, company, front.url, front.gateway_url, anna)
 
 
 @pytest.fixture
