@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
 from tests.entra.people import Certificate
+from tests.entra.rsa_keys import load, new_key
 
 COMMON_NAME = "Microsoft Azure Federated SSO Certificate"
 
 
 def new_certificate(now: datetime, *, active: bool = False, key_size: int = 2048, years: int = 3) -> Certificate:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=key_size)
+    key = new_key(key_size)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, COMMON_NAME)])
     begin = now.replace(microsecond=0)
     end = _years_later(begin, years)
@@ -66,10 +67,7 @@ def signing_certificate(certificates: Sequence[Certificate], now: datetime) -> C
 
 @functools.lru_cache(maxsize=256)
 def private_key(certificate: Certificate) -> rsa.RSAPrivateKey:
-    key = serialization.load_pem_private_key(certificate.key_pem.encode(), None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError("Entra's signing keys are RSA")
-    return key
+    return load(certificate.key_pem)
 
 
 def one_line(certificate: Certificate) -> str:

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import padding
 
+from tests.entra.rsa_keys import new_key
 from tests.entra.tenant import Clock, utc_now
 
 LIFE_S = 3900
@@ -25,7 +26,7 @@ def base64url(octets: bytes) -> str:
 class SigningKey:
     def __init__(self) -> None:
         self.kid = base64url(uuid.uuid4().bytes)
-        self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self.private = new_key()
 
     def public_jwk(self) -> dict[str, Any]:
         """As Entra publishes one; the certificate (`x5c`) and its thumbprint are left out."""
