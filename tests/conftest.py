@@ -13,6 +13,7 @@ from tests.stack.postgres import postgres
 from tests.support.browser import Browser
 from tests.support.company import Company, new_company, new_tenant
 from tests.support.declared import undeclared_events
+from tests.support.prompt_listeners import end_promptly
 from tests.support.stack import Stack, create_database, running_stack, with_database
 
 APP_ROLE = "identity_gateway"
@@ -89,3 +90,4 @@ def pytest_configure(config: pytest.Config) -> None:
     # Nothing outside may be reached, and nothing of the developer's environment may leak in.
     for name in ("DATABASE_URL", "DATABASE_APP_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"):
         os.environ.pop(name, None)
+    end_promptly()
