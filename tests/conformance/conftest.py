@@ -18,7 +18,9 @@ class Endpoint:
     token: str
 
     def client(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(base_url=self.tenant_url, headers={"Authorization": f"Bearer {self.token}"})
+        return httpx2.AsyncClient(
+            base_url=self.tenant_url, verify=False, headers={"Authorization": f"Bearer {self.token}"}
+        )
 
 
 @pytest.fixture

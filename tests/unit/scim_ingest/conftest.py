@@ -60,7 +60,10 @@ def service(served: tuple[Service, DirectoryDouble], directory: DirectoryDouble)
 
 @pytest_asyncio.fixture
 async def http(service: Service) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of company `firma`, as Entra would be one."""
+    """A client of company `firma`, as Entra would be one.
+
+    `verify=False`, here and elsewhere: it is plain HTTP, and to read the authorities for nothing takes 25 ms.
+    """
     async with httpx2.AsyncClient(
         base_url=f"http://127.0.0.1:{service.port}/scim/v2/firma",
         headers={"Authorization": f"Bearer {TOKEN}"},

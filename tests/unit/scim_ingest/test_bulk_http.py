@@ -214,7 +214,7 @@ async def test_beyond_the_limits_nothing_is_done_and_discovery_tells_them(
 
 
 async def test_a_wrong_token_is_one_401(service: Service, directory: DirectoryDouble) -> None:
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}/scim/v2") as stranger:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}/scim/v2", verify=False) as stranger:
         for company, token in (("firma", "wrong"), ("firma", "idgw_token-of-other"), ("nobody", TOKEN)):
             bodies: list[dict[str, Any]] = [{"Operations": [person("anna")]}, {"Operations": []}, {}]
             for body in bodies:
@@ -276,7 +276,9 @@ async def test_when_the_time_is_over_the_rest_is_not_begun_and_says_so(monkeypat
     await service.start()
     try:
         async with httpx2.AsyncClient(
-            base_url=f"http://127.0.0.1:{service.port}/scim/v2/firma", headers={"Authorization": f"Bearer {TOKEN}"}
+            base_url=f"http://127.0.0.1:{service.port}/scim/v2/firma",
+            verify=False,
+            headers={"Authorization": f"Bearer {TOKEN}"},
         ) as http:
             operations = [person("anna", "bulkId:bo"), person("bo", "bulkId:anna"), titled("/Users/bulkId:bo")]
             answers = await send(http, *operations)

@@ -52,7 +52,7 @@ def secrets_of_firma(directory: DirectoryDouble) -> None:
 
 
 async def token(service: Service, company: str = "firma", **more: Any) -> httpx2.Response:
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", verify=False) as client:
         return await client.post(f"/scim/v2/{company}/oauth2/token", **more)
 
 
@@ -86,7 +86,7 @@ async def test_a_secret_is_given_a_token_that_provisions(service: Service) -> No
     assert body.keys() == {"access_token", "token_type", "expires_in", "scope"}
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["pragma"] == "no-cache"
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", verify=False) as client:
         headers = {"Authorization": f"Bearer {body['access_token']}"}
         assert (await client.get("/scim/v2/firma/Users", headers=headers)).status_code == 200
         assert (await client.get("/scim/v2/other/Users", headers=headers)).status_code == 401
@@ -195,7 +195,7 @@ async def test_directory_away_is_503_and_a_version_that_does_not_fit_is_500(
 
 
 async def test_machines_are_told_what_the_endpoint_can_do_whatever_the_company(service: Service) -> None:
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", verify=False) as client:
         told = await client.get("/scim/v2/firma/.well-known/oauth-authorization-server")
         other = await client.get("/scim/v2/nobody/.well-known/oauth-authorization-server")
         impossible = await client.get("/scim/v2/%00/.well-known/oauth-authorization-server")
@@ -263,7 +263,7 @@ async def test_a_slow_body_is_given_up_in_time(service: Service) -> None:
 
 @pytest.mark.parametrize("verb", ["GET", "PUT", "DELETE"])
 async def test_only_post(service: Service, verb: str) -> None:
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", verify=False) as client:
         answer = await client.request(verb, "/scim/v2/firma/oauth2/token")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 

@@ -408,7 +408,7 @@ async def test_a_company_with_provisioning_off_reads_why(http: httpx2.AsyncClien
 
 
 async def test_readiness_follows_directory(service: Service, directory: DirectoryDouble) -> None:
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.ops_port}") as ops:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{service.ops_port}", verify=False) as ops:
         assert (await ops.get("/readyz")).status_code == 200
         directory.reachable = False
         assert (await ops.get("/readyz")).status_code == 503
