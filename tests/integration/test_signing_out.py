@@ -136,6 +136,31 @@ async def test_a_login_that_has_not_become_a_session_ends_too(firm: Firm, sign_i
     assert (await sign_ins.open(ticket)).reason == "expired"
 
 
+async def test_a_login_that_was_accepted_later_is_not_meant_by_the_name_either(firm: Firm, sign_ins: SignIns) -> None:
+    """Whoever keeps a logout and tells it again disturbs nobody who signs in anew."""
+    anna = await person(firm)
+    before, until = await sign_ins.accept(anna, "_before"), sign_ins.clock()
+    after = await sign_ins.accept(anna, "_after")
+
+    assert (await sign_ins.sign_out(name_id=anna.login_name, until=until)).accepted
+
+    assert (await sign_ins.open(before)).reason == "expired"
+    assert (await sign_ins.open(after)).opened
+    assert (await sign_ins.sign_out(name_id=anna.login_name, until=until)).sessions == 0
+    assert await sign_ins.indexes() == ["_after"]
+
+
+async def test_a_name_that_was_given_on_since_is_his_who_bore_it_at_the_logout(firm: Firm, sign_ins: SignIns) -> None:
+    """His successor's login is on its way, and is no matter of it."""
+    anna, bo = await person(firm), await person(firm, "bo@firma.dk")
+    await sign_ins.sign_in(anna, "_anna", "shared@firma.dk")
+    until = sign_ins.clock()
+    ticket = await sign_ins.accept(bo, "_bo", "shared@firma.dk")
+    assert (await sign_ins.sign_out(name_id="shared@firma.dk", until=until)).sessions == 1
+    assert (await sign_ins.open(ticket)).opened
+    assert await sign_ins.indexes() == ["_bo"]
+
+
 async def test_an_assertion_that_comes_after_its_logout_opens_nothing(firm: Firm, sign_ins: SignIns) -> None:
     anna = await person(firm)
     await sign_ins.sign_out("_late")

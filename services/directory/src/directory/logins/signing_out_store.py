@@ -25,10 +25,16 @@ _OWNERS_BY_INDEX = statement(
     """,
 )
 
+# When a ticket was handed out stands in the trace of its login.
+_BY_THEN = """not exists (
+            select from login_traces l
+            where l.company_id = $1 and l.attempt_id = login_tickets.attempt_id and l.at > {until}
+        )"""
+
 # A NameID may have been somebody else's before: the last one who came by it is meant. A ticket is younger than any session.
 _OWNER_BY_NAME_ID = statement(
     "sessions.owner_by_name_id",
-    """
+    f"""
     select employee_id
     from (
         select employee_id, signed_in_at as known_at from sessions
@@ -37,11 +43,11 @@ _OWNER_BY_NAME_ID = statement(
         union all
         select employee_id, expires_at from login_tickets
         where company_id = $1 and name_id = $2 and ($3::text is null or coalesce(name_id_format, $3) = $3)
-            and expires_at > $5
+            and expires_at > $5 and {_BY_THEN.format(until="$4")}
     ) as known
     order by known_at desc, employee_id desc
     limit 1
-    """,
+    """,  # noqa: S608  composed of constants
 )
 
 _LOCK_PEOPLE = statement(
@@ -77,6 +83,7 @@ _END_BY_NAME_ID = statement(
         delete from login_tickets
         where company_id = $1 and employee_id = $2 and name_id = $3
             and ($4::text is null or coalesce(name_id_format, $4) = $4) and expires_at > $6
+            and {_BY_THEN.format(until="$5")}
         returning employee_id
     ), ended as (
         delete from sessions
