@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from tests.support.saml_corpus.case import VICTIM, Case, edited, respond
+from lxml import etree
+
+from tests.support.saml_corpus.case import VICTIM, Case, edited, respond, with_another
 
 NAME = "anna@contoso.com</NameID>"
 NOT_MARKUP = "no DTD, comment or CDATA section"
@@ -89,6 +91,14 @@ def _sizes() -> Iterator[Case]:
     yield _case("too_many_bytes", attack, edited("</NameID>", " " * 262_144 + "</NameID>"), "at most 262144 bytes")
     many = "<Attribute Name='x'/>" * 9_000 + "</AttributeStatement>"
     yield _case("too_many_elements", attack, edited("</AttributeStatement>", many), "at most 4000 elements")
+    yield Case(
+        reason="malformed_response",
+        name="one_element_too_many",
+        attack=attack,
+        refused=_of_elements(4_001),
+        accepted=_of_elements(4_000),
+        wanted="at most 4000 elements",
+    )
     declarations = "".join(f' xmlns:n{number}="urn:oasis:names:tc:SAML:2.0:protocol"' for number in range(64))
     yield _case(
         "too_many_namespaces", attack, edited("<Conditions ", f"<Conditions{declarations} "), "at most 64 namespace"
@@ -99,3 +109,10 @@ def _sizes() -> Iterator[Case]:
     yield _case(
         "long_attribute", attack, edited(' Version="2.0" xml', f' Version="{"2" * 16_385}" xml'), "at most 16384"
     )
+
+
+def _of_elements(count: int) -> bytes:
+    """Signed with so many, most of them values that are empty: one tag each, not two."""
+    without = sum(1 for _ in etree.fromstring(respond(claims=with_another(("urn:many", ())))).iter())
+    signed = respond(claims=with_another(("urn:many", ("",) * (count - without))))
+    return signed.replace(b"<AttributeValue></AttributeValue>", b"<AttributeValue/>")

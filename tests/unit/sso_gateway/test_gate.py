@@ -287,6 +287,39 @@ def test_white_space_between_elements_is_accepted_when_signed() -> None:
     assert sign_in(respond(recipe)).object_id == OBJECT_ID
 
 
+def of_elements(count: int, value: str, before: str = "") -> bytes:
+    """A signed response of exactly so many elements, by a claim of many such values."""
+
+    def with_values(many: int) -> bytes:
+        claim = f'<Attribute Name="urn:x">{value * many}</Attribute></AttributeStatement>'
+        return respond(Recipe(edit=lambda document: document.replace("</AttributeStatement>", claim, 1)))
+
+    many = 1 + count - sum(1 for _ in etree.fromstring(with_values(1)).iter())
+    # Written after signing: the canonical form of an empty element is the same however it is written.
+    return before.encode() + with_values(many).replace(b"<AttributeValue></AttributeValue>", b"<AttributeValue/>")
+
+
+@pytest.mark.parametrize(
+    "value", ["<AttributeValue/>", "<AttributeValue></AttributeValue >", "<AttributeValue>x</AttributeValue>"]
+)
+@pytest.mark.parametrize("before", ["", '<?xml version="1.0" encoding="UTF-8"?>'])
+def test_four_thousand_elements_are_accepted_when_signed_and_one_more_is_malformed(value: str, before: str) -> None:
+    """However an element is written, it is one."""
+    assert sign_in(of_elements(4000, value, before)).object_id == OBJECT_ID
+    refused = refusal(of_elements(4001, value, before))
+    assert (refused.reason, refused.wanted, refused.got) == (
+        Reason.malformed_response,
+        "at most 4000 elements",
+        "4001",
+    )
+
+
+def test_end_tags_that_end_nothing_make_no_room_for_more_elements() -> None:
+    document = of_elements(4001, "<AttributeValue/>")
+    for hostile in (document + b"</x>" * 8000, b"</x>" * 8000 + document):
+        assert refusal(hostile).wanted == "at most 4000 elements"
+
+
 def test_other_prefixes_for_the_same_names_are_accepted() -> None:
     recipe = Recipe(
         signed="response",

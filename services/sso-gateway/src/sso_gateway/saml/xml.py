@@ -73,9 +73,10 @@ def _check_octets(data: bytes) -> None:
     declaration = XML_DECLARATION.match(data)
     if data.find(b"<?", declaration.end() if declaration else 0) >= 0:
         raise malformed("no processing instruction", "one")
-    # In well-formed XML `<` begins a tag and nothing else, so this bounds the elements.
-    if (tags := data.count(b"<")) > 2 * MAX_ELEMENTS:
-        raise malformed(f"at most {MAX_ELEMENTS} elements", f"{tags} tags")
+    # In what is left `<` begins a tag and nothing else, so these are the elements. Where it is not well-formed, a parser makes no
+    # more of them before it sees that.
+    if (elements := data.count(b"<") - data.count(b"</") - (declaration is not None)) > MAX_ELEMENTS:
+        raise malformed(f"at most {MAX_ELEMENTS} elements", str(elements))
     if (declarations := data.count(b"xmlns")) > MAX_NAMESPACE_DECLARATIONS:
         raise malformed(f"at most {MAX_NAMESPACE_DECLARATIONS} namespace declarations", str(declarations))
 
