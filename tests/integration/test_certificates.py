@@ -1,5 +1,6 @@
 """Signing certificates side by side: added, in use, retiring, removed; by an operator and by a Setup admin."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator
@@ -93,6 +94,22 @@ async def test_one_is_staged_until_it_signs_and_retires_when_another_one_does(fi
     assert await states(firm) == {fingerprint(new): "in_use"}
     kinds = [row["kind"] for row in await firm.as_owner("select kind from events order by sequence")]
     assert kinds == ["certificate.added", "certificate.added", "certificate.removed"]
+
+
+async def test_of_several_first_logins_at_once_one_is_told_to_be_the_first(firm: Firm) -> None:
+    only = pasted()
+    await added(firm, only)
+
+    async def signs_now() -> bool:
+        async with firm.operator() as tx:
+            return await certificate_signed(tx, fingerprint(only))
+
+    assert sorted(await asyncio.gather(*(signs_now() for _ in range(4)))) == [False, False, False, True]
+    assert not await signs_now()
+    await signs(firm, only, timedelta(hours=1))
+    assert not await signs_now(), "it is noted again, but it is not its first time"
+    async with firm.operator() as tx:
+        assert not await certificate_signed(tx, "0" * 64)
 
 
 async def test_the_last_one_stays_while_sign_on_is_on_unless_its_key_has_leaked(firm: Firm) -> None:

@@ -1,7 +1,22 @@
 """Journey 5: a certificate is renewed, and nobody is locked out."""
 
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from directory import metrics
+from directory.companies.certificates import read_certificates
+from directory.database import statement
+from shared.telemetry.logs import JsonFormatter
 from tests.support.browser import Browser
 from tests.support.company import Company
+
+_FIRST_USES = statement(
+    "events.test_first_uses",
+    "select changes -> 'fingerprint' ->> 'after' as fingerprint from events "
+    "where company_id = $1 and kind = 'certificate.first_used' order by sequence",
+)
 
 
 async def test_renewal_in_our_order_refuses_nobody(company: Company, browser: Browser) -> None:
@@ -49,6 +64,43 @@ async def test_the_last_use_of_each_certificate_is_known(company: Company, brows
     await company.sign_in(browser, anna)
     shown = await company.stack.show(company.name)
     assert shown["sso"]["certificates"][0]["last_signed_at"] is not None
+
+
+async def first_uses(company: Company) -> list[str]:
+    """Fingerprints, as the history tells them."""
+    async with company.stack.database.scope_for_name(company.name).transaction() as tx:
+        return [row["fingerprint"] for row in await tx.fetch(_FIRST_USES, tx.company_id)]
+
+
+async def test_the_first_sign_in_by_each_certificate_is_told_once(
+    company: Company, browser: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A key that signs for the first time is a renewal that somebody knows of, or a stolen one's."""
+    anna = company.hire()
+    await company.cycle()
+    await company.apply()
+    caplog.set_level(logging.INFO, logger="directory")
+    before = metrics.CERTIFICATES_FIRST_USED._value.get()
+
+    refused = await company.post_response(browser, company.recipe(company.hire("nobody")))
+    assert refused.status == 403
+    assert await first_uses(company) == [], "whoever is not let in is not told of"
+    await company.sign_in(browser, anna)
+    [old] = await first_uses(company)
+    await company.sign_in(browser, anna)
+    assert await first_uses(company) == [old]
+
+    new = company.tenant.new_certificate(company.app, active=True)
+    await company.apply()
+    assert await first_uses(company) == [old], "trusted is not used"
+    await company.sign_in(browser, anna)
+    await company.sign_in(browser, anna)
+    used = [old, read_certificates(new.pem, datetime.now(UTC))[0].fingerprint]
+    assert await first_uses(company) == used
+    lines = [JsonFormatter("directory").format(record) for record in caplog.records]
+    told = [line for line in lines if '"event":"certificate_first_used"' in line]
+    assert [[one in line for one in used] for line in told] == [[True, False], [False, True]]
+    assert metrics.CERTIFICATES_FIRST_USED._value.get() == before + 2
 
 
 async def test_a_certificate_of_the_other_company_in_the_same_tenant_opens_nothing(

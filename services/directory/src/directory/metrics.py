@@ -109,6 +109,10 @@ CONTACTS = Gauge(
     "process tells of all of them",
     ["standing"],
 )
+CERTIFICATES_FIRST_USED = Counter(
+    "directory_certificates_first_used_total",
+    "Trusted signing certificates that signed for the first time in a sign-in that was accepted",
+)
 CERTIFICATES_EXPIRING = Gauge(
     "directory_certificates_expiring_companies",
     "Companies whose last signing certificate ends within so many days (0: has ended). Every process tells of all of them",

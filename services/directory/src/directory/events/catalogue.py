@@ -28,6 +28,10 @@ class EventKind(StrEnum):
     company_restored = "company.restored", "Closed no more; what was switched on is on again"
     company_exported = "company.exported", "Everything the company has was written to a file, by whom and how much"
     certificate_added = "certificate.added", "One more signing certificate is trusted"
+    certificate_first_used = (
+        "certificate.first_used",
+        "A trusted signing certificate has signed for the first time, in a sign-in that was accepted: told once",
+    )
     certificate_removed = "certificate.removed", "A signing certificate is no longer trusted"
     certificate_expires = (
         "certificate.expires",

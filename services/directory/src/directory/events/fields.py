@@ -101,6 +101,7 @@ _TELLS: dict[str, frozenset[str]] = {
     "move.prepared": frozenset(_SETTINGS),
     "move.cancelled": frozenset(_SETTINGS),
     "certificate.added": frozenset({"fingerprint"}),
+    "certificate.first_used": frozenset({"fingerprint"}),
     "certificate.removed": frozenset({"fingerprint", "compromised"}),
     "certificate.expires": frozenset({"fingerprint", "not_after", "within_days"}),
     "scim_token.issued": frozenset({"token_id"}),

@@ -99,7 +99,8 @@ async def _can_be_tried(tx: CompanyTx, connection: login.Connection) -> bool:
 async def complete_login(database: Database, attempt: login.LoginAttempt) -> login.LoginOutcome:
     """Decide on a proven assertion, and leave a ticket if the person may come in."""
     # The object id that a first login brings may be given to somebody by provisioning at the same moment.
-    decision, return_to, attempt_id, tested = await repeated(lambda: _complete(database, attempt))
+    completed = await repeated(lambda: _complete(database, attempt))
+    decision, attempt_id, tested = completed.decision, completed.attempt_id, completed.tested
     name_attempt(attempt_id)
     if tested is not None:
         log.info("login_tested", outcome=tested.reason or "accepted", employee=_text(decision.employee_id))
@@ -109,18 +110,29 @@ async def complete_login(database: Database, attempt: login.LoginAttempt) -> log
         log.info("login_refused", reason=decision.reason, employee=_text(decision.employee_id))
         return login.LoginOutcome(accepted=False, reason=decision.reason, attempt_id=attempt_id)
     log.info("login_accepted", employee=employee_text(decision.employee_id), linked=decision.link)
+    if completed.first_use:
+        metrics.CERTIFICATES_FIRST_USED.inc()
+        log.warning("certificate_first_used", fingerprint=attempt.signer_fingerprint, attempt=attempt_id)
     return login.LoginOutcome(
         accepted=True,
         employee_id=employee_text(decision.employee_id),
-        return_to=return_to,
+        return_to=completed.return_to,
         linked=decision.link,
         attempt_id=attempt_id,
     )
 
 
-async def _complete(
-    database: Database, attempt: login.LoginAttempt
-) -> tuple[Decision, str, str, login.TriedLogin | None]:
+@dataclass(frozen=True, slots=True)
+class _Completed:
+    decision: Decision
+    return_to: str
+    attempt_id: str
+    tested: login.TriedLogin | None = None
+    first_use: bool = False
+    """The certificate that signed has never signed before."""
+
+
+async def _complete(database: Database, attempt: login.LoginAttempt) -> _Completed:
     async with scope_for_login(database, attempt.company).transaction() as tx:
         assertion_sha256 = hashlib.sha256(attempt.assertion_id.encode()).digest()
         flow, first_time = await store.use_up(tx, attempt.in_response_to, assertion_sha256, attempt.expires_at)
@@ -131,13 +143,22 @@ async def _complete(
         attempt_id = await _traced(tx, attempt, flow, decision, people)
         if is_test:
             # Used up and remembered like any other; but nothing is linked, no certificate has signed, nobody gets a ticket.
-            return decision, return_to, attempt_id, tried(attempt, decision, policy, people)
+            return _Completed(decision, return_to, attempt_id, tried(attempt, decision, policy, people))
+        first_use = False
         if isinstance(decision, Accepted):
-            if not policy.signer_noted:
-                await store.certificate_signed(tx, attempt.signer_fingerprint)
+            first_use = not policy.signer_noted and await _signed(tx, attempt.signer_fingerprint)
             await _let_in(tx, attempt, decision, live, return_to, attempt_id)
         await tell(tx, decision, policy.open_findings)
-    return decision, return_to, attempt_id, None
+    return _Completed(decision, return_to, attempt_id, first_use=first_use)
+
+
+async def _signed(tx: CompanyTx, fingerprint: str) -> bool:
+    """Whether it is the certificate's first time, of which its company is told: a key that nobody expects may be a stolen one."""
+    first_use = await store.certificate_signed(tx, fingerprint)
+    if first_use:
+        changes = {"fingerprint": {"before": None, "after": fingerprint}}
+        record(tx, EventKind.certificate_first_used, changes=changes)
+    return first_use
 
 
 async def _traced(

@@ -133,10 +133,17 @@ _LINK_OBJECT_ID = statement(
 _CERTIFICATE_SIGNED = statement(
     "certificates.signed",
     """
-    update certificates
+    update certificates c
     set last_signed_at = $3
-    where company_id = $1 and fingerprint = $2
-        and (last_signed_at is null or last_signed_at < $3::timestamptz - interval '1 minute')
+    from (
+        select last_signed_at
+        from certificates
+        where company_id = $1 and fingerprint = $2
+            and (last_signed_at is null or last_signed_at < $3::timestamptz - interval '1 minute')
+        for update
+    ) as before
+    where c.company_id = $1 and c.fingerprint = $2
+    returning before.last_signed_at is null as first
     """,
 )
 
@@ -349,9 +356,9 @@ async def link_object_id(tx: CompanyTx, employee_id: EmployeeId, object_id: UUID
     await tx.execute(_LINK_OBJECT_ID, tx.company_id, employee_id, object_id, tx.now)
 
 
-async def certificate_signed(tx: CompanyTx, fingerprint: str) -> None:
-    """Remember, to the minute, which certificate is in use."""
-    await tx.execute(_CERTIFICATE_SIGNED, tx.company_id, fingerprint, tx.now)
+async def certificate_signed(tx: CompanyTx, fingerprint: str) -> bool:
+    """Remember, to the minute, which certificate is in use. True: never before; of several at once, one is told so."""
+    return bool(await tx.fetchval(_CERTIFICATE_SIGNED, tx.company_id, fingerprint, tx.now))
 
 
 async def insert_ticket(
