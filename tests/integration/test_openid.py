@@ -5,7 +5,7 @@ import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiohttp
 import pytest
@@ -28,7 +28,7 @@ async def at_entra(browser: Browser, address: str) -> str:
     """On from an address of ours until Entra's; that one."""
     page = await browser.get(address)
     for _ in range(4):
-        if not page.location.startswith(address.split("/oauth2")[0]):
+        if not page.location.startswith(address[: address.index("/", 8)]):
             return page.location
         page = await browser.get(page.location)
     raise AssertionError(page.location)
@@ -233,6 +233,31 @@ async def test_an_id_token_hint_of_somebody_else_is_not_answered_with_this_perso
     entra = await at_entra(other_browser, app.question(id_token_hint=hint))
     assert request_of(entra)[0].force_authn
     assert company.scim_id(anna)
+
+
+async def test_who_comes_back_from_entra_must_be_whom_the_id_token_named_which_stands_in_no_address_of_ours(
+    company: Company, browser: Browser, other_browser: Browser, http: aiohttp.ClientSession
+) -> None:
+    anna, bo = await signed_in(company, browser), company.hire("bo")
+    await company.cycle()
+    app = portal(company, http)
+    hint = (await app.tokens(browser))["id_token"]
+    await browser.post(f"{app.provider}/logout", {}, from_url=app.provider)
+    for one in (browser, other_browser):
+        page = await one.get(app.question(id_token_hint=hint))
+        assert urlsplit(page.location).path == f"/login/{company.name}", "its company, though the app names none"
+        assert hint not in unquote(unquote(page.location))
+    assert await code_after_login(company, browser, app, await at_entra(browser, page.location), anna)
+
+    request, relay_state = request_of(await at_entra(other_browser, page.location))
+    answer = company.recipe(bo, in_response_to=request.id)
+    finished = await other_browser.get(
+        (await company.post_response(other_browser, answer, relay_state=relay_state)).location
+    )
+    asked_anew = await at_entra(other_browser, finished.location)
+    assert request_of(asked_anew)[0].force_authn
+    refused = await answer_after_login(company, other_browser, app, asked_anew, bo)
+    assert (refused["error"], "code" in refused) == ("login_required", False)
 
 
 # Codes.

@@ -75,11 +75,12 @@ def spans() -> Iterator[InMemorySpanExporter]:
 
 
 class Watched(Browser):
-    """A browser that keeps every address it was sent to and every cookie it ever had."""
+    """A browser that keeps every address it opened, those it was sent to, and every cookie it ever had."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         super().__init__(http)
         self.addresses: list[str] = []
+        self.sent_to: list[str] = []
         self.secrets: set[str] = set()
 
     def another(self) -> "Watched":
@@ -91,6 +92,7 @@ class Watched(Browser):
     async def _send(self, method: str, url: str, *rest: object, **options: object) -> Page:
         page = await super()._send(method, url, *rest, **options)  # type: ignore[arg-type]
         self.addresses += [url, page.headers.get("Location", "")]
+        self.sent_to.append(page.headers.get("Location", ""))
         self.secrets |= {value for value in self.cookies(url).values() if value}
         return page
 
@@ -369,8 +371,29 @@ async def test_nor_does_anything_that_an_app_is_given(
         await one.refresh("A" * 86)
         await one.exchange(code)
         await one.revoke(fresh["refresh_token"])
-        await browser.get(f"{one.provider}/oauth2/logout?id_token_hint={fresh['id_token']}")
+        hint, url = fresh["id_token"], f"{one.provider}/oauth2/logout"
+        assert (await browser.get(f"{url}?client_id={one.client_id}")).shows("Kvistgaard"), "asked, on a page"
+        assert (
+            await browser.get(f"{url}?id_token_hint={hint}&post_logout_redirect_uri=https://x.example")
+        ).status == 400
+        await browser.get(f"{url}?id_token_hint={hint}")
+        for asked in ({}, {"prompt": "login"}, {"prompt": "none"}, {"login_hint": anna.user_principal_name}):
+            await browser.get(one.question(id_token_hint=hint, **asked))
+        await browser.get(one.question(id_token_hint=f"{hint}x"))
         await company.sign_in(browser, anna)
+        await browser.post(url, {"confirmed": "yes", "id_token_hint": hint}, from_url=one.provider)
+        await company.sign_in(browser, anna)
+    sent_to = [to for to in browser.sent_to if not to.startswith((app.redirect_uri, phone.redirect_uri))]
+    assert len([to for to in sent_to if "/oauth2/authorize" in unquote(to)]) >= 6, "to sign in, and back"
+    for address in sent_to:
+        # What the app itself put there comes back: state, nonce. Whom to suggest is told to Entra alone.
+        ours = address if urlsplit(address).hostname != ENTRA_HOST else seen_by_entra(address)
+        found = [
+            text
+            for text in {*secrets - {app.state, phone.state, app.nonce, phone.nonce}, "zenobia"}
+            if text in unquote(unquote(ours))
+        ]
+        assert not found, address
 
     written = "\n".join(noting.lines)
     for event in ("code_issued", "tokens_issued", "app_granted", "app_grant_misused", "app_refused", "session_ended"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sso_gateway.oidc.asking import AppRefusal, Asked, PageRefusal, demands_fresh_login, read
+from sso_gateway.oidc.asking import AppRefusal, Asked, Hint, PageRefusal, demands_fresh_login, read
 from sso_gateway.oidc.clients import Client, Clients, read_clients
 from sso_gateway.return_path import return_path
 from tests.support.app_clients import CLIENTS, MOBILE_RETURN, PORTAL_RETURN
@@ -176,6 +176,33 @@ def test_a_login_comes_back_to_the_same_question_without_what_it_has_done() -> N
     assert again.signed_in_after == datetime(2026, 11, 1, tzinfo=UTC)
     assert again.come_back() == fresh
     assert not demands_fresh_login("/elsewhere?signed_in_after=1")
+
+
+ANNA = "emp_0190d0b8f1c27abc8def0123456789ab"
+
+
+@pytest.mark.parametrize("named", [{}, {"company": "contoso"}])
+def test_a_login_comes_back_with_the_id_of_whom_an_id_token_named_and_not_with_the_token(named: dict[str, str]) -> None:
+    asked = read(query(id_token_hint="a.b.c", **named), KNOWN)
+    goal = asked.come_back(hint=Hint(ANNA, "contoso"))
+    assert dict(parse_qsl(urlsplit(goal).query)) == {**GOOD, "company": "contoso", "signed_in_as": ANNA}
+    again = read(urlsplit(goal).query.encode(), KNOWN)
+    assert (again.signed_in_as, again.id_token_hint, again.company) == (ANNA, None, "contoso")
+    assert refused(query(signed_in_as="anna@contoso.com")).error == "invalid_request"
+
+
+def test_there_is_room_for_whom_an_id_token_named_in_the_longest_question() -> None:
+    longest = "s" * 2000
+    while True:
+        try:
+            asked = read(query(state=longest, id_token_hint="a.b.c"), KNOWN)
+        except AppRefusal:
+            longest = longest[1:]
+            continue
+        goal = asked.come_back(datetime(2026, 11, 1, tzinfo=UTC), Hint(ANNA, "c" * 63))
+        assert return_path(goal) == goal
+        assert len(goal) > 1990
+        return
 
 
 @given(state=st.text(st.characters(exclude_categories=["Cs"]), max_size=1100))

@@ -52,6 +52,7 @@ VALUES: dict[str, list[str]] = {
     "company": ["contoso", "fabrikam", "//evil.example", "finish"],
     "login_hint": ["anna@contoso.com", "anna@nowhere.example", "anna"],
     "id_token_hint": ["a.b.c", "x"],
+    "signed_in_as": ["emp_0190d0b8f1c27abc8def0123456789ab", "x"],
     "signed_in_after": ["0", "9999999999", "x"],
     "request": ["x"],
     "grant_type": ["authorization_code", "refresh_token", "password"],

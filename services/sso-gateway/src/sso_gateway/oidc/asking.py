@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
+from shared.ids import employee_from_text
 from sso_gateway.oidc.clients import Client, Clients
 from sso_gateway.return_path import MAX_LENGTH as MAX_RETURN
 from sso_gateway.saml.connection import COMPANY
@@ -21,18 +22,21 @@ MAX_QUERY = 8 * 1024
 MAX_FIELDS = 100
 AFTER = "signed_in_after"
 """Of our own: put into the address that a login comes back to, where a fresh one was demanded. Seconds since 1970."""
+AS = "signed_in_as"
+"""In place of `id_token_hint` there: the id alone of whom it named, for an ID token tells more, and an address is kept."""
 _ROOM = len(f"&{AFTER}=") + 12
+_ROOM_FOR_HINT = len(f"&{AS}=&company=") + 36 + 63
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _SECONDS = re.compile(r"[0-9]{1,10}\Z")
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,512}\Z")
 PROMPTS = frozenset({"none", "login", "select_account", "consent"})
 """`consent`: these are BitaBIZ' own apps, which nobody is asked about."""
-_LEFT_OUT = frozenset({"prompt", "max_age", "login_hint", AFTER})
+_LEFT_OUT = frozenset({"prompt", "max_age", "login_hint", "id_token_hint", AFTER, AS})
 _OURS = (
     "client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge",
     "code_challenge_method", "prompt", "max_age", "company", "login_hint", "id_token_hint", "request", "request_uri",
-    "registration", AFTER,
+    "registration", AFTER, AS,
 )  # fmt: skip
 _NOT_SUPPORTED = {
     "request": "request_not_supported",
@@ -80,6 +84,14 @@ class AppRefusal(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Hint:
+    """Who is wanted: of an ID token, or of the address that a login came back to."""
+
+    employee_id: str
+    company: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     back: ReturnAddress
     scopes: tuple[str, ...]
@@ -91,15 +103,21 @@ class Asked:
     company: str | None
     login_hint: str | None
     id_token_hint: str | None
+    signed_in_as: str | None
     signed_in_after: datetime | None
     fields: tuple[tuple[str, str], ...]
     """Those that a login comes back with."""
 
-    def come_back(self, signed_in_after: datetime | None = None) -> str:
+    def come_back(self, signed_in_after: datetime | None = None, hint: Hint | None = None) -> str:
         """The path that asks the same again, without what has been done by then."""
-        after = signed_in_after or self.signed_in_after
-        more = ((AFTER, str(int(after.timestamp()))),) if after else ()
-        return f"{PATH}?{urlencode((*self.fields, *more))}"
+        more = dict(self.fields)
+        if hint is not None:
+            more[AS] = hint.employee_id
+            if hint.company is not None:
+                more.setdefault("company", hint.company)
+        if after := signed_in_after or self.signed_in_after:
+            more[AFTER] = str(int(after.timestamp()))
+        return f"{PATH}?{urlencode(more)}"
 
 
 def demands_fresh_login(return_to: str) -> bool:
@@ -128,10 +146,12 @@ def read(query: bytes, clients: Clients) -> Asked:
         company=_company(fields, back),
         login_hint=_printable_of(fields, "login_hint", back),
         id_token_hint=fields.get("id_token_hint"),
+        signed_in_as=_employee(fields, back),
         signed_in_after=_moment(_seconds(fields, AFTER, back)),
         fields=tuple((name, value) for name, value in fields.items() if name not in _LEFT_OUT),
     )
-    if len(asked.come_back()) > MAX_RETURN - _ROOM:
+    room = _ROOM + (_ROOM_FOR_HINT if asked.id_token_hint or asked.signed_in_as else 0)
+    if len(asked.come_back()) > MAX_RETURN - room:
         most = "The parameters are too long together; a shorter state is what helps as a rule."
         raise AppRefusal(back, "invalid_request", most)
     return asked
@@ -211,6 +231,13 @@ def _company(fields: dict[str, str], back: ReturnAddress) -> str | None:
             back, "invalid_request", "company must be a company's name, in lower case, as in its addresses."
         )
     return company
+
+
+def _employee(fields: dict[str, str], back: ReturnAddress) -> str | None:
+    value = fields.get(AS)
+    if value is not None and employee_from_text(value) is None:
+        raise AppRefusal(back, "invalid_request", f"{AS} must be an employee's id, as in sub.")
+    return value
 
 
 def _printable(fields: dict[str, str], name: str, back: ReturnAddress) -> str | None:

@@ -21,11 +21,11 @@ from shared.telemetry.tracing import internal_span
 from shared.tokens import company_of_token, new_company_token, sha256
 from sso_gateway import metrics
 from sso_gateway.gateway import Gateway, log
-from sso_gateway.oidc.asking import MAX_QUERY, PATH, AppRefusal, Asked, PageRefusal, ReturnAddress, read
+from sso_gateway.oidc.asking import MAX_QUERY, PATH, AppRefusal, Asked, Hint, PageRefusal, ReturnAddress, read
 from sso_gateway.oidc.proof import challenge_bytes
 from sso_gateway.oidc.provider import Provider
 from sso_gateway.oidc.redirects import with_answer
-from sso_gateway.oidc.tokens import IdClaims, read_id_token
+from sso_gateway.oidc.tokens import read_id_token
 from sso_gateway.pages.routes import is_email, send_on
 from sso_gateway.sessions import cookies
 from sso_gateway.sessions.current import session_credential
@@ -81,7 +81,7 @@ async def _answer(gateway: Gateway, provider: Provider, request: Request, asked:
 
 
 async def _code(
-    gateway: Gateway, request: Request, asked: Asked, hint: IdClaims | None, now: datetime
+    gateway: Gateway, request: Request, asked: Asked, hint: Hint | None, now: datetime
 ) -> "tuple[str | None, CodeRefusal]":
     """A code; or why not."""
     credential, token = session_credential(request), cookies.read(request, cookies.SESSION)
@@ -102,7 +102,7 @@ async def _code(
                 code_sha256=sha256(code).hex(),
                 ttl_s=CODE_TTL_S,
                 company=asked.company,
-                employee_id=hint.sub if hint else None,
+                employee_id=hint.employee_id if hint else None,
                 signed_in_after=_not_before(asked, now),
             )
         )
@@ -121,20 +121,20 @@ def _not_before(asked: Asked, now: datetime) -> datetime | None:
     return now - timedelta(seconds=asked.max_age_s) if asked.max_age_s is not None else None
 
 
-def _hint(provider: Provider, asked: Asked) -> IdClaims | None:
+def _hint(provider: Provider, asked: Asked) -> Hint | None:
     if asked.id_token_hint is None:
-        return None
+        return Hint(asked.signed_in_as, asked.company) if asked.signed_in_as is not None else None
     claims = read_id_token(provider.keys(), asked.id_token_hint, issuer=provider.issuer)
     if claims is None:
         raise AppRefusal(asked.back, "invalid_request", "id_token_hint is no ID token of this provider.")
-    return claims
+    return Hint(claims.sub, claims.company)
 
 
 async def _login(
-    gateway: Gateway, request: Request, asked: Asked, hint: IdClaims | None, fresh_since: datetime | None
+    gateway: Gateway, request: Request, asked: Asked, hint: Hint | None, fresh_since: datetime | None
 ) -> Response:
     metrics.OIDC_AUTHORIZATIONS.labels("login").inc()
-    goal = asked.come_back(fresh_since)
+    goal = asked.come_back(fresh_since, hint)
     company = asked.company or (hint.company if hint else None)
     if company is None and asked.login_hint is not None and is_email(asked.login_hint):
         gateway.limits.admit_address("login", request)
