@@ -1,14 +1,19 @@
 """From an e-mail address to the company, against the real directory: nothing tells an outsider who works there."""
 
 import re
+from collections.abc import Awaitable, Callable
 from html import unescape
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+import aiohttp
 import pytest
 
+from tests.support.apps import App, portal
 from tests.support.browser import Browser, Page
 from tests.support.company import Company, new_company
 from tests.support.stack import Count, Stack
+
+Ask = Callable[[Company, Browser, str], Awaitable[Page]]
 
 
 async def ask(company: Company, browser: Browser, email: str) -> Page:
@@ -16,14 +21,29 @@ async def ask(company: Company, browser: Browser, email: str) -> Page:
     return await browser.post(url, {"email": email}, from_url=url)
 
 
-async def counted(company: Company, browser: Browser, email: str) -> tuple[Page, Count]:
+async def ask_by_link(company: Company, browser: Browser, email: str) -> Page:
+    return await browser.get(f"{company.stack.sso_url}/login?{urlencode({'email': email})}")
+
+
+def ask_by_app(app: App) -> Ask:
+    """An app that knows whom it wants, and each time asks in the very same words."""
+
+    async def asked(company: Company, browser: Browser, email: str) -> Page:
+        return await browser.get(app.question(login_hint=email))
+
+    return asked
+
+
+async def counted(asked: Ask, company: Company, browser: Browser, email: str) -> tuple[Page, Count]:
     async with company.stack.counting() as count:
-        page = await ask(company, browser, email)
+        page = await asked(company, browser, email)
     return page, count
 
 
 def leads_to(page: Page) -> list[str]:
+    """Companies that the page links, or the one that the answer goes on to by itself."""
     found = re.findall(r'href="/login/([a-z0-9-]+)', page.text)
+    found += re.findall(r"^/login/([a-z0-9-]+)", page.headers.get("Location", ""))
     return list(dict.fromkeys(found))
 
 
@@ -32,11 +52,13 @@ def without_the_address(page: Page) -> dict[str, str]:
     return {key: value for key, value in page.headers.items() if key not in {"Set-Cookie", "Date", "X-Request-ID"}}
 
 
+@pytest.mark.parametrize("way", ["form", "link", "app"])
 @pytest.mark.parametrize("shared", [False, True])
 async def test_the_answer_and_the_work_for_it_are_the_same_whether_or_not_the_person_exists(
-    company: Company, neighbour: Company, browser: Browser, shared: bool
+    company: Company, neighbour: Company, browser: Browser, http: aiohttp.ClientSession, shared: bool, way: str
 ) -> None:
     """A14, D15: by the domain alone. Bytes, calls and statements are compared, not times, which other things disturb."""
+    asked: Ask = {"form": ask, "link": ask_by_link, "app": ask_by_app(portal(company, http))}[way]
     domain = f"{company.name}.example"
     if shared:
         await neighbour.apply(sso__email_domains=[domain])
@@ -46,14 +68,14 @@ async def test_the_answer_and_the_work_for_it_are_the_same_whether_or_not_the_pe
     await company.suspend(company.scim_id(gone))
     assert anna.user_principal_name == f"anna@{domain}"
     assert there.user_principal_name != f"hans@{domain}"
-    await ask(company, browser, f"warm@{domain}")
+    await asked(company, browser, f"warm@{domain}")
 
-    first, count = await counted(company, browser, f"anna@{domain}")
+    first, count = await counted(asked, company, browser, f"anna@{domain}")
     assert leads_to(first) == sorted(
         [company.name, *([neighbour.name] if shared else [])], key=lambda one: f"company {one}"
     )
     for stranger in ("nobo", "gone", "hans"):
-        page, of_stranger = await counted(company, browser, f"{stranger}@{domain}")
+        page, of_stranger = await counted(asked, company, browser, f"{stranger}@{domain}")
         assert (page.status, page.text) == (first.status, first.text)
         assert without_the_address(page) == without_the_address(first)
         assert len(page.headers["Set-Cookie"]) == len(first.headers["Set-Cookie"])
