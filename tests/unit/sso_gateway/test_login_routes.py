@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+import msgspec
 import pytest
 from lxml import etree
 
@@ -446,6 +447,40 @@ async def test_a_certificate_added_a_moment_ago_is_noticed_by_its_first_login(ga
     started = await gateway.get("/login/contoso")
     accepted = await gateway.post_response(respond(Recipe(in_response_to=flow_of(started)), new))
     assert accepted.status == 303
+
+
+def verifications() -> dict[tuple[str, str], float]:
+    """(key_slot, algorithm) -> how many signatures were checked so."""
+    return {
+        (sample.labels["key_slot"], sample.labels["algorithm"]): sample.value
+        for metric in metrics.VERIFICATIONS.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    }
+
+
+async def test_which_of_the_company_s_certificates_has_signed_is_counted(gateway: Gateway) -> None:
+    known = gateway.memory.companies["contoso"]
+    pinned = [*known.certificates, certificate(signing_key("next")), certificate(signing_key("third"))]
+    gateway.memory.companies["contoso"] = msgspec.structs.replace(known, certificates=pinned)
+    before = verifications()
+    sha512 = Recipe(in_response_to=None, signature_method="http://www.w3.org/2001/04/xmldsig-more#rsa-sha512")
+    for recipe, signer, status in (
+        (Recipe(in_response_to=None), "contoso", 303),
+        (Recipe(in_response_to=None), "next", 303),
+        (sha512, "third", 303),
+        (Recipe(in_response_to=None), "stranger", 403),
+        # What fails before a key is tried, is no check of a signature.
+        (Recipe(in_response_to=None, signed="none"), "contoso", 403),
+    ):
+        assert (await gateway.post_response(respond(recipe, signing_key(signer)))).status == status
+    counted = {key: value - before.get(key, 0) for key, value in verifications().items()}
+    assert {key: times for key, times in counted.items() if times} == {
+        ("current", "rsa-sha256"): 1,
+        ("next", "rsa-sha256"): 1,
+        ("next", "rsa-sha512"): 1,
+        ("unknown", "other"): 1,
+    }
 
 
 async def test_metadata_names_this_company_s_addresses(gateway: Gateway) -> None:
