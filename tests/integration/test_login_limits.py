@@ -22,6 +22,7 @@ from tests.entra.people import Person
 from tests.entra.saml import respond
 from tests.support.browser import Browser, Page
 from tests.support.company import Company
+from tests.support.login_traces import entries
 from tests.support.stack import second_gateway
 
 ENVIRONMENT = {"DIRECTORY_URL": "http://d", "DIRECTORY_SECRET": "s", "PUBLIC_URL": "http://s"}
@@ -139,6 +140,18 @@ async def test_beyond_its_rate_an_address_is_told_when_to_come_again_and_nobody_
     lines = [JsonFormatter("sso-gateway").format(record) for record in caplog.records]
     assert sum('"event":"login_limited"' in line for line in lines) == 34
     assert not [line for line in lines if STRANGER in line or OFFICE in line]
+
+
+async def test_who_is_told_to_come_again_later_leaves_no_trace(
+    company: Company, anna: Person, http: aiohttp.ClientSession
+) -> None:
+    async with second_gateway(company.stack, **BEHIND, login_rate_per_address=ONE) as edge:
+        stranger = Visitor(http, edge, company, STRANGER)
+        assert await at_once(10, lambda _: stranger.start()) == {302: 1, 429: 9}
+        assert await at_once(10, lambda _: stranger.answer(GARBAGE)) == {403: 1, 429: 9}
+    # The gateway hands over what waits before it stops.
+    told = [(one.outcome, one.times) for one in await entries(company)]
+    assert told == [("malformed_response", 1)]
 
 
 async def test_garbage_from_one_address_spends_that_address_s_allowance_and_locks_nobody_out(
