@@ -15,7 +15,7 @@ from shared.schemas.history import HistoryEvent
 SHOWN = 1000
 
 _OPEN = statement(
-    "sessions.open",
+    "sessions.listed",
     f"""
     select s.session_id, s.employee_id, e.login_name, s.client_id, s.signed_in_at, s.seen_at, {LASTS_UNTIL} as expires_at,
         coalesce(s.session_sha256 = $5::bytea, false) as current
