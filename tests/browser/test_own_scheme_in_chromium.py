@@ -1,18 +1,25 @@
 """An app with a scheme of its own (`com.bitabiz.app:/…`) signs people in, in a real browser.
 
 No server hears what is handed to such an app, so it is seen by the DevTools protocol: the tab asks for the address, and gives the
-request up, for what follows is the operating system's.
+request up, for what follows is the operating system's. That this is told is seen in a profile where somebody has said once that
+the site may always open the app; in any other Chromium asks first, and no test can press what it asks with.
 """
 
 import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
-from playwright.async_api import CDPSession, Page
+import pytest
+from playwright.async_api import CDPSession, Page, Playwright
 
-from tests.browser.conftest import World, choose
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, COOKIE_CONTROLS_MODE, World, choose
 from tests.support.apps import mobile
 
 WITHIN_S = 15
@@ -148,3 +155,62 @@ async def test_an_app_is_told_that_a_page_is_needed_where_it_wanted_none(
     await handed.devtools.send("Page.navigate", {"url": app.question(prompt="none")})
     answered = await handed.next()
     assert (answered.redirected, answered.answer["error"]) == (303, "login_required")
+
+
+@asynccontextmanager
+async def opening(folder: Path) -> AsyncIterator[tuple[Path, "asyncio.Queue[str]"]]:
+    """A folder with an `xdg-open` for a PATH, and what it is told to open."""
+    told, opened, loop = folder / "told", asyncio.Queue[str](), asyncio.get_running_loop()
+    os.mkfifo(told)
+    opener = folder / "xdg-open"
+    opener.write_text(f"#!/bin/sh\nprintf %s \"$1\" > '{told}'\n")
+    opener.chmod(0o755)
+    reading = os.open(told, os.O_RDWR | os.O_NONBLOCK)
+    loop.add_reader(reading, lambda: opened.put_nowait(os.read(reading, 64 * 1024).decode()))
+    try:
+        yield folder, opened
+    finally:
+        loop.remove_reader(reading)
+        os.close(reading)
+
+
+@pytest.mark.parametrize("cookies", COOKIE_CONTROLS_MODE)
+async def test_the_operating_system_is_told_to_open_the_app_each_time(
+    playwright: Playwright, world: World, http: aiohttp.ClientSession, tmp_path: Path, cookies: str
+) -> None:
+    """After a login, after a switch by itself and by the link, and after signing out."""
+    assert CHROMIUM is not None
+    profile = tmp_path / "profile"
+    (profile / "Default").mkdir(parents=True)
+    trusted = {"allowed_origin_protocol_pairs": {world.url: {"com.bitabiz.app": True}}}
+    preferences = {
+        "profile": {"cookie_controls_mode": COOKIE_CONTROLS_MODE[cookies]},
+        "protocol_handler": trusted,
+    }
+    (profile / "Default" / "Preferences").write_text(json.dumps(preferences))
+    app = mobile(world.company, http)
+    async with opening(tmp_path) as (folder, opened):
+        environment: dict[str, str | float | bool] = {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+        context = await playwright.chromium.launch_persistent_context(
+            profile, executable_path=CHROMIUM, args=ARGUMENTS, locale="en-GB", env=environment
+        )
+        page = await context.new_page()
+
+        async def opens(address: str) -> None:
+            assert (await asyncio.wait_for(opened.get(), WITHIN_S)).startswith(address)
+
+        await page.goto(app.question(company=world.company.name))
+        await page.get_by_role("button", name=world.anna.display_name).first.click()
+        await opens(f"{app.redirect_uri}?code=")
+        await page.goto(app.question(company=world.other.name))
+        await choose(page, world.bo)
+        await page.get_by_role("button", name="Switch to Bo").click()
+        await opens(f"{app.redirect_uri}?code=")
+        await page.get_by_role("link", name="Go on by hand").click()
+        await opens(f"{app.redirect_uri}?code=")
+        await page.goto(
+            f"{world.url}/oauth2/logout?client_id=mobile-app&post_logout_redirect_uri=com.bitabiz.app:/signed-out"
+        )
+        await page.get_by_role("button", name="Sign out").click()
+        await opens("com.bitabiz.app:/signed-out")
+        await context.close()
