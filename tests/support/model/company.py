@@ -130,6 +130,8 @@ class Company:
     findings: dict[tuple[str, str], Finding] = field(default_factory=dict)
     asked_by_sign_in: set[str] = field(default_factory=set)
     """Whose account a first login wants, and not provisioning."""
+    live_has_signed: bool = False
+    """Somebody was let in by its certificate."""
     next: Connection | None = None
     """Prepared: nobody signs in by it, and its token changes nothing."""
     retired: dict[tuple[UUID, UUID], datetime] = field(default_factory=dict)

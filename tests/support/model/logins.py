@@ -36,6 +36,11 @@ def complete(company: Company, turn: Turn, attempt: Attempt) -> tuple[str, Perso
     trace = Trace(turn.now, reason, person.employee_id if person else None, key(attempt.name_id))
     company.traces.append(trace)
     if reason == "accepted" and person is not None:
+        if not company.live_has_signed:
+            company.live_has_signed = True
+            company.tell(
+                turn, "certificate.first_used", None, {"fingerprint": {"before": None, "after": attempt.signer}}
+            )
         if link and _guarded(person) and person.text in company.asked_by_sign_in:
             company.findings.pop(("adoption_waits", person.text), None)
         if link:

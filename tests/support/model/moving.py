@@ -47,7 +47,7 @@ def cut_over(company: Company, turn: Turn, anyway: bool) -> Moved:
     if company.ends_at is not None or (not anyway and _outside(company, after)):
         raise Refused("not_allowed")
     changes = _difference(_described(company, before), _described(company, after))
-    company.live, company.next = after, None
+    company.live, company.next, company.live_has_signed = after, None, False
     # Whoever is back is not one who has left any more.
     company.retired = {name: at for name, at in company.retired.items() if name[0] != after.tenant_id}
     company.retired[before.tenant_id, before.app_id] = turn.now
