@@ -38,6 +38,7 @@
   };
   const ids = all("[id]").map((element) => element.id);
   return {
+    screen: [window.innerWidth, window.innerHeight, window.devicePixelRatio, matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"],
     lang: document.documentElement.lang,
     title: document.title,
     headings: all("h1").length,
