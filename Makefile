@@ -6,6 +6,9 @@
 PYTEST_WORKERS ?= 2
 BIN := .venv/bin
 
+# Images of Python often forbid to keep what was compiled; each worker and each process that a test starts would compile all again.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
 
