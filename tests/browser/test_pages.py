@@ -96,6 +96,7 @@ async def sending(page: Page, world: World) -> None:
     await page.get_by_role("textbox").fill(f"anna@{world.company.name}.example")
     await page.keyboard.press("Enter")
     await page.locator("meta[name=held]").wait_for(state="attached")
+    await page.wait_for_load_state()
     await page.unroute("**/login")
 
 
