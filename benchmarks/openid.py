@@ -27,11 +27,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
-import asyncpg
 
 from benchmarks import suite
 from benchmarks.measure import Result, median_result, under_load
-from tests.stack.options import read_env
 from tests.support.app_clients import BACK_END_SECRET, PORTAL_RETURN, PORTAL_SECRET, provider_settings
 
 PEOPLE = 500
@@ -138,7 +136,7 @@ async def measured(target: suite.Target, runs: int, count: int) -> list[Result]:
             )
 
         await run(CODE, PEOPLE * 3)
-        await _analyze(target)
+        await suite.analyze(target)
         results = []
         for name in by_name:
             requests = count if name in {CODE, "refresh"} else count * 4
@@ -146,15 +144,6 @@ async def measured(target: suite.Target, runs: int, count: int) -> list[Result]:
             results.append(median_result([await run(name, requests) for _ in range(runs)]))
             print(_row(results[-1]), flush=True)
     return results
-
-
-async def _analyze(target: suite.Target) -> None:
-    """What autovacuum does within a minute."""
-    owner = await asyncpg.connect(read_env(target.folder / "settings.env")["DATABASE_URL"])
-    try:
-        await owner.execute("analyze")
-    finally:
-        await owner.close()
 
 
 HEAD = ("a second", "p50 ms", "p99 ms", "CPU ms", "sso", "dir", "pg", "calls", "SQL")

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
+import asyncpg
 import msgspec
 
 from benchmarks.measure import Result, under_load
@@ -282,6 +283,15 @@ async def _measured(target: Target, name: str, once: object, count: int, *, unit
         ops_urls=target.ops,
         units=units,
     )
+
+
+async def analyze(target: Target) -> None:
+    """What autovacuum does within a minute."""
+    owner = await asyncpg.connect(read_env(target.folder / "settings.env")["DATABASE_URL"])
+    try:
+        await owner.execute("analyze")
+    finally:
+        await owner.close()
 
 
 def client() -> aiohttp.ClientSession:
