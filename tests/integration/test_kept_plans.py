@@ -83,6 +83,9 @@ async def _login(firm: Firm, sign_ins: SignIns) -> None:
         ),
     )
     await logins.get_connection(firm.database, login.GetConnection(company=firm.name))
+    eva = await firm.create(login="eva@firma.dk", external_id=str(uuid4()))
+    asked = await sign_ins.open(await sign_ins.accept(eva), instead_of=await sign_ins.session_of(anna))
+    assert asked.choice is not None
 
 
 async def _app(firm: Firm, sign_ins: SignIns) -> None:
@@ -103,7 +106,7 @@ async def _app(firm: Firm, sign_ins: SignIns) -> None:
 @pytest.mark.parametrize(
     ("work", "known"),
     [
-        pytest.param(_login, {"login_flows.begin", "login_flows.use_up", "sessions.open", "sessions.read"}, id="login"),
+        pytest.param(_login, {"login_flows.use_up", "login_tickets.ask", "sessions.open", "sessions.read"}, id="login"),
         pytest.param(
             _app, {"app_grants.redeem", "app_grants.rotate", "app_grants.read", "app_grants.to_end"}, id="app"
         ),

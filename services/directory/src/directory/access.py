@@ -112,9 +112,9 @@ async def application(
         yield tx
 
 
-def scope_for_login(database: Database, company: str) -> CompanyScope:
+def scope_for_login(database: Database, company: str, *, keeps_plans: bool = False) -> CompanyScope:
     """The scope of a login under way; the gateway names the company."""
-    return database.scope_for_name(company, keeps_plans=True)
+    return database.scope_for_name(company, keeps_plans=keeps_plans)
 
 
 def scope_for_noting(database: Database, company: str) -> CompanyScope:

@@ -51,7 +51,7 @@ MAX_CHOICES = 50
 
 
 async def get_connection(database: Database, request: login.GetConnection) -> login.Connection:
-    async with scope_for_login(database, request.company).transaction() as tx:
+    async with scope_for_login(database, request.company, keeps_plans=True).transaction() as tx:
         return await read_connection(tx)
 
 
@@ -74,7 +74,7 @@ async def find_companies(database: Database, request: login.FindCompanies) -> lo
 async def begin_login(database: Database, request: login.BeginLogin) -> login.BegunLogin:
     """Raises DomainError `not_allowed` where the company has SSO switched off; a test is let begin all the same, if it can be."""
     flow_id = f"_{secrets.token_hex(16)}"
-    async with scope_for_login(database, request.company).transaction() as tx:
+    async with scope_for_login(database, request.company, keeps_plans=True).transaction() as tx:
         connection = await store.begin_flow(
             tx,
             flow_id,
@@ -133,7 +133,7 @@ class _Completed:
 
 
 async def _complete(database: Database, attempt: login.LoginAttempt) -> _Completed:
-    async with scope_for_login(database, attempt.company).transaction() as tx:
+    async with scope_for_login(database, attempt.company, keeps_plans=True).transaction() as tx:
         assertion_sha256 = hashlib.sha256(attempt.assertion_id.encode()).digest()
         flow, first_time = await store.use_up(tx, attempt.in_response_to, assertion_sha256, attempt.expires_at)
         live = flow if flow is not None and flow.expires_at > tx.now else None
