@@ -262,12 +262,17 @@ def _gateway_settings(directory_url: str, port: int, public_url: str = "", **mor
 
 
 def free_port() -> int:
+    import contextlib
+    import random
     import socket
 
-    # Public addresses must be known before the service listens; the port is free again a moment before it is taken.
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    # Public addresses must be known before the service listens, so the port is free for a moment before it is taken: below those
+    # that the system gives to anybody who asks for any.
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @asynccontextmanager
